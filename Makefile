@@ -1,0 +1,72 @@
+# The extension, built by PostgreSQL's extension makefile (PGXS):
+#
+#   make && make install              PG_CONFIG=/path/to/pg_config selects another server
+#   make installcheck                 against the running server that PGPORT and so on name
+#   make WERROR=                      warnings do not stop the build (for packagers)
+#
+# Building in another directory works as for any PGXS extension: make -f /path/to/Makefile.
+# The core library's unit tests, fuzzers and micro-benchmarks are built by CMakeLists.txt.
+
+here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+# PGXS would find this out itself, but loses it where the server was configured in its source directory.
+ifneq ($(abspath $(here)),$(CURDIR))
+VPATH := $(here)
+endif
+
+EXTENSION = learned_index
+MODULE_big = learned_index
+DATA = src/sql/learned_index--0.1.0.sql
+SOURCES := $(sort $(wildcard $(here)/src/core/*.cpp $(here)/src/am/*.cpp))
+OBJS := $(patsubst $(here)/%.cpp,%.o,$(SOURCES))
+
+# No bitcode for the JIT compiler: it could only inline the SQL-callable functions of an index access
+# method, and clang would become a build dependency.
+override with_llvm := no
+
+# Code that an ereport may jump over keeps no C++ run-time state, so that of C++'s run-time nothing is
+# needed: the library is linked by the C compiler and does not depend on libstdc++.
+WERROR ?= -Werror
+PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
+	-fvisibility-inlines-hidden -Wall -Wextra $(WERROR) -Wno-register $(COMPILER_CXXFLAGS) -MMD -MP
+PG_CPPFLAGS = -I$(here)/src
+
+# The server's flags were chosen for the compiler that built the server; clang does not know all of gcc's.
+COMPILER_CXXFLAGS = $(if $(findstring clang,$(shell $(CXX) --version)),\
+	-Wno-unknown-warning-option -Wno-unused-command-line-argument,-fno-gnu-unique)
+
+# pg_regress: every sql/*.sql. TAP and isolation tests only where there are some.
+REGRESS := $(sort $(basename $(notdir $(wildcard $(here)/sql/*.sql))))
+REGRESS_OPTS = --inputdir=$(here)
+ISOLATION := $(sort $(basename $(notdir $(wildcard $(here)/test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=$(here)/test/isolation
+ifneq ($(wildcard $(here)/test/t/*.pl),)
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+endif
+
+EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) not found: install the server's development package (Debian: postgresql-server-dev-15) \
+or set PG_CONFIG)
+endif
+include $(PGXS)
+
+# The server's headers are not ours to warn about.
+override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_server),\
+	$(patsubst -I$(includedir_internal),-isystem $(includedir_internal),$(CPPFLAGS)))
+
+# Another compiler, other flags or another server's headers: everything is compiled anew.
+build_flags := $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(shell $(PG_CONFIG) --version)
+ifneq ($(file <.build-flags),$(build_flags))
+.PHONY: .build-flags
+endif
+.build-flags:
+	@mkdir -p $(sort $(dir $(OBJS)))
+	$(file >$@,$(build_flags))
+
+$(OBJS): .build-flags
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,176 @@
+"""Driver of bench/run.sh, which builds the extension and starts the server."""
+
+import argparse
+import datetime
+import os
+import re
+import signal
+import subprocess
+import sys
+
+from harness import datasets, measure, report
+from harness.lines import LINES
+from harness.server import BenchError, Server, machine, server_settings
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CORE_METHODS = ("btree", "hash", "brin", "gist", "spgist", "gin")
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        prog="bench/run.sh", description="Compares access methods on the same tables in one run.")
+    parser.add_argument("--rows", type=int, default=20_000_000,
+                        help="rows per table (default 20 million; 1 million takes two minutes)")
+    parser.add_argument("--repeat", type=int, default=5, metavar="R",
+                        help="interleaved runs of which the median counts (default 5)")
+    parser.add_argument("--only", default="", metavar="PATTERN",
+                        help="regular expression: only lines whose name contains it")
+    parser.add_argument("--methods", default=os.environ.get("BENCH_METHODS", "learned,btree"),
+                        help="access methods, the subject first and the baseline last"
+                             " (default learned,btree; btree,btree shows the noise)")
+    parser.add_argument("--no-build", action="store_true",
+                        help="take the installed extension as it is")
+    parser.add_argument("--output", default="", metavar="DIR",
+                        help="where to write (default bench/results/<date>-<commit>)")
+    parser.add_argument("--list", action="store_true", help="list the lines and exit")
+    parser.add_argument("--plan", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.rows < 100_000:
+        parser.error("--rows must be at least 100000")
+    if args.repeat < 1:
+        parser.error("--repeat must be at least 1")
+    try:
+        args.lines = [line for line in LINES if re.search(args.only, line.name)]
+    except re.error as error:
+        parser.error(f"--only is not a regular expression: {error}")
+    if not args.lines:
+        parser.error("--only matches no line (see --list)")
+    args.methods = methods(args.methods, parser)
+    return args
+
+
+def methods(text, parser):
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or any(not re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in names):
+        parser.error("--methods needs at least two access methods, separated by commas")
+    found = []
+    for number, name in enumerate(names):
+        earlier = names[:number].count(name)
+        found.append(measure.Method(f"{name}#{earlier + 1}" if earlier else name, name))
+    return found
+
+
+def with_probe_lines(lines):
+    """A buffers line is counted by its probe line, which must then run too."""
+    names = {line.name for line in lines}
+    names |= {name.replace("buffers.", "probe.") for name in names if name.startswith("buffers.")}
+    names |= {"insert." + line.dataset for line in lines if line.kind == "inserted-size"}
+    return [line for line in LINES if line.name in names]
+
+
+def commit():
+    def git(*args):
+        return subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True,
+                              check=False)
+    head = git("rev-parse", "--short=10", "HEAD")
+    if head.returncode != 0:
+        return "nocommit"
+    changed = git("status", "--porcelain", "--untracked-files=no").stdout.strip()
+    return head.stdout.strip() + ("-dirty" if changed else "")
+
+
+def output_directory(args, meta):
+    if args.output:
+        return os.path.join(os.environ.get("BENCH_CALLED_FROM", ""), args.output)
+    name = os.path.join(ROOT, "bench", "results", f"{meta['date'][:10]}-{meta['commit']}")
+    # An earlier run of the day stays as it is.
+    if os.path.exists(os.path.join(name, "results.json")):
+        name += "-" + meta["date"][11:19].replace(":", "")
+    return name
+
+
+def load_average():
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def describe(args, scale):
+    return {
+        "date": datetime.datetime.now().isoformat(timespec="seconds"),
+        "commit": commit(),
+        "rows": scale.rows, "probes": scale.probes, "inserts": scale.inserts,
+        "repeat": args.repeat, "only": args.only,
+        "methods": [method.label for method in args.methods],
+        "machine": machine(),
+        "load_before": load_average(), "load_after": load_average(),
+    }
+
+
+def settings_in_force(session):
+    listed = session.run(
+        "SELECT name || '=' || current_setting(name) FROM pg_settings"
+        " WHERE source IN ('configuration file', 'session') AND name !~"
+        " '^(lc_|default_text|log_|DateStyle|dynamic_shared|listen|unix_socket|port|data_dir|client_)'"
+        " ORDER BY name;")
+    return dict(line.split("=", 1) for line in listed)
+
+
+def main():
+    args = options()
+    if args.list:
+        for line in args.lines:
+            print(f"{line.name:28} {line.what}" + (f"  [{line.target}]" if line.target else ""))
+        return 0
+    extension = any(m.access_method not in CORE_METHODS for m in args.methods)
+    if args.plan:
+        if extension and not args.no_build:
+            print("build")
+        for name, value in server_settings(args.rows).items():
+            print(f"{name}={value}")
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started = datetime.datetime.now()
+
+    def say(text):
+        seconds = int((datetime.datetime.now() - started).total_seconds())
+        print(f"[{seconds // 60:3}:{seconds % 60:02}] {text}", file=sys.stderr, flush=True)
+
+    scale = datasets.Scale.of(args.rows)
+    meta = describe(args, scale)
+    directory = output_directory(args, meta)
+    lines = with_probe_lines(args.lines)
+    server = Server()
+    bench = measure.Bench(server, args.methods, scale, args.repeat, say)
+    bench.connect()
+    bench.session.run("CREATE EXTENSION pg_prewarm;")
+    if extension:
+        bench.session.run("CREATE EXTENSION learned_index;")
+    meta["server"] = "PostgreSQL " + bench.session.value("SHOW server_version")
+    meta["settings"] = settings_in_force(bench.session)
+    for data in datasets.DATASETS:
+        wanted = [line for line in lines if line.dataset == data.name]
+        if wanted:
+            measure.run_dataset(bench, data, wanted)
+            meta["load_after"] = load_average()
+            results = [bench.result(l) for l in lines if l.name in bench.results]
+            report.write(directory, meta, results, args.methods)
+    bench.session.close()
+    results = [bench.result(line) for line in lines]
+    report.write(directory, meta, results, args.methods)
+    with open(os.path.join(directory, "results.md"), encoding="utf-8") as file:
+        print(file.read())
+    verdicts = [report.judge(r, args.methods[0], args.methods[-1])[1] for r in results]
+    if "ERROR" in verdicts:
+        say("the end of the server's log:\n" + server.log_tail(40))
+    say(f"results in {directory}: {verdicts.count('pass')} pass,"
+        f" {verdicts.count('FAIL')} fail, {verdicts.count('ERROR')} not measured")
+    return 1 if "FAIL" in verdicts or "ERROR" in verdicts else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (BenchError, subprocess.CalledProcessError) as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,189 @@
+#include "am/buffer_store.hpp"
+
+#include "am/options.hpp"
+
+namespace learned {
+
+namespace {
+
+Workspace* backend_workspace = nullptr;
+
+static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
+static_assert(kHeaderSize == SizeOfPageHeaderData);
+static_assert(kLowerOffset == offsetof(PageHeaderData, pd_lower));
+static_assert(kUpperOffset == offsetof(PageHeaderData, pd_upper));
+static_assert(kSpecialOffset == offsetof(PageHeaderData, pd_special));
+static_assert(kNoBlock == InvalidBlockNumber);
+
+}  // namespace
+
+BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy) : index_(index), strategy_(strategy) {}
+
+Buffer BufferStore::pin(Block block) {
+  DirectoryCopy* copy = directory();
+  if (block >= copy->known_blocks) {
+    copy->known_blocks = RelationGetNumberOfBlocks(index_);
+    if (block >= copy->known_blocks) corrupt(block, "link leads beyond the end of the index");
+  }
+  return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
+}
+
+Buffer BufferStore::read(Block block, LockMode mode) {
+  const Buffer buffer = pin(block);
+  LockBuffer(buffer, mode == LockMode::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
+  return buffer;
+}
+
+bool BufferStore::try_read(Block block, Handle* h) {
+  *h = pin(block);
+  if (ConditionalLockBuffer(*h)) return true;
+  ReleaseBuffer(*h);
+  return false;
+}
+
+bool BufferStore::try_read_for_cleanup(Block block, Handle* h) {
+  *h = pin(block);
+  if (ConditionalLockBufferForCleanup(*h)) return true;
+  ReleaseBuffer(*h);
+  return false;
+}
+
+Buffer BufferStore::allocate() {
+  // The free space map is not crash-safe: what it offers is taken only if the page itself agrees.
+  for (;;) {
+    const BlockNumber block = GetFreeIndexPage(index_);
+    if (block == InvalidBlockNumber) break;
+    const Buffer buffer = ReadBuffer(index_, block);
+    if (ConditionalLockBuffer(buffer)) {
+      const Page page = buffer_page(buffer);
+      const PageView view(bytes(buffer));
+      if (PageIsNew(page) || (check_header(view) == nullptr && view.deleted())) return buffer;
+      LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    }
+    ReleaseBuffer(buffer);
+  }
+  const bool need_lock = !RELATION_IS_LOCAL(index_);
+  if (need_lock) LockRelationForExtension(index_, ExclusiveLock);
+  const Buffer buffer = ReadBuffer(index_, P_NEW);
+  LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+  if (need_lock) UnlockRelationForExtension(index_, ExclusiveLock);
+  return buffer;
+}
+
+std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
+  // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
+  Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+  if (fresh) std::memset(page, 0, BLCKSZ);
+  return reinterpret_cast<std::uint8_t*>(page);
+}
+
+void BufferStore::insert_delta(Handle h, const Item& item) {
+  if (use_generic_wal) {
+    begin();
+    add_delta(edit(h, false), item);
+    commit();
+    return;
+  }
+  const Page server_page = buffer_page(h);
+  auto* page = reinterpret_cast<std::uint8_t*>(server_page);
+  const PageView view(page);
+  const bool log = RelationNeedsWAL(index_);
+  const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
+  const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
+  // Two fragments: the new `upper`, and the entry.
+  struct Fragment {
+    OffsetNumber offset;
+    OffsetNumber length;
+  };
+  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
+  std::uint8_t* out = record;
+  store(out, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
+  store(out + sizeof(Fragment), offset);
+  out += sizeof(Fragment) + sizeof(std::uint16_t);
+  store(out, Fragment{offset, size});
+  out += sizeof(Fragment);
+  format_delta(out, item, view.level());
+  out += size;
+
+  START_CRIT_SECTION();
+  add_delta(page, item);
+  MarkBufferDirty(h);
+  if (log) {
+    XLogBeginInsert();
+    XLogRegisterBuffer(0, h, REGBUF_STANDARD);
+    XLogRegisterBufData(0, reinterpret_cast<char*>(record), static_cast<int>(out - record));
+    PageSetLSN(server_page, XLogInsert(RM_GENERIC_ID, 0));
+  }
+  END_CRIT_SECTION();
+}
+
+Workspace* BufferStore::workspace() {
+  if (backend_workspace == nullptr) {
+    backend_workspace = workspace_init(MemoryContextAlloc(TopMemoryContext, workspace_bytes()));
+  }
+  return backend_workspace;
+}
+
+void BufferStore::corrupt(Block block, Fault fault) {
+  if (strstr(fault, "newer format version") != nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                    errdetail("This version of learned_index reads formats up to %d.", static_cast<int>(kFormatVersion)),
+                    errhint("Install the version of learned_index that wrote the index, or REINDEX.")));
+  }
+  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                  errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                  errhint("Rebuild the index with REINDEX.")));
+  pg_unreachable();
+}
+
+Block BufferStore::predict(TreeId tree, const Entry& key) {
+  parent_ = kNoBlock;
+  if (model_cache_kilobytes == 0) return kNoBlock;
+  const int t = static_cast<int>(tree);
+  DirectoryCopy* copy = directory();
+  if (!copy->root_known[t]) {
+    const MetaInfo meta = Tree<BufferStore>(this, tree).read_meta();
+    for (int i = 0; i < kTreeCount; i++) {
+      copy->root[i] = meta.root[i];
+      copy->level[i] = meta.level[i];
+      copy->root_known[i] = true;
+    }
+  }
+  Block block = copy->root[t];
+  for (unsigned level = copy->level[t]; level > 0; level--) {
+    parent_ = block;
+    Item child;
+    const InnerCopy* inner = model_cache_find(copy, block);
+    if (inner != nullptr) {
+      if (!find_child(inner->view, key, &child)) return kNoBlock;
+    } else {
+      const Buffer buffer = read(block, LockMode::share);
+      const PageView page(bytes(buffer));
+      const bool usable = check_header(page) == nullptr && !page.deleted() && page.tree() == tree &&
+                          page.level() == level && page.covers(key) && find_child(page, key, &child);
+      if (usable) offer(page, block);
+      UnlockReleaseBuffer(buffer);
+      if (!usable) {
+        copy->root_known[t] = false;
+        return kNoBlock;
+      }
+    }
+    block = child.child;
+  }
+  return block;
+}
+
+void BufferStore::mispredicted(TreeId tree, const Entry&) {
+  DirectoryCopy* copy = directory();
+  if (parent_ != kNoBlock) model_cache_drop(copy, parent_);
+  copy->root_known[static_cast<int>(tree)] = false;
+}
+
+void BufferStore::offer(const PageView& page, Block block) {
+  if (model_cache_kilobytes == 0) return;
+  if (page.trailer().check != page_checksum(page.high_part())) corrupt(block, "page checksum does not match");
+  model_cache_put(directory(), block, page);
+}
+
+}  // namespace learned

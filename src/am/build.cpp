@@ -1,0 +1,273 @@
+// Building an index: scan the table, sort, write the pages in order of their blocks.
+//
+// Pages bypass the shared buffers, as in nbtsort.c: nobody else can see the relation's content before the
+// build commits, and a bulk write would only push other pages out of the buffers.
+#include "am/callbacks.hpp"
+#include "am/entry_sorter.hpp"
+#include "am/key_type.hpp"
+#include "am/model_cache.hpp"
+#include "am/options.hpp"
+#include "core/bulk_loader.hpp"
+#include "core/meta_page.hpp"
+
+namespace learned {
+namespace {
+
+// Subphases in pg_stat_progress_create_index; the first is the server's.
+enum BuildPhase : int64 {
+  kPhaseInitializing = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE,
+  kPhaseScanning = 2,
+  kPhaseSorting = 3,
+  kPhaseWriting = 4,
+};
+
+// Of maintenance_work_mem, the part of 1 / kNullShare that the sorter of keys leaves to the sorter of
+// NULLs. Without NULLs it stays unused; with many, they also take what the keys do not need.
+constexpr std::size_t kNullShare = 16;
+
+static_assert(kPageSize == BLCKSZ, "the page format is laid out for the server's default block size");
+
+// Writes the pages of an index into one fork of its file, each block once and in order; block 0 comes last.
+//
+// A page goes to the log before it goes to the file, so that the file's copy carries the record's LSN;
+// pages are logged in batches because a record for each would cost more than its content.
+class IndexFileWriter {
+ public:
+  void open(Relation index, ForkNumber fork, bool use_wal) {
+    index_ = index;
+    fork_ = fork;
+    use_wal_ = use_wal;
+    // The size of a batch is what one record can hold.
+    pages_ = static_cast<PGAlignedBlock*>(palloc(kBatch * sizeof(PGAlignedBlock)));
+    waiting_ = 0;
+    next_block_ = kMetaBlock + 1;
+    separators_ = nullptr;
+    separator_capacity_ = 0;
+
+    // Holds the place of the metapage. Not logged: replaying a page at block 1 extends the file over it, and
+    // close() logs the real one. An all-zero page has no checksum.
+    std::memset(pages_[0].data, 0, BLCKSZ);
+    smgrextend(RelationGetSmgr(index_), fork_, kMetaBlock, pages_[0].data, true);
+  }
+
+  // Called by BulkLoader.
+  void write(Block block, const std::uint8_t* page) {
+    if (block != next_block_) elog(ERROR, "learned index block %u written out of order", block);
+    next_block_++;
+    std::memcpy(pages_[waiting_].data, page, BLCKSZ);
+    Assert(PageGetPageSize(pages_[waiting_].data) == BLCKSZ);
+    if (++waiting_ == kBatch) flush();
+  }
+
+  // Called by BulkLoader: room for the separators of one level, one per page, old content kept.
+  Item* separators(std::size_t count) {
+    if (count > separator_capacity_) {
+      const std::size_t capacity = std::max<std::size_t>({count, 2 * separator_capacity_, 256});
+      separators_ = static_cast<Item*>(
+          separators_ == nullptr ? MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(Item))
+                                 : repalloc_huge(separators_, capacity * sizeof(Item)));
+      separator_capacity_ = capacity;
+    }
+    return separators_;
+  }
+
+  // Writes the metapage and makes everything durable. From here on the index is valid.
+  void close(const MetaInfo& meta) {
+    flush();
+    Page page = pages_[0].data;
+    std::memset(page, 0, BLCKSZ);
+    write_meta_page(reinterpret_cast<std::uint8_t*>(page), meta);
+    log_pages(kMetaBlock, 1);
+    PageSetChecksumInplace(page, kMetaBlock);
+    smgrwrite(RelationGetSmgr(index_), fork_, kMetaBlock, page, true);
+
+    // Logged or not, the file must be on disk before the build commits. It was written past the shared
+    // buffers, so a checkpoint that began meanwhile has not flushed it (it does not know of it), yet moves
+    // the redo pointer past our records: after a crash nothing would bring these pages back. The same holds
+    // for an unlogged index and the shutdown checkpoint, which is the only one that its pages must survive.
+    // Temporary indexes end with the session. A relation that skips WAL because it was created by this
+    // transaction (wal_level = minimal) is synced, or logged as a whole, when that commits.
+    const bool outlives_session = index_->rd_rel->relpersistence != RELPERSISTENCE_TEMP;
+    const bool synced_at_commit = RelationIsPermanent(index_) && !use_wal_;
+    if (outlives_session && !synced_at_commit) smgrimmedsync(RelationGetSmgr(index_), fork_);
+  }
+
+ private:
+  static constexpr int kBatch = XLR_MAX_BLOCK_ID;
+
+  void log_pages(Block first, int count) {
+    if (!use_wal_) return;
+    BlockNumber blocks[kBatch];
+    Page pages[kBatch];
+    for (int i = 0; i < count; ++i) {
+      blocks[i] = first + static_cast<BlockNumber>(i);
+      pages[i] = pages_[i].data;
+    }
+    // Sets the pages' LSN. Their hole (between lower and upper) is zero, and left out of the record.
+    log_newpages(&RelationGetSmgr(index_)->smgr_rnode.node, fork_, count, blocks, pages, true);
+  }
+
+  void flush() {
+    if (waiting_ == 0) return;
+    const Block first = next_block_ - static_cast<Block>(waiting_);
+    log_pages(first, waiting_);
+    for (int i = 0; i < waiting_; ++i) {
+      const Block block = first + static_cast<Block>(i);
+      PageSetChecksumInplace(pages_[i].data, block);
+      // No fsync request for the checkpointer: close() syncs.
+      smgrextend(RelationGetSmgr(index_), fork_, block, pages_[i].data, true);
+    }
+    waiting_ = 0;
+  }
+
+  Relation index_;
+  ForkNumber fork_;
+  bool use_wal_;
+  PGAlignedBlock* pages_;  // kBatch of them
+  int waiting_;            // how many of them are filled
+  Block next_block_;       // what write() expects
+  Item* separators_;
+  std::size_t separator_capacity_;
+};
+
+using Loader = BulkLoader<IndexFileWriter>;
+// An ereport jumps over these.
+static_assert(std::is_trivially_destructible_v<IndexFileWriter>);
+static_assert(std::is_trivially_destructible_v<Loader>);
+
+// Writes the index of the sorters' entries, an empty one if there are none (nullptr).
+void write_index(IndexFileWriter* file, Relation index, EntrySorter* const (&sorters)[kTreeCount]) {
+  Workspace* workspace = workspace_init(palloc(workspace_bytes()));
+  MetaInfo meta{};
+  meta.key_kind = index->rd_opcintype[0];
+  Block next_block = kMetaBlock + 1;
+  int64 done = 0;
+  for (int i = 0; i < kTreeCount; ++i) {
+    Loader loader(file, workspace, static_cast<TreeId>(i), index_fillfactor(index), next_block);
+    if (EntrySorter* sorter = sorters[i]; sorter != nullptr) {
+      pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
+      sorter->finish();
+      pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWriting);
+      // next_batch() looks for interrupts.
+      for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
+        for (const Entry& entry : batch) loader.add(entry.code, entry.tid);
+        done += static_cast<int64>(batch.size());
+        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
+      }
+      sorter->destroy();
+    }
+    const TreeShape shape = loader.finish();
+    meta.root[i] = shape.root;
+    meta.level[i] = shape.level;
+    next_block = shape.next_block;
+  }
+  file->close(meta);
+  pfree(workspace);
+}
+
+struct BuildState {
+  KeyType type;
+  EntrySorter* sorters[kTreeCount];
+};
+
+// Called for every row that the index must have: those that the predicate admits, of each HOT chain the
+// root, and recently dead ones too, which old snapshots may still look for.
+void collect_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool /*is_alive*/,
+                 void* state) {
+  const auto* build = static_cast<const BuildState*>(state);
+  const Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+  if (isnull[0]) {
+    build->sorters[static_cast<int>(TreeId::nulls)]->add(0, packed);
+  } else {
+    build->sorters[static_cast<int>(TreeId::keys)]->add(datum_to_code(build->type, values[0]), packed);
+  }
+}
+
+// What the handler must claim to support so that the user gets an explanation from here.
+void refuse_unsupported(const IndexInfo* index_info) {
+  if (index_info->ii_Unique) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("access method \"learned\" does not support unique indexes"),
+                    errhint("Use a constraint: EXCLUDE USING learned (column WITH =).")));
+  }
+  if (index_info->ii_NumIndexKeyAttrs > 1) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("access method \"learned\" does not support multicolumn indexes"),
+                    errhint("Create one index for each column; a query can combine them.")));
+  }
+  if (index_info->ii_NumIndexAttrs > index_info->ii_NumIndexKeyAttrs) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("access method \"learned\" does not support included columns"),
+                    errhint("Leave out the INCLUDE clause, or use a btree index.")));
+  }
+}
+
+}  // namespace
+
+IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_info) {
+  refuse_unsupported(index_info);
+
+  // What this session remembers of the index is void even though the file keeps its name: that is how
+  // TRUNCATE in the transaction that created the table, and ON COMMIT DELETE ROWS, empty it.
+  model_cache_forget(index);
+
+  if (RelationGetNumberOfBlocks(index) != 0) {
+    elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+  }
+
+  SortMemory memory{static_cast<std::size_t>(maintenance_work_mem) * 1024};
+  BuildState build{key_type_of(index), {}};
+  build.sorters[static_cast<int>(TreeId::keys)] =
+      EntrySorter::create(&memory, memory.free_bytes / kNullShare);
+  build.sorters[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory, 0);
+
+  pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseScanning);
+  // Not a synchronized scan, which may begin in the middle of the table: TIDs shall ascend.
+  const double heap_tuples =
+      table_index_build_scan(heap, index, index_info, false, true, collect_row, &build, nullptr);
+
+  std::uint64_t index_tuples = 0;
+  for (const EntrySorter* sorter : build.sorters) index_tuples += sorter->total();
+
+  // The block numbers were set by the scan.
+  const int progress[] = {PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_SCAN_BLOCKS_TOTAL,
+                          PROGRESS_SCAN_BLOCKS_DONE};
+  const int64 progress_values[] = {static_cast<int64>(index_tuples), 0, 0};
+  pgstat_progress_update_multi_param(3, progress, progress_values);
+
+  IndexFileWriter file;
+  file.open(index, MAIN_FORKNUM, RelationNeedsWAL(index));
+  write_index(&file, index, build.sorters);
+
+  auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
+  result->heap_tuples = heap_tuples;
+  result->index_tuples = static_cast<double>(index_tuples);
+  return result;
+}
+
+// The init fork of an unlogged index: what the index is reset to after a crash.
+void learned_build_empty(Relation index) {
+  // Logged always: recovery itself may remove the file, for example while it replays the creation of a
+  // tablespace or database, so a sync alone is not enough.
+  IndexFileWriter file;
+  file.open(index, INIT_FORKNUM, true);
+  write_index(&file, index, {nullptr, nullptr});
+}
+
+char* learned_build_phase_name(int64 phase) {
+  // The server copies the name and never writes to it.
+  switch (phase) {
+    case kPhaseInitializing:
+      return const_cast<char*>("initializing");
+    case kPhaseScanning:
+      return const_cast<char*>("scanning table");
+    case kPhaseSorting:
+      return const_cast<char*>("sorting");
+    case kPhaseWriting:
+      return const_cast<char*>("writing index pages");
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace learned

@@ -1,0 +1,55 @@
+#include "am/key_type.hpp"
+
+namespace learned {
+
+bool key_kind_of_type(Oid type, KeyKind* kind) {
+  switch (type) {
+    case INT2OID:
+      *kind = KeyKind::int2;
+      return true;
+    case INT4OID:
+      *kind = KeyKind::int4;
+      return true;
+    case INT8OID:
+      *kind = KeyKind::int8;
+      return true;
+    case OIDOID:
+      *kind = KeyKind::oid;
+      return true;
+    case FLOAT4OID:
+      *kind = KeyKind::float4;
+      return true;
+    case FLOAT8OID:
+      *kind = KeyKind::float8;
+      return true;
+    case DATEOID:
+      *kind = KeyKind::date;
+      return true;
+    case TIMESTAMPOID:
+      *kind = KeyKind::timestamp;
+      return true;
+    case TIMESTAMPTZOID:
+      *kind = KeyKind::timestamptz;
+      return true;
+    case TIMEOID:
+      *kind = KeyKind::time;
+      return true;
+    default:
+      return false;
+  }
+}
+
+KeyType key_type_of(Relation index) {
+  KeyType type;
+  if (!key_kind_of_type(index->rd_opcintype[0], &type.kind)) {
+    // Only an operator class that the extension does not ship can lead here.
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("access method \"learned\" does not support keys of type %s",
+                           format_type_be(index->rd_opcintype[0])),
+                    errhint("Use one of the operator classes that extension learned_index provides, or a "
+                            "btree index.")));
+  }
+  return type;
+}
+
+}  // namespace learned

@@ -1,0 +1,24 @@
+// What a user can set: the index option fillfactor and the settings learned_index.*.
+#pragma once
+
+#include "am/server.hpp"
+
+namespace learned {
+
+inline constexpr int kMinFillfactor = 50;
+inline constexpr int kDefaultFillfactor = 90;
+
+// learned_index.model_cache, in kilobytes: what a backend may spend on private copies of directories; 0 =
+// none.
+extern int model_cache_kilobytes;
+
+// learned_index.generic_wal: log hot inserts with GenericXLog instead of the hand-made record.
+extern bool use_generic_wal;
+
+// Registers the index options and the settings. Called once, when the library is loaded.
+void register_options();
+
+// The fillfactor of an index, in percent.
+int index_fillfactor(Relation index);
+
+}  // namespace learned

@@ -1,0 +1,153 @@
+// A page store in memory: the whole index without a server, for unit tests, fuzzers and micro-benchmarks.
+// (The only file of the core that allocates; the extension never includes it.)
+//
+// It takes the part of the server's buffer manager and log strictly: a page may be changed only inside
+// begin()/commit() and while "locked", and it can be told to give stale or wrong predictions.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "bulk_loader.hpp"
+#include "meta_page.hpp"
+#include "tree.hpp"
+#include "tree_vacuum.hpp"
+
+namespace learned {
+
+class MemoryStore {
+ public:
+  using Handle = Block;
+  static constexpr Handle kNoHandle = kNoBlock;
+
+  struct alignas(8) Page {
+    std::uint8_t bytes[kPageSize];
+  };
+
+  MemoryStore() : workspace_(new Workspace) {
+    init_empty();
+  }
+
+  // An index with two empty leaves.
+  void init_empty() {
+    pages_.clear();
+    free_.clear();
+    add_page();
+    for (int t = 0; t < kTreeCount; t++) {
+      const Block b = add_page();
+      write_empty_page(pages_[b]->bytes, {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
+    }
+    write_meta_page(pages_[0]->bytes, {{1, 2}, {0, 0}, 0});
+  }
+
+  // --- the store interface of tree.hpp ---
+  Handle read(Block block, LockMode mode) {
+    if (block >= pages_.size()) fail("read beyond the end");
+    if (locked_.size() <= block) locked_.resize(pages_.size(), 0);
+    if (locked_[block] != 0) fail("page is locked already");
+    locked_[block] = mode == LockMode::share ? 1 : 2;
+    reads_++;
+    return block;
+  }
+  bool try_read(Block block, Handle* h) {
+    if (block < locked_.size() && locked_[block] != 0) return false;
+    *h = read(block, LockMode::exclusive);
+    return true;
+  }
+  bool try_read_for_cleanup(Block block, Handle* h) { return try_read(block, h); }
+  void release(Handle h) {
+    if (locked_[h] == 0) fail("released page was not locked");
+    locked_[h] = 0;
+  }
+  const std::uint8_t* bytes(Handle h) { return pages_[h]->bytes; }
+  Block block(Handle h) const { return h; }
+  Handle allocate() {
+    Block b;
+    if (!free_.empty()) {
+      b = free_.back();
+      free_.pop_back();
+    } else {
+      b = add_page();
+    }
+    return read(b, LockMode::exclusive);
+  }
+  void begin() {
+    if (!edits_.empty()) fail("nested change");
+  }
+  std::uint8_t* edit(Handle h, bool fresh) {
+    if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    if (edits_.size() == 4) fail("more than four pages in one record");
+    edits_.emplace_back(h, std::make_unique<Page>(*pages_[h]));
+    if (fresh) std::memset(edits_.back().second->bytes, 0, kPageSize);
+    return edits_.back().second->bytes;
+  }
+  void commit() {
+    for (auto& [h, page] : edits_) *pages_[h] = *page;
+    edits_.clear();
+  }
+  void insert_delta(Handle h, const Item& item) {
+    if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    add_delta(pages_[h]->bytes, item);
+  }
+  Workspace* workspace() { return workspace_.get(); }
+  void interrupt() {}
+  [[noreturn]] void corrupt(Block block, Fault fault) {
+    std::fprintf(stderr, "block %u: %s\n", block, fault);
+    std::abort();
+  }
+  // Predictions: whatever the test asks for.
+  Block predict(TreeId, const Entry&) {
+    if (!wrong_predictions_) return kNoBlock;
+    predictions_++;
+    return static_cast<Block>(predictions_ * 7919 % pages_.size());
+  }
+  void mispredicted(TreeId, const Entry&) {}
+  void offer(const PageView&, Block) {}
+  void recycle(Block b) { free_.push_back(b); }
+
+  // --- for tests ---
+  void set_wrong_predictions(bool on) { wrong_predictions_ = on; }
+  std::size_t size() const { return pages_.size(); }
+  std::uint8_t* page(Block b) { return pages_[b]->bytes; }
+  std::size_t reads() const { return reads_; }
+  bool all_released() const {
+    for (int l : locked_) {
+      if (l != 0) return false;
+    }
+    return true;
+  }
+  // Sink of BulkLoader.
+  void write(Block b, const std::uint8_t* bytes) {
+    while (pages_.size() <= b) add_page();
+    std::memcpy(pages_[b]->bytes, bytes, kPageSize);
+  }
+  Item* separators(std::size_t count) {
+    if (separators_.size() < count) separators_.resize(count * 2);
+    return separators_.data();
+  }
+
+ private:
+  Block add_page() {
+    pages_.push_back(std::make_unique<Page>());
+    locked_.resize(pages_.size(), 0);
+    return static_cast<Block>(pages_.size() - 1);
+  }
+  [[noreturn]] static void fail(const char* what) {
+    std::fprintf(stderr, "memory store: %s\n", what);
+    std::abort();
+  }
+
+  std::vector<std::unique_ptr<Page>> pages_;
+  std::vector<int> locked_;
+  std::vector<std::pair<Handle, std::unique_ptr<Page>>> edits_;
+  std::vector<Block> free_;
+  std::vector<Item> separators_;
+  std::unique_ptr<Workspace> workspace_;
+  std::size_t reads_ = 0;
+  std::size_t predictions_ = 0;
+  bool wrong_predictions_ = false;
+};
+
+}  // namespace learned

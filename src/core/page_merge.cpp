@@ -1,0 +1,384 @@
+#include "page_merge.hpp"
+
+#include <algorithm>
+
+namespace learned {
+
+namespace {
+
+// A kept last segment longer than this is not fitted anew for a few appended entries.
+constexpr unsigned kRefitLimit = 2048;
+
+bool predicts_exactly(const Segment& seg) {
+  return seg.key_width == 0 && seg.tid_width == 0 && seg.tid_codec == TidCodec::linear;
+}
+
+}  // namespace
+
+unsigned sorted_delta(const PageView& page, Item* out) {
+  const unsigned n = page.deltas();
+  for (unsigned j = 0; j < n; j++) out[j] = page.delta_item(j);
+  std::sort(out, out + n, [](const Item& a, const Item& b) { return a.entry() < b.entry(); });
+  return n;
+}
+
+bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
+  const unsigned level = page.level();
+  const unsigned encoded = page.encoded();
+  const unsigned segments = page.segments();
+  const unsigned deltas = sorted_delta(page, ws->delta);
+  merge->columns = {ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  merge->plan = SegmentPlanner(ws->segments, merge->columns, level);
+
+  unsigned first_rank = encoded;  // where the first delta entry belongs
+  unsigned touched = segments;    // first segment to decode
+  unsigned behind = segments;     // first segment kept behind the decoded ones
+  if (deltas > 0 && segments > 0) {
+    unsigned last_rank;
+    if (!lower_bound(page, ws->delta[0].entry(), &first_rank) ||
+        !lower_bound(page, ws->delta[deltas - 1].entry(), &last_rank)) {
+      return false;
+    }
+    touched = segment_of_rank(page, first_rank > 0 ? first_rank - 1 : 0);
+    behind = segment_of_rank(page, last_rank < encoded ? last_rank : encoded - 1) + 1;
+    if (first_rank == encoded) {
+      SegmentRef last;
+      if (!load_segment(page, segments - 1, &last)) return false;
+      if ((predicts_exactly(last.seg) && last.count >= SegmentPlanner::kBlock) || last.count > kRefitLimit) {
+        touched = segments;
+      }
+    }
+  }
+  merge->strictly_behind = first_rank == encoded;
+  merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
+
+  const bool has_dead = (page.flags() & kHasDead) != 0;
+  unsigned begin = encoded;  // ranks [begin, end) are decoded
+  unsigned end = encoded;
+  if (touched < behind) {
+    SegmentRef ref;
+    if (!load_segment(page, touched, &ref)) return false;
+    begin = ref.seg.first_rank;
+    if (!load_segment(page, behind - 1, &ref)) return false;
+    end = ref.seg.first_rank + ref.count;
+  }
+  // Decode behind the room that the merged entries will take, then merge from there.
+  const unsigned count = end - begin;
+  if (begin > end || count + deltas > Workspace::kCapacity) return false;
+  Code* codes = ws->codes + deltas;
+  Tid* tids = ws->tids + deltas;
+  Block* children = ws->children + deltas;
+  if (!decode(page, begin, end, codes, tids, level > 0 ? children : nullptr)) return false;
+  std::uint32_t n = 0;
+  unsigned d = 0;
+  for (unsigned i = 0; i <= count; i++) {
+    const bool at_end = i == count;
+    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) {
+      ws->codes[n] = ws->delta[d].code;
+      ws->tids[n] = ws->delta[d].tid;
+      ws->children[n] = ws->delta[d].child;
+      n++;
+      d++;
+    }
+    if (at_end || (has_dead && page.is_dead(begin + i))) continue;
+    // n <= i + d <= i + deltas: the source was read before it is overwritten.
+    const Item item{codes[i], tids[i], level > 0 ? children[i] : kNoBlock};
+    ws->codes[n] = item.code;
+    ws->tids[n] = item.tid;
+    ws->children[n] = item.child;
+    n++;
+  }
+  merge->decoded = n;
+
+  if (has_dead) std::memset(ws->dead_map, 0, sizeof ws->dead_map);
+  const auto keep_dead = [&](unsigned from, unsigned to, std::size_t at) {
+    if (!has_dead) return;
+    for (unsigned r = from; r < to; r++, at++) {
+      if (!page.is_dead(r)) continue;
+      set_bit(ws->dead_map, at);
+      merge->dead_count++;
+    }
+  };
+  for (unsigned s = 0; s < touched; s++) {
+    PlannedSegment p{};
+    if (!keep_segment(page, s, &p)) return false;
+    merge->plan.keep(p);
+  }
+  merge->kept = touched;
+  keep_dead(0, begin, 0);
+  merge->plan.push(0, n);
+  if (behind < segments) {
+    const std::size_t at = merge->plan.entries();
+    for (unsigned s = behind; s < segments; s++) {
+      PlannedSegment p{};
+      if (!keep_segment(page, s, &p)) return false;
+      merge->plan.keep(p);
+      merge->kept_behind++;
+    }
+    keep_dead(end, encoded, at);
+  }
+  return true;
+}
+
+bool decode_live(const PageView& page, Workspace* ws, std::uint32_t* out, std::uint32_t at) {
+  const unsigned level = page.level();
+  const unsigned encoded = page.encoded();
+  const unsigned deltas = sorted_delta(page, ws->delta);
+  const bool has_dead = (page.flags() & kHasDead) != 0;
+  Code* codes = ws->codes + at + deltas;
+  Tid* tids = ws->tids + at + deltas;
+  Block* children = ws->children + at + deltas;
+  if (!decode(page, 0, encoded, codes, tids, level > 0 ? children : nullptr)) return false;
+  std::uint32_t n = at;
+  unsigned d = 0;
+  for (unsigned i = 0; i <= encoded; i++) {
+    const bool at_end = i == encoded;
+    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) {
+      ws->codes[n] = ws->delta[d].code;
+      ws->tids[n] = ws->delta[d].tid;
+      ws->children[n] = ws->delta[d].child;
+      n++;
+      d++;
+    }
+    if (at_end || (has_dead && page.is_dead(i))) continue;
+    const Item item{codes[i], tids[i], level > 0 ? children[i] : kNoBlock};
+    ws->codes[n] = item.code;
+    ws->tids[n] = item.tid;
+    ws->children[n] = item.child;
+    n++;
+  }
+  // Order is what every search relies on; a damaged page shows here before it spreads.
+  for (std::uint32_t i = at + 1; i < n; i++) {
+    if (!(Entry{ws->codes[i - 1], ws->tids[i - 1]} < Entry{ws->codes[i], ws->tids[i]})) return false;
+  }
+  *out = n - at;
+  return true;
+}
+
+std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level, std::uint32_t n) {
+  SegmentPlanner plan(ws->segments, columns, level);
+  plan.push(0, n);
+  std::uint32_t cut = n / 2;
+  if (!plan.overflow()) {
+    const auto cost = [&](std::size_t s) {
+      return plan[s].bytes + segment_size(level) + plan[s].count / 8;
+    };
+    std::size_t total = 0;
+    for (std::size_t s = 0; s < plan.size(); s++) total += cost(s);
+    std::size_t before = 0;
+    for (std::size_t s = 0; s < plan.size(); s++) {
+      if (before + cost(s) >= total / 2) {
+        cut = plan[s].first +
+              static_cast<std::uint32_t>(std::uint64_t{plan[s].count} * (total / 2 - before) / cost(s));
+        break;
+      }
+      before += cost(s);
+    }
+  }
+  return std::clamp(cut, std::uint32_t{1}, n - 1);
+}
+
+namespace {
+
+// Room for delta entries that a page should have left after an ordinary split.
+constexpr std::size_t kSplitRoom = 12;
+
+Entry separator_between(const Entry& last, const Entry& first, unsigned level) {
+  return level == 0 && last.code < first.code ? Entry{first.code, 0} : first;
+}
+
+struct SplitIdentity {
+  PageIdentity left;
+  PageIdentity right;
+};
+
+SplitIdentity split_identity(const PageView& page, Block right_block, const Entry& separator) {
+  PageIdentity left = identity_of(page);
+  PageIdentity right = left;
+  left.flags = static_cast<std::uint16_t>((left.flags & ~kRightmost) | kIncompleteSplit);
+  left.right = right_block;
+  left.high = separator;
+  right.low = separator;
+  // right.left is set by the caller, who knows the left page's own block.
+  return {left, right};
+}
+
+void write_planned(std::uint8_t* out, const PageIdentity& id, const Columns& columns, Workspace* ws,
+                   std::uint32_t from, std::uint32_t to, std::size_t room, bool* fits) {
+  std::memset(out, 0, kPageSize);
+  if (from == to) {
+    write_empty_page(out, id);
+    *fits = true;
+    return;
+  }
+  SegmentPlanner plan(ws->segments, columns, id.level);
+  plan.push(from, to - from);
+  if (!plan_fits(plan, id.level, room)) plan.compact();
+  *fits = plan_fits(plan, id.level, room);
+  if (*fits) write_page(out, id, plan, columns, nullptr, 0);
+}
+
+// The page stays as full as it can be, the rest of its last entries goes to the right.
+bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+  *done = false;
+  MergePlan merge{SegmentPlanner(ws->segments, {}, 0), {}};
+  if (!plan_merge(page, ws, &merge)) return false;
+  if (!merge.at_end || merge.kept_behind > 0 || merge.decoded < 2) return true;
+  const unsigned level = page.level();
+  SegmentPlanner plan(ws->segments, merge.columns, level);
+  for (std::size_t s = 0; s < merge.kept; s++) {
+    PlannedSegment p{};
+    if (!keep_segment(page, static_cast<unsigned>(s), &p)) return false;
+    plan.keep(p);
+  }
+  // Stragglers of several writers land a little before the end: leave them a page with room.
+  const std::uint32_t goal = merge.strictly_behind ? merge.decoded - 1
+                             : merge.decoded > kMaxDelta ? merge.decoded - static_cast<std::uint32_t>(kMaxDelta)
+                                                         : 0;
+  std::uint32_t taken = 0;
+  while (taken < goal) {
+    const std::uint32_t step = std::min<std::uint32_t>(SegmentPlanner::kBlock, goal - taken);
+    const SegmentPlanner::Mark mark = plan.save(ws->saved);
+    plan.push_block(taken, step);
+    if (!plan_fits(plan, level, 0)) plan.compact();
+    if (!plan_fits(plan, level, 0)) {
+      plan.restore(mark, ws->saved);
+      break;
+    }
+    taken += step;
+  }
+  if (plan.entries() == 0 || !plan_fits(plan, level, 0)) return true;
+
+  const Entry first{ws->codes[taken], ws->tids[taken]};
+  Entry last{};
+  if (taken > 0) {
+    last = {ws->codes[taken - 1], ws->tids[taken - 1]};
+  } else {
+    Code code = 0;
+    Tid tid = 0;
+    const auto rank = static_cast<unsigned>(plan.entries() - 1);
+    if (!decode(page, rank, rank + 1, &code, &tid)) return false;
+    last = {code, tid};
+  }
+  *separator = separator_between(last, first, level);
+  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  std::memset(ws->page, 0, kPageSize);
+  write_page(ws->page, ids.left, plan, merge.columns, ws->dead_map, merge.dead_count);
+  bool fits = false;
+  write_planned(ws->page2, ids.right, merge.columns, ws, taken, merge.decoded, 1, &fits);
+  *done = fits;
+  return true;
+}
+
+bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+  *done = false;
+  const unsigned level = page.level();
+  std::uint32_t n;
+  if (!decode_live(page, ws, &n)) return false;
+  if (n < 2) return true;
+  const Columns columns{ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  const std::uint32_t cut = balanced_cut(ws, columns, level, n);
+  *separator = separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
+  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  bool left_fits = false;
+  bool right_fits = false;
+  write_planned(ws->page, ids.left, columns, ws, 0, cut, kSplitRoom, &left_fits);
+  if (left_fits) write_planned(ws->page2, ids.right, columns, ws, cut, n, kSplitRoom, &right_fits);
+  *done = left_fits && right_fits;
+  return true;
+}
+
+// The right end of a level is full to the brim (as a bulk load leaves it) and the entry belongs behind it: a
+// leaf stays as it is beside a new empty one, an inner page gives away its last child.
+bool split_full_end(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
+                    Entry* separator, bool* done) {
+  *done = false;
+  const unsigned encoded = page.encoded();
+  if (page.deltas() > 0 || encoded < 2) return true;
+  Code codes[1];
+  Tid tids[1];
+  if (!decode(page, encoded - 1, encoded, codes, tids)) return false;
+  const Entry last{codes[0], tids[0]};
+  if (!(last < incoming)) return true;
+  const unsigned cut = page.level() == 0 ? encoded : encoded - 1;
+  *separator = page.level() == 0 ? separator_between(last, incoming, 0) : last;
+  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  std::memset(ws->page, 0, kPageSize);
+  std::memset(ws->page2, 0, kPageSize);
+  if (!write_slice(ws->page, ids.left, page, 0, cut, ws)) return false;
+  if (cut == encoded) {
+    write_empty_page(ws->page2, ids.right);
+  } else if (!write_slice(ws->page2, ids.right, page, cut, encoded, ws)) {
+    return false;
+  }
+  *done = true;
+  return true;
+}
+
+bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Entry* separator) {
+  const unsigned encoded = page.encoded();
+  if (encoded < 2) return false;
+  unsigned cut = encoded - encoded / 4;
+  if (page.segments() > 1) {
+    // The segment border nearest to the middle of the bytes.
+    const std::size_t middle = (kHeaderSize + std::size_t{page.lower()}) / 2;
+    std::size_t best = kPageSize;
+    for (unsigned s = 1; s < page.segments(); s++) {
+      SegmentRef ref;
+      if (!load_segment(page, s, &ref)) return false;
+      const std::size_t distance = ref.seg.offset > middle ? ref.seg.offset - middle : middle - ref.seg.offset;
+      if (distance < best) {
+        best = distance;
+        cut = ref.seg.first_rank;
+      }
+    }
+  }
+  Code codes[2];
+  Tid tids[2];
+  if (cut < 1 || cut >= encoded || !decode(page, cut - 1, cut + 1, codes, tids)) return false;
+  *separator = {codes[1], tids[1]};
+  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  std::memset(ws->page, 0, kPageSize);
+  std::memset(ws->page2, 0, kPageSize);
+  return write_slice(ws->page, ids.left, page, 0, cut, ws) &&
+         write_slice(ws->page2, ids.right, page, cut, encoded, ws);
+}
+
+}  // namespace
+
+bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws, Entry* separator) {
+  bool done = false;
+  if (page.rightmost()) {
+    if (!split_full_end(page, right_block, incoming, ws, separator, &done)) return false;
+    if (!done && !split_at_end(page, right_block, ws, separator, &done)) return false;
+  }
+  if (!done && !split_balanced(page, right_block, ws, separator, &done)) return false;
+  return done || split_by_slices(page, right_block, ws, separator);
+}
+
+bool plan_retrain(const PageView& page, Workspace* ws, bool* better) {
+  *better = false;
+  std::uint32_t n;
+  if (!decode_live(page, ws, &n)) return false;
+  const unsigned level = page.level();
+  const PageIdentity id = identity_of(page);
+  std::memset(ws->page, 0, kPageSize);
+  if (n == 0) {
+    write_empty_page(ws->page, id);
+    *better = page.encoded() > 0 || page.deltas() > 0;
+    return true;
+  }
+  const Columns columns{ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  SegmentPlanner plan(ws->segments, columns, level);
+  plan.push(0, n);
+  plan.compact();
+  // A dead bitmap or its reserve is in both sums; deltas count as what they take.
+  const std::size_t now = page.lower() + (kPageSize - page.upper()) +
+                          ((page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + 7u) / 8);
+  if (!plan_fits(plan, level, 0) || plan_bytes(plan) >= now) return true;
+  write_page(ws->page, id, plan, columns, nullptr, 0);
+  *better = true;
+  return true;
+}
+
+}  // namespace learned

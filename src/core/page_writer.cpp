@@ -1,0 +1,325 @@
+#include "page_writer.hpp"
+
+#include "workspace.hpp"
+
+namespace learned {
+
+namespace {
+
+constexpr std::size_t kPageSizeVersionOffset = 18;
+constexpr std::uint16_t kServerLayoutVersion = 4;  // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
+
+void set16(std::uint8_t* page, std::size_t offset, std::size_t value) {
+  store(page + offset, static_cast<std::uint16_t>(value));
+}
+PageTrailer trailer_of(const std::uint8_t* page) { return load<PageTrailer>(page + kSpecial); }
+
+// Zeroes all but the server's LSN and checksum fields and writes an empty layout.
+void start_page(std::uint8_t* page, const PageIdentity& id) {
+  std::memset(page + kLowerOffset - 2, 0, kPageSize - (kLowerOffset - 2));
+  set16(page, kLowerOffset, kHeaderSize);
+  set16(page, kUpperOffset, kSpecial);
+  set16(page, kSpecialOffset, kSpecial);
+  set16(page, kPageSizeVersionOffset, kPageSize | kServerLayoutVersion);
+  PageTrailer t{};
+  t.magic = kPageMagic;
+  t.version = kFormatVersion;
+  t.code_width = kCodeWidth;
+  t.level = id.level;
+  t.tree = static_cast<std::uint8_t>(id.tree);
+  t.flags = static_cast<std::uint16_t>(id.flags & ~kHasDead);
+  t.left = id.left;
+  t.right = id.right;
+  t.low = id.low;
+  t.high = id.high;
+  store(page + kSpecial, t);
+}
+
+void encode_values(BitWriter* out, const ColumnModel& model, const std::uint64_t* values, std::uint32_t n) {
+  for (std::uint32_t i = 0; i < n; i++) out->put(values[i] - model.predict(i));
+}
+
+std::uint8_t* encode_tids(std::uint8_t* out, const Segment& seg, const Tid* tids, std::uint32_t n) {
+  const ColumnModel model = seg.tid();
+  if (seg.tid_codec == TidCodec::linear) {
+    BitWriter w(out, seg.tid_width);
+    if (seg.tid_width > 0) {
+      for (std::uint32_t i = 0; i < n; i++) {
+        w.put(tid_to_ordinal(tids[i], seg.tid_scale) - model.predict(i));
+      }
+    }
+    return w.flush();
+  }
+  BitWriter ranks(out, seg.rank_width);
+  for (std::uint32_t i = 0; i < n; i++) {
+    if (i == 0 || tids[i] != tids[i - 1] + 1) ranks.put(i);
+  }
+  out = ranks.flush();
+  BitWriter firsts(out, seg.tid_width);
+  std::uint32_t run = 0;
+  for (std::uint32_t i = 0; i < n; i++) {
+    if (i == 0 || tids[i] != tids[i - 1] + 1) {
+      firsts.put(tid_to_ordinal(tids[i], seg.tid_scale) - model.predict(run));
+      run++;
+    }
+  }
+  return firsts.flush();
+}
+
+std::uint8_t* encode_segment(std::uint8_t* out, const PlannedSegment& p, const Columns& columns, unsigned level) {
+  if (p.verbatim != nullptr || p.bytes == 0) {
+    if (p.bytes > 0) std::memcpy(out, p.verbatim, p.bytes);
+    return out + p.bytes;
+  }
+  if (p.seg.key_width > 0) {
+    BitWriter w(out, p.seg.key_width);
+    encode_values(&w, p.seg.key(), columns.codes + p.first, p.count);
+    out = w.flush();
+  }
+  out = encode_tids(out, p.seg, columns.tids + p.first, p.count);
+  if (level > 0 && p.child.width > 0) {
+    BitWriter w(out, p.child.width);
+    for (std::uint32_t i = 0; i < p.count; i++) {
+      w.put(columns.children[p.first + i] - p.child.predict(i));
+    }
+    out = w.flush();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::size_t plan_bytes(const SegmentPlanner& plan) { return page_overhead(plan.entries()) + plan.bytes(); }
+
+bool plan_fits(const SegmentPlanner& plan, unsigned level, std::size_t deltas) {
+  return !plan.overflow() && plan.entries() <= kMaxEntries &&
+         plan_bytes(plan) + deltas * delta_size(level) <= kPageSize;
+}
+
+PageIdentity identity_of(const PageView& page) {
+  const PageTrailer t = page.trailer();
+  return {static_cast<TreeId>(t.tree), t.level, t.flags, t.left, t.right, t.low, t.high};
+}
+
+void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan, const Columns& columns,
+                const std::uint8_t* dead, unsigned dead_count) {
+  start_page(page, id);
+  std::uint8_t* at = page + kHeaderSize;
+  const std::size_t size = segment_size(id.level);
+  std::size_t rank = 0;
+  for (std::size_t s = 0; s < plan.size(); s++) {
+    Segment seg = plan[s].seg;
+    seg.first_rank = static_cast<std::uint16_t>(rank);
+    seg.offset = static_cast<std::uint16_t>(at - page);
+    at = encode_segment(at, plan[s], columns, id.level);
+    std::uint8_t* entry = page + kSpecial - (s + 1) * size;
+    store(entry, seg);
+    if (id.level > 0) store(entry + sizeof(Segment), ChildModel{plan[s].child.base, plan[s].child.slope});
+    rank += plan[s].count;
+  }
+  PageTrailer t = trailer_of(page);
+  t.segments = static_cast<std::uint16_t>(plan.size());
+  t.encoded = static_cast<std::uint16_t>(rank);
+  if (dead_count > 0) {
+    const std::size_t map_bytes = (rank + 7) / 8;
+    std::memcpy(at, dead, map_bytes);
+    at += map_bytes;
+    t.flags |= kHasDead;
+    t.dead = static_cast<std::uint16_t>(dead_count);
+  }
+  store(page + kSpecial, t);
+  set16(page, kLowerOffset, static_cast<std::size_t>(at - page));
+  set16(page, kUpperOffset, kSpecial - plan.size() * size);
+  seal(page);
+}
+
+void write_empty_page(std::uint8_t* page, const PageIdentity& id) {
+  start_page(page, id);
+  seal(page);
+}
+
+void seal(std::uint8_t* page) {
+  store(page + kSpecial + offsetof(PageTrailer, check), page_checksum(page));
+}
+
+unsigned delta_room(const PageView& page) {
+  const std::size_t free = page.upper() - page.lower();
+  const std::size_t reserve = (page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + 7) / 8;
+  const unsigned present = page.deltas();
+  if (free <= reserve || present >= kMaxDelta) return 0;
+  const std::size_t room = (free - reserve) / delta_size(page.level());
+  return static_cast<unsigned>(room < kMaxDelta - present ? room : kMaxDelta - present);
+}
+
+std::size_t next_delta_offset(const PageView& page) { return page.upper() - delta_size(page.level()); }
+
+void format_delta(std::uint8_t* out, const Item& item, unsigned level) {
+  const Block child = level > 0 ? item.child : kNoBlock;
+  store(out, item.code);
+  store(out + 8, item.tid | std::uint64_t{delta_check(item.code, item.tid, child)} << 48);
+  if (level > 0) store(out + 16, std::uint64_t{child});
+}
+
+void add_delta(std::uint8_t* page, const Item& item) {
+  const PageView view(page);
+  const std::size_t at = next_delta_offset(view);
+  format_delta(page + at, item, view.level());
+  set16(page, kUpperOffset, at);
+}
+
+void mark_dead(std::uint8_t* page, const std::uint8_t* doomed) {
+  PageTrailer t = trailer_of(page);
+  const PageView view(page);
+  const std::size_t map_bytes = (t.encoded + 7u) / 8;
+  std::size_t lower = view.lower();
+  if ((t.flags & kHasDead) == 0) {
+    std::memset(page + lower, 0, map_bytes);
+    lower += map_bytes;
+    set16(page, kLowerOffset, lower);
+    t.flags |= kHasDead;
+  }
+  std::uint8_t* map = page + lower - map_bytes;
+  unsigned dead = 0;
+  for (std::size_t i = 0; i < map_bytes; i++) {
+    map[i] = static_cast<std::uint8_t>(map[i] | doomed[i]);
+    dead += static_cast<unsigned>(std::popcount(map[i]));
+  }
+  t.dead = static_cast<std::uint16_t>(dead);
+  store(page + kSpecial, t);
+}
+
+void remove_deltas(std::uint8_t* page, const std::uint8_t* doomed) {
+  const PageView view(page);
+  const std::size_t size = delta_size(view.level());
+  const std::size_t dir = view.dir();
+  const unsigned n = view.deltas();
+  unsigned kept = 0;
+  for (unsigned j = 0; j < n; j++) {
+    if (test_bit(doomed, j)) continue;
+    if (kept != j) std::memmove(page + dir - (kept + 1) * size, page + dir - (j + 1) * size, size);
+    kept++;
+  }
+  const std::size_t upper = dir - kept * size;
+  std::memset(page + view.upper(), 0, upper - view.upper());
+  set16(page, kUpperOffset, upper);
+}
+
+void set_flags(std::uint8_t* page, std::uint16_t flags) {
+  store(page + kSpecial + offsetof(PageTrailer, flags), flags);
+}
+void set_left(std::uint8_t* page, Block left) { store(page + kSpecial + offsetof(PageTrailer, left), left); }
+void set_low(std::uint8_t* page, const Entry& low) { store(page + kSpecial + offsetof(PageTrailer, low), low); }
+
+bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
+  SegmentRef ref;
+  if (!load_segment(page, s, &ref)) return false;
+  out->seg = ref.seg;
+  out->child = page.level() > 0 ? ref.child_model : ColumnModel{};
+  out->first = 0;
+  out->count = ref.count;
+  out->bytes = static_cast<std::uint32_t>(segment_bytes(ref.seg, out->child, ref.count, page.level()));
+  out->verbatim = ref.key_bits;
+  return true;
+}
+
+namespace {
+
+// The values at columns[0..n) under the slope of `model`, fitted anew.
+ColumnModel refit(const ColumnModel& model, const std::uint64_t* values, std::uint32_t n) {
+  ColumnModel m{0, model.slope, model.shift, 0};
+  std::int64_t lo = 0;
+  std::int64_t hi = 0;
+  for (std::uint32_t i = 0; i < n; i++) {
+    const auto error = static_cast<std::int64_t>(values[i] - values[0] - m.line(i));
+    lo = error < lo ? error : lo;
+    hi = error > hi ? error : hi;
+  }
+  m.base = values[0] + static_cast<std::uint64_t>(lo);
+  m.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
+  return m;
+}
+
+// Plans entries [from, to) of a segment, which are at columns[first, first + to - from).
+void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t first, Workspace* ws, unsigned level,
+               PlannedSegment* out) {
+  const std::uint32_t n = to - from;
+  Segment& seg = out->seg;
+  out->first = first;
+  out->count = n;
+  out->verbatim = nullptr;
+  seg = ref.seg;
+  seg.first_code = ws->codes[first];
+  // A constant serves every part of its segment (and its residuals may need all 64 bits).
+  const ColumnModel key = ref.seg.key_slope == 0 ? ref.seg.key() : refit(ref.seg.key(), ws->codes + first, n);
+  seg.key_base = key.base;
+  seg.key_width = key.width;
+  if (seg.tid_codec == TidCodec::linear) {
+    Tid* ordinals = ws->tids + first;  // converted in place and back
+    for (std::uint32_t i = 0; i < n; i++) ordinals[i] = tid_to_ordinal(ordinals[i], seg.tid_scale);
+    const ColumnModel tid = refit(ref.seg.tid(), ordinals, n);
+    for (std::uint32_t i = 0; i < n; i++) ordinals[i] = ordinal_to_tid(ordinals[i], seg.tid_scale);
+    seg.tid_base = tid.base;
+    seg.tid_width = tid.width;
+  } else {
+    fit_tids(ws->tids + first, n, level > 0, &seg);
+  }
+  out->child = ColumnModel{};
+  if (level > 0) {
+    const Block* children = ws->children + first;
+    out->child = fit_any(n, [&](std::size_t i) { return std::uint64_t{children[i]}; });
+    seg.child_shift = out->child.shift;
+    seg.child_width = out->child.width;
+  }
+  out->bytes = static_cast<std::uint32_t>(segment_bytes(seg, out->child, n, level));
+}
+
+}  // namespace
+
+bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin, unsigned end,
+                 Workspace* ws) {
+  const Columns columns{ws->codes, ws->tids, id.level > 0 ? ws->children : nullptr};
+  SegmentPlanner plan(ws->segments, columns, id.level);
+  std::uint32_t used = 0;
+  for (unsigned s = begin < end ? segment_of_rank(page, begin) : page.segments(); s < page.segments(); s++) {
+    SegmentRef ref;
+    PlannedSegment p{};
+    if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
+    const unsigned first = ref.seg.first_rank;
+    if (first >= end) break;
+    const unsigned from = begin > first ? begin - first : 0;
+    const unsigned to = end < first + ref.count ? end - first : ref.count;
+    if (from > 0 || to < ref.count) {
+      const std::uint32_t n = to - from;
+      if (used + n > Workspace::kCapacity ||
+          !decode(page, first + from, first + to, ws->codes + used, ws->tids + used,
+                  id.level > 0 ? ws->children + used : nullptr)) {
+        return false;
+      }
+      plan_part(ref, from, to, used, ws, id.level, &p);
+      used += n;
+    }
+    plan.keep(p);
+  }
+  unsigned dead_count = 0;
+  if ((page.flags() & kHasDead) != 0) {
+    std::memset(ws->dead_map, 0, (end - begin + 7) / 8);
+    for (unsigned r = begin; r < end; r++) {
+      if (!test_bit(page.dead_map(), r)) continue;
+      set_bit(ws->dead_map, r - begin);
+      dead_count++;
+    }
+  }
+  unsigned deltas = 0;
+  for (unsigned j = 0; j < page.deltas(); j++) {
+    const Item item = page.delta_item(j);
+    if (item.entry() >= id.low && ((id.flags & kRightmost) != 0 || item.entry() < id.high)) {
+      ws->delta[deltas++] = item;
+    }
+  }
+  if (!plan_fits(plan, id.level, deltas)) return false;
+  write_page(out, id, plan, columns, ws->dead_map, dead_count);
+  for (unsigned j = 0; j < deltas; j++) add_delta(out, ws->delta[j]);
+  return true;
+}
+
+}  // namespace learned

@@ -1,0 +1,299 @@
+// The tree: locating, inserting, splitting. Written against a page store, of which there are two: the
+// server's (src/am/buffer_store.hpp) and one in memory (memory_store.hpp).
+//
+// A B-link tree (Lehman and Yao, TODS 1981) over (code, TID) with both fences on every page. Lock order: a
+// lower level before a higher one, left before right on a level, the metapage last. A searcher never holds two
+// locks. Where a prediction, a link or a downlink leads is believed only after its fences have been read.
+//
+// A Store provides (all may raise the server's errors, so nothing here owns a resource in a destructor):
+//   Handle read(Block, LockMode)        the page, locked
+//   void release(Handle)                unlocks it
+//   const uint8_t* bytes(Handle)        its bytes
+//   Block block(Handle)
+//   Handle allocate()                   a new or recycled page, locked exclusively, content undefined
+//   void begin()                        one atomic change of at most four pages:
+//   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh)
+//   void commit()                       logs the copies and puts them in place
+//   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
+//   Workspace* workspace()
+//   void interrupt()                    lets the server cancel; called without locks
+//   void corrupt(Block, Fault)          raises the error; does not return
+//   Block predict(TreeId, Entry)        the leaf that probably holds an entry, kNoBlock if there is no guess
+//   void mispredicted(TreeId, Entry)    that guess was not right
+//   void offer(PageView, Block)         an inner page that was just read, to learn from
+#pragma once
+
+#include "meta_page.hpp"
+#include "page_merge.hpp"
+
+namespace learned {
+
+enum class LockMode { share, exclusive };
+
+template <class Store>
+class Tree {
+ public:
+  using Handle = typename Store::Handle;
+
+  Tree(Store* store, TreeId id) : store_(store), id_(id) {}
+
+  PageView view(Handle h) { return PageView(store_->bytes(h)); }
+
+  // The page of `level` whose fences hold `key`, locked.
+  Handle locate(const Entry& key, LockMode mode, unsigned level = 0) {
+    Handle h;
+    if (level == 0) {
+      const Block guess = store_->predict(id_, key);
+      if (guess != kNoBlock && follow(guess, key, mode, &h)) return h;
+    }
+    // Concurrent splits and deletions can send a descent astray now and then, never for long.
+    for (int attempt = 0; attempt < kMaxAttempts; attempt++) {
+      if (descend(key, mode, level, &h)) return h;
+      if (level == 0) store_->interrupt();
+    }
+    store_->corrupt(kMetaBlock, "no page of the tree has fences that hold a key");
+  }
+
+  // The sibling to the right of a page that ended at `high` (a released page's right link and high fence).
+  Handle step_right(Block right, const Entry& high, LockMode mode) {
+    const Handle h = store_->read(right, mode);
+    if (is_ours(h, 0) && view(h).low() == high) return h;
+    store_->release(h);
+    return locate(high, mode);
+  }
+  // The sibling to the left of a page that began at `low`. REQUIRES: low is not {0, 0}.
+  Handle step_left(Block left, const Entry& low, LockMode mode) {
+    if (left != kNoBlock) {
+      const Handle h = store_->read(left, mode);
+      if (is_ours(h, 0) && !view(h).rightmost() && view(h).high() == low) return h;
+      store_->release(h);
+    }
+    return locate(predecessor(low), mode);
+  }
+
+  void insert(const Item& item) {
+    for (;;) {
+      const Handle h = locate(item.entry(), LockMode::exclusive);
+      if (view(h).incomplete_split()) {
+        finish_split(h);
+        continue;
+      }
+      if (delta_room(view(h)) > 0 || make_room(h, item.entry())) {
+        store_->insert_delta(h, item);
+        store_->release(h);
+        return;
+      }
+    }
+  }
+
+  // Completes a split: gives the right sibling its downlink. Takes the left page, locked exclusively and
+  // flagged, and releases it.
+  void finish_split(Handle left) {
+    const Entry separator = view(left).high();
+    const unsigned level = view(left).level();
+    const Item downlink{separator.code, separator.tid, view(left).right()};
+    for (;;) {
+      const MetaInfo meta = read_meta();
+      if (meta.root[index()] == store_->block(left)) {
+        grow(left, downlink);
+        store_->release(left);
+        return;
+      }
+      const Handle parent = locate(separator, LockMode::exclusive, level + 1);
+      if (view(parent).incomplete_split()) {
+        finish_split(parent);
+        continue;
+      }
+      if (delta_room(view(parent)) == 0 && !make_room(parent, separator)) continue;
+      store_->begin();
+      std::uint8_t* child_image = store_->edit(left, false);
+      set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
+      seal(child_image);
+      add_delta(store_->edit(parent, false), downlink);
+      store_->commit();
+      store_->release(parent);
+      store_->release(left);
+      return;
+    }
+  }
+
+  MetaInfo read_meta() {
+    const Handle h = store_->read(kMetaBlock, LockMode::share);
+    MetaInfo meta;
+    bool newer = false;
+    const Fault fault = read_meta_page(store_->bytes(h), &meta, &newer);
+    store_->release(h);
+    if (fault != nullptr) store_->corrupt(kMetaBlock, fault);
+    return meta;
+  }
+
+ private:
+  static constexpr int kMaxAttempts = 1000;
+
+  int index() const { return static_cast<int>(id_); }
+
+  // Whether a page that somebody pointed at is a live page of this tree and level. Damage is an error.
+  bool is_ours(Handle h, unsigned level) {
+    const PageView page = view(h);
+    const Fault fault = check_header(page);
+    if (fault != nullptr) store_->corrupt(store_->block(h), fault);
+    return !page.deleted() && page.tree() == id_ && page.level() == level;
+  }
+
+  // Follows a prediction, and links to the right from there. False: descend instead.
+  bool follow(Block guess, const Entry& key, LockMode mode, Handle* out) {
+    const Handle h = store_->read(guess, mode);
+    // A prediction may be older than anything: a block that is no tree page at all only disproves it.
+    const PageView page = view(h);
+    if (check_header(page) != nullptr || page.deleted() || page.tree() != id_ || page.level() != 0 ||
+        key < page.low()) {
+      store_->release(h);
+      store_->mispredicted(id_, key);
+      return false;
+    }
+    if (!page.covers(key)) store_->mispredicted(id_, key);
+    return walk_right(h, key, mode, 0, out);
+  }
+
+  // From a locked page that begins at or before `key`, to the one that holds it.
+  bool walk_right(Handle h, const Entry& key, LockMode mode, unsigned level, Handle* out) {
+    while (!view(h).covers(key)) {
+      if (mode == LockMode::exclusive && view(h).incomplete_split()) {
+        finish_split(h);
+        return false;
+      }
+      const Block right = view(h).right();
+      store_->release(h);
+      if (right == kNoBlock) return false;
+      h = store_->read(right, mode);
+      if (!is_ours(h, level) || key < view(h).low()) {
+        store_->release(h);
+        return false;
+      }
+    }
+    *out = h;
+    return true;
+  }
+
+  bool descend(const Entry& key, LockMode mode, unsigned level, Handle* out) {
+    const MetaInfo meta = read_meta();
+    unsigned at = meta.level[index()];
+    Block block = meta.root[index()];
+    if (at < level) return false;  // the root is being split
+    for (;;) {
+      const LockMode here = at == level ? mode : LockMode::share;
+      Handle h = store_->read(block, here);
+      if (!is_ours(h, at) || key < view(h).low()) {
+        store_->release(h);
+        return false;
+      }
+      if (!walk_right(h, key, here, at, &h)) return false;
+      if (at == level) {
+        *out = h;
+        return true;
+      }
+      store_->offer(view(h), store_->block(h));
+      Item child;
+      const bool found = find_child(view(h), key, &child);
+      const Block here_block = store_->block(h);
+      store_->release(h);
+      if (!found || child.child == kMetaBlock) store_->corrupt(here_block, "inner page has no child for a key of its range");
+      block = child.child;
+      at--;
+    }
+  }
+
+  // Makes room for a delta entry in a page locked exclusively. True: there is room, the page is still locked.
+  // False: it was split and released; the caller starts over.
+  bool make_room(Handle h, const Entry& incoming) {
+    Workspace* ws = store_->workspace();
+    const PageView page = view(h);
+    const unsigned level = page.level();
+    MergePlan merge{SegmentPlanner(ws->segments, {}, level), {}};
+    if (!plan_merge(page, ws, &merge)) store_->corrupt(store_->block(h), "page does not decode");
+    // At the right end of a level more will come at the end, and a page may as well get full.
+    const std::size_t room = page.rightmost() && merge.at_end ? 8 : 12;
+    if (!plan_fits(merge.plan, level, room)) merge.plan.compact();
+    if (plan_fits(merge.plan, level, room) && page.deltas() > 0) {
+      store_->begin();
+      write_page(store_->edit(h, false), identity_of(page), merge.plan, merge.columns, ws->dead_map, merge.dead_count);
+      store_->commit();
+      return true;
+    }
+    split(h, incoming);
+    return false;
+  }
+
+  void split(Handle h, const Entry& incoming) {
+    Workspace* ws = store_->workspace();
+    const Block old_right = view(h).right();
+    const Handle right = store_->allocate();
+    Entry separator;
+    if (!plan_split(view(h), store_->block(right), incoming, ws, &separator)) {
+      store_->corrupt(store_->block(h), "page does not divide");
+    }
+    Handle neighbour{};
+    if (old_right != kNoBlock) {
+      neighbour = store_->read(old_right, LockMode::exclusive);
+      if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h)) {
+        store_->corrupt(old_right, "left link does not lead back");
+      }
+    }
+    store(ws->page2 + kSpecial + offsetof(PageTrailer, left), store_->block(h));
+    seal(ws->page2);
+    store_->begin();
+    copy_content(store_->edit(h, false), ws->page);
+    copy_content(store_->edit(right, true), ws->page2);
+    if (old_right != kNoBlock) {
+      std::uint8_t* image = store_->edit(neighbour, false);
+      set_left(image, store_->block(right));
+      seal(image);
+    }
+    store_->commit();
+    if (old_right != kNoBlock) store_->release(neighbour);
+    store_->release(right);
+    finish_split(h);
+  }
+
+  // The root was split: a new one above it.
+  void grow(Handle left, const Item& downlink) {
+    Workspace* ws = store_->workspace();
+    const unsigned level = view(left).level() + 1;
+    const Handle root = store_->allocate();
+    const Handle meta = store_->read(kMetaBlock, LockMode::exclusive);
+    MetaInfo info;
+    bool newer = false;
+    const Fault fault = read_meta_page(store_->bytes(meta), &info, &newer);
+    if (fault != nullptr) store_->corrupt(kMetaBlock, fault);
+
+    std::memset(ws->page, 0, kPageSize);
+    write_empty_page(ws->page, {id_, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
+    add_delta(ws->page, {0, 0, store_->block(left)});
+    add_delta(ws->page, downlink);
+    info.root[index()] = store_->block(root);
+    info.level[index()] = static_cast<std::uint8_t>(level);
+
+    store_->begin();
+    copy_content(store_->edit(root, true), ws->page);
+    write_meta_page(store_->edit(meta, false), info);
+    std::uint8_t* image = store_->edit(left, false);
+    set_flags(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
+    seal(image);
+    store_->commit();
+    store_->release(meta);
+    store_->release(root);
+  }
+
+ public:
+  // Everything but the server's LSN and checksum.
+  static void copy_content(std::uint8_t* to, const std::uint8_t* from) {
+    constexpr std::size_t kKeep = 10;
+    std::memcpy(to + kKeep, from + kKeep, kPageSize - kKeep);
+  }
+
+ private:
+  Store* store_;
+  TreeId id_;
+};
+
+}  // namespace learned

@@ -1,0 +1,58 @@
+// The vocabulary of the core: codes, tuple identifiers, entries, blocks and results.
+//
+// Nothing in src/core includes a server header, allocates memory or throws; callers hand in spans of
+// bytes and get a Status back.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace learned {
+
+// An order-preserving unsigned image of an SQL key (see key_code.hpp).
+using Code = std::uint64_t;
+inline constexpr Code kMaxCode = ~Code{0};
+
+// A heap tuple identifier as one integer: block number << 16 | offset number. Offsets start at 1, so
+// 0 is below every real TID and serves as the lowest bound of a key.
+using Tid = std::uint64_t;
+inline constexpr Tid kMaxTid = (Tid{1} << 48) - 1;
+
+constexpr Tid make_tid(std::uint32_t block, std::uint16_t offset) {
+  return (Tid{block} << 16) | offset;
+}
+constexpr std::uint32_t tid_block(Tid tid) { return static_cast<std::uint32_t>(tid >> 16); }
+constexpr std::uint16_t tid_offset(Tid tid) { return static_cast<std::uint16_t>(tid & 0xFFFF); }
+
+// A block number of the index file.
+using Block = std::uint32_t;
+inline constexpr Block kNoBlock = 0xFFFFFFFFu;
+inline constexpr Block kMetaBlock = 0;
+
+// One index entry. Entries of a tree are totally ordered by (code, tid); the same struct names a
+// position in that order (a fence, a separator, a scan bound), then tid may be 0 or kMaxTid.
+struct Entry {
+  Code code;
+  Tid tid;
+
+  friend constexpr bool operator==(const Entry&, const Entry&) = default;
+  friend constexpr auto operator<=>(const Entry& a, const Entry& b) = default;
+};
+static_assert(sizeof(Entry) == 16);
+
+// The two trees of an index: entries with a key, and entries whose key is NULL (all codes 0).
+enum class TreeId : std::uint8_t { keys = 0, nulls = 1 };
+inline constexpr int kTreeCount = 2;
+
+// A closed range of codes, lo <= hi.
+struct CodeRange {
+  Code lo;
+  Code hi;
+};
+
+// What a check found: nullptr means nothing wrong, otherwise a constant lower-case sentence.
+using Fault = const char*;
+
+}  // namespace learned

@@ -1,0 +1,28 @@
+// Scratch memory for one page operation: columns of entries and the planner's segments. About 1.7 MB,
+// provided once per process by the caller; only the parts in use are ever touched.
+#pragma once
+
+#include "segment_planner.hpp"
+
+namespace learned {
+
+struct Workspace {
+  // Entries of one page and of what is merged into it.
+  static constexpr std::size_t kCapacity = kMaxEntries + 2 * kMaxDelta + 64;
+
+  Code codes[kCapacity];
+  Tid tids[kCapacity];
+  Block children[kCapacity];
+  Item delta[kMaxDelta + 1];
+  PlannedSegment segments[kMaxPlanned];
+  PlannedSegment saved[kMaxPlanned];
+  std::uint8_t dead_map[(kCapacity + 7) / 8];
+  alignas(8) std::uint8_t page[kPageSize];
+  alignas(8) std::uint8_t page2[kPageSize];
+};
+
+constexpr std::size_t workspace_bytes() { return sizeof(Workspace); }
+// `memory` is 8-aligned and workspace_bytes() long; its content does not matter.
+inline Workspace* workspace_init(void* memory) { return static_cast<Workspace*>(memory); }
+
+}  // namespace learned
