@@ -112,7 +112,9 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
     XLogBeginInsert();
     XLogRegisterBuffer(0, h, REGBUF_STANDARD);
     XLogRegisterBufData(0, reinterpret_cast<char*>(record), static_cast<int>(out - record));
-    PageSetLSN(server_page, XLogInsert(RM_GENERIC_ID, 0));
+    // PageSetLSN is a macro that uses its argument twice.
+    const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
+    PageSetLSN(server_page, lsn);
   }
   END_CRIT_SECTION();
 }

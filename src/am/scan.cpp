@@ -401,7 +401,9 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
   int n = 0;
   while (step(scan, true)) {
     const Entry e = current(s);
-    ItemPointerSet(&tids[n++], tid_block(e.tid), tid_offset(e.tid));
+    // ItemPointerSet is a macro that uses its argument twice.
+    ItemPointerSet(&tids[n], tid_block(e.tid), tid_offset(e.tid));
+    n++;
     count++;
     if (n == static_cast<int>(kMaxBatch)) {
       tbm_add_tuples(bitmap, tids, n, s->bounds.recheck);
