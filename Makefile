@@ -32,7 +32,7 @@ PG_CPPFLAGS = -I$(here)/src
 
 # The server's flags were chosen for the compiler that built the server; clang does not know all of gcc's.
 COMPILER_CXXFLAGS = $(if $(findstring clang,$(shell $(CXX) --version)),\
-	-Wno-unknown-warning-option -Wno-unused-command-line-argument,-fno-gnu-unique)
+	-Wno-unknown-warning-option -Wno-unused-command-line-argument -Wno-deprecated-volatile,-fno-gnu-unique)
 
 # pg_regress: every sql/*.sql. TAP and isolation tests only where there are some.
 REGRESS := $(sort $(basename $(notdir $(wildcard $(here)/sql/*.sql))))
@@ -54,12 +54,18 @@ or set PG_CONFIG)
 endif
 include $(PGXS)
 
+# In another directory only sources are looked for beside the Makefile, never the products of a build there.
+override srcdir := $(here)
+override VPATH :=
+vpath %.cpp $(here)
+vpath %.control $(here)
+
 # The server's headers are not ours to warn about.
 override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_server),\
 	$(patsubst -I$(includedir_internal),-isystem $(includedir_internal),$(CPPFLAGS)))
 
-# Another compiler, other flags or another server's headers: everything is compiled anew.
-build_flags := $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(shell $(PG_CONFIG) --version)
+# Another compiler, other flags, another server's headers or other source files: everything is compiled anew.
+build_flags := $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(shell $(PG_CONFIG) --version) $(OBJS)
 ifneq ($(file <.build-flags),$(build_flags))
 .PHONY: .build-flags
 endif

@@ -35,6 +35,8 @@ start_server "shared_buffers=${buffers_mb}MB" wal_level=minimal max_wal_senders=
 say "PostgreSQL $SERVER_VERSION in $WORKSPACE, shared_buffers ${buffers_mb} MB, $JOBS cores"
 
 if [ "$AM" = learned ]; then psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION learned_index'; fi
-gzip -dc "$DATA" | psql -X -f "$ROOT/scripts/quickstart.sql" -v am="$AM" -v rows="$ROWS" -v probes="$PROBES"
+# In the background, because only `wait` lets bash act on a signal at once.
+gzip -dc "$DATA" | psql -X -f "$ROOT/scripts/quickstart.sql" -v am="$AM" -v rows="$ROWS" -v probes="$PROBES" &
+wait $!
 echo
 say "done in $((SECONDS - started)) s; the server and its data are removed"

@@ -5,12 +5,6 @@
 #include "am/buffer_store.hpp"
 #include "am/inspection.hpp"
 
-#if PG_VERSION_NUM >= 150000
-extern "C" {
-#include "catalog/pg_authid.h"
-}
-#endif
-
 namespace learned {
 namespace {
 
@@ -192,7 +186,7 @@ Datum learned_index_stats(PG_FUNCTION_ARGS) {
   const Oid oid = PG_GETARG_OID(0);
   learned::require_plain_index(oid);
   const Oid table = IndexGetRelation(oid, false);
-  if (!has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES)) {
+  if (!has_privs_of_role(GetUserId(), get_role_oid("pg_stat_scan_tables", false))) {
     const AclResult allowed = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
     if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_TABLE, get_rel_name(table));
   }

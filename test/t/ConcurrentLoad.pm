@@ -64,6 +64,7 @@ DECLARE
 BEGIN
   SET LOCAL enable_seqscan = off;
   SET LOCAL enable_bitmapscan = off;
+  SET LOCAL enable_indexscan = on;
   SELECT count(*), sum(k) INTO n, key_sum FROM account WHERE k >= -1000000000;
   IF (n, key_sum) <> (5000, 12502500000) THEN
     RAISE EXCEPTION 'invariant: index-only scan sees % accounts, sum of keys %', n, key_sum;
@@ -87,6 +88,7 @@ DECLARE
 BEGIN
   SET LOCAL enable_seqscan = off;
   SET LOCAL enable_bitmapscan = off;
+  SET LOCAL enable_indexscan = on;
   SET LOCAL enable_hashagg = off;
   FOREACH direction IN ARRAY '{ASC,DESC}'::text[] LOOP
     EXECUTE format('SELECT string_agg(k || '':'' || n, '' '') FROM
@@ -114,6 +116,7 @@ DECLARE
 BEGIN
   SET LOCAL enable_seqscan = off;
   SET LOCAL enable_bitmapscan = off;
+  SET LOCAL enable_indexscan = on;
   SELECT count(*) INTO n FROM pool WHERE k IS NOT NULL;
   SELECT count(*) INTO nulls FROM pool WHERE k IS NULL;
   IF n + nulls <> 4000 AND current_setting('transaction_isolation') = 'repeatable read' THEN
@@ -130,7 +133,6 @@ END \$\$;
 
 sub writer_scripts
 {
-	my $settings = '';
 	return (
 		[ 'transfer', 8, q{
 \set a random(0, 5100000)
@@ -198,12 +200,18 @@ sub start_pgbench
 	return \%run;
 }
 
-# Waits for pgbench; returns the number of transactions, or undef when a client failed.
+# Waits for pgbench; returns the number of transactions, or undef when a client failed.  Where the
+# server was killed on purpose, only errors that the server reported before are of interest.
 sub finish_pgbench
 {
-	my ($run, $label) = @_;
+	my ($run, $label, $killed) = @_;
 	IPC::Run::finish($run->{handle});
 	my $code = $run->{handle}->result(0);
+	if ($killed)
+	{
+		unlike($run->{errors}, qr/ERROR:/, "$label: no error before the kill");
+		return undef;
+	}
 	my ($transactions) = $run->{output} =~ /number of transactions actually processed: (\d+)/;
 	if ($code != 0)
 	{

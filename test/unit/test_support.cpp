@@ -1,5 +1,7 @@
 #include "test_support.hpp"
 
+#include "core/page_check.hpp"
+
 namespace learned::testing {
 
 std::string name_of(Keys keys) {
@@ -356,6 +358,8 @@ std::string page_fault(const std::uint8_t* page) {
     if (i > 0 && !(items[i - 1].entry() < items[i].entry())) return "entries out of order";
   }
   if (items.size() != view.live()) return "number of live entries";
+  static const std::unique_ptr<Workspace> ws = new_workspace();
+  if (const Fault fault = check_page(page, ws.get())) return std::string("check_page: ") + fault;
   return {};
 }
 

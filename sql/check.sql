@@ -1,0 +1,276 @@
+-- learned_index_check() and learned_index_stats(): what they accept and refuse, and that the numbers make sense.
+-- Damaged indexes are the business of the TAP tests.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS learned_index;
+RESET client_min_messages;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET TimeZone = 'UTC';
+
+-- Not an index of ours.
+CREATE TABLE check_kinds (a int8, b int8) PARTITION BY RANGE (a);
+CREATE TABLE check_kinds_1 PARTITION OF check_kinds FOR VALUES FROM (0) TO (100);
+CREATE INDEX check_kinds_learned ON check_kinds USING learned (a);
+CREATE INDEX check_kinds_btree ON check_kinds_1 USING btree (a);
+CREATE VIEW check_kinds_view AS SELECT 1 AS a;
+CREATE SEQUENCE check_kinds_sequence;
+SELECT learned_index_check('check_kinds_1');
+SELECT learned_index_stats('check_kinds_1');
+SELECT learned_index_check('check_kinds_view');
+SELECT learned_index_stats('check_kinds_view');
+SELECT learned_index_check('check_kinds_sequence');
+SELECT learned_index_check('check_kinds');
+SELECT learned_index_check('check_kinds_learned');
+SELECT learned_index_stats('check_kinds_learned');
+SELECT learned_index_check('check_kinds_btree');
+SELECT learned_index_check('check_kinds_btree', true);
+SELECT learned_index_stats('check_kinds_btree');
+SELECT learned_index_check(0);
+SELECT learned_index_stats(4294967295);
+SELECT learned_index_check('check_no_such_index');
+SELECT learned_index_check(NULL) IS NULL AS is_null;
+SELECT learned_index_check('check_kinds_1_a_idx', NULL) IS NULL AS is_null;
+-- The SQLSTATE, once for each kind.
+\set VERBOSITY sqlstate
+SELECT learned_index_check('check_kinds_1');
+SELECT learned_index_check('check_kinds_learned');
+SELECT learned_index_check('check_kinds_btree');
+SELECT learned_index_check(0);
+\set VERBOSITY default
+-- That of a partition is one.
+SELECT learned_index_check('check_kinds_1_a_idx', true);
+DROP VIEW check_kinds_view;
+DROP SEQUENCE check_kinds_sequence;
+
+-- What an interrupted build leaves.
+CREATE TABLE check_invalid (a int8);
+INSERT INTO check_invalid VALUES (0);
+CREATE INDEX CONCURRENTLY check_invalid_index ON check_invalid USING learned ((1 / a));
+SELECT learned_index_check('check_invalid_index');
+SELECT learned_index_stats('check_invalid_index');
+UPDATE check_invalid SET a = 1;
+REINDEX INDEX check_invalid_index;
+SELECT learned_index_check('check_invalid_index', true);
+DROP TABLE check_invalid;
+
+-- An empty index: a metapage and the roots of two trees.
+CREATE TABLE check_empty (a int8);
+CREATE INDEX check_empty_index ON check_empty USING learned (a);
+SELECT learned_index_check('check_empty_index', true);
+\x on
+SELECT * FROM learned_index_stats('check_empty_index');
+-- One row.
+INSERT INTO check_empty VALUES (1);
+SELECT learned_index_check('check_empty_index', true);
+SELECT * FROM learned_index_stats('check_empty_index');
+-- And a NULL.
+INSERT INTO check_empty VALUES (NULL);
+SELECT learned_index_check('check_empty_index', true);
+SELECT * FROM learned_index_stats('check_empty_index');
+\x off
+
+-- Patterns of keys. The statistics must agree with the table, the file and one another. (A temporary table, so that
+-- what VACUUM removes does not depend on what else goes on in the server.)
+CREATE TEMP TABLE check_patterns (
+  serial int8, steps int8, noisy int8, random int8, few int2, constant int4, nulls int8, rare_nulls float8,
+  stamps timestamptz);
+INSERT INTO check_patterns
+  SELECT i, i / 10 * 1000, i * 1000 + hashint8(i) % 300, hashint8extended(i, 1), hashint8(i) % 5, 42, NULL,
+         CASE WHEN i % 1000 <> 0 THEN i END, timestamptz '2024-01-01' + i * interval '7 ms'
+  FROM generate_series(1, 20000) i;
+CREATE INDEX check_serial ON check_patterns USING learned (serial);
+CREATE INDEX check_steps ON check_patterns USING learned (steps);
+CREATE INDEX check_noisy ON check_patterns USING learned (noisy);
+CREATE INDEX check_random ON check_patterns USING learned (random);
+CREATE INDEX check_few ON check_patterns USING learned (few);
+CREATE INDEX check_constant ON check_patterns USING learned (constant);
+CREATE INDEX check_nulls ON check_patterns USING learned (nulls);
+CREATE INDEX check_rare_nulls ON check_patterns USING learned (rare_nulls);
+CREATE INDEX check_stamps ON check_patterns USING learned (stamps);
+CREATE INDEX check_btree ON check_patterns USING btree (random);
+
+CREATE FUNCTION check_indexes(like_name text, OUT index name, OUT checked boolean, OUT sound boolean,
+                              OUT entries int8, OUT nulls int8)
+RETURNS SETOF record LANGUAGE plpgsql AS $$
+DECLARE
+  s record;
+  index_oid oid;
+BEGIN
+  FOR index, index_oid IN
+    SELECT relname, c.oid FROM pg_class c WHERE relname LIKE like_name
+      AND relam = (SELECT oid FROM pg_am WHERE amname = 'learned') AND relkind = 'i' ORDER BY relname COLLATE "C"
+  LOOP
+    -- An error would say what is wrong.
+    PERFORM learned_index_check(index_oid);
+    PERFORM learned_index_check(index_oid, true);
+    checked := true;
+    SELECT * INTO s FROM learned_index_stats(index_oid);
+    sound := s.format_version = 1 AND s.height >= 1
+      AND s.total_pages = pg_relation_size(index_oid) / 8192
+      AND s.total_pages = 1 + s.leaf_pages + s.inner_pages + s.null_pages + s.deleted_pages
+      AND s.leaf_pages >= 1 AND s.null_pages >= 1
+      AND (s.inner_pages > 0) = (s.height > 1) AND (s.leaf_pages = 1 OR s.height > 1)
+      AND s.nulls <= s.entries AND s.segments >= 0
+      AND s.delta_entries BETWEEN 0 AND s.entries AND s.dead_entries >= 0
+      AND (s.bits_per_key IS NULL OR s.bits_per_key BETWEEN 0 AND 64 + 8 * 28)
+      AND (s.bits_per_tid IS NULL OR s.bits_per_tid BETWEEN 0 AND 64 + 8 * 28)
+      AND (s.mean_model_error IS NULL OR s.mean_model_error BETWEEN 0 AND s.max_model_error)
+      AND (s.entries = 0) = (s.bytes_per_entry IS NULL)
+      AND (s.entries = 0 OR abs(s.bytes_per_entry * s.entries - pg_relation_size(index_oid)) < 1)
+      AND s.btree_bytes % 8192 = 0 AND s.btree_bytes >= 20 * s.entries;
+    IF NOT sound THEN RAISE WARNING '%', s; END IF;
+    entries := s.entries;
+    nulls := s.nulls;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+SELECT * FROM check_indexes('check\_%');
+
+-- Serial keys: every model is exact and costs next to nothing.
+SELECT height, leaf_pages, segments, bits_per_key < 0.1 AS few_key_bits, bits_per_tid < 0.1 AS few_tid_bits,
+       max_model_error = 0 AS exact
+FROM learned_index_stats('check_serial');
+-- Random keys: as many bits as the keys have that a line does not predict, 64 - log2(20000) and a little; each of
+-- the row's places takes at least its share of log2(20000).
+SELECT bits_per_key BETWEEN 49 AND 58 AS key_bits, bits_per_tid BETWEEN 13 AND 20 AS tid_bits,
+       max_model_error > 0 AS inexact, mean_model_error < 100 AS but_close
+FROM learned_index_stats('check_random');
+-- Noise of 600 values costs its 10 bits, and is off by less than one entry.
+SELECT bits_per_key BETWEEN 9 AND 13 AS key_bits, max_model_error < 1.5 AS close FROM learned_index_stats('check_noisy');
+-- Without keys there is no model.
+SELECT leaf_pages, segments > 0 AS segments, bits_per_key, bits_per_tid < 0.1 AS few_tid_bits, max_model_error,
+       mean_model_error
+FROM learned_index_stats('check_nulls');
+-- The estimate for btree is what btree takes.
+SELECT abs(btree_bytes - pg_relation_size('check_btree')) <= 2 * 8192 AS exact,
+       bytes_per_entry < 20 AS smaller
+FROM learned_index_stats('check_random');
+
+-- With content of all sorts: deltas, dead entries, splits, deleted pages.
+INSERT INTO check_patterns
+  SELECT i, i / 10 * 1000, i * 1000 + hashint8(i) % 300, hashint8extended(i, 1), hashint8(i) % 5, 42, NULL, i,
+         timestamptz '2024-01-01' + i * interval '7 ms'
+  FROM generate_series(20001, 24000) i;
+SELECT * FROM check_indexes('check\_%');
+SELECT delta_entries > 0 AS deltas FROM learned_index_stats('check_random');
+DELETE FROM check_patterns WHERE serial % 3 = 0 OR serial BETWEEN 5000 AND 15000;
+-- As long as VACUUM has not come by, the entries are there.
+SELECT entries, dead_entries FROM learned_index_stats('check_serial');
+VACUUM (INDEX_CLEANUP ON) check_patterns;
+SELECT count(*) AS rows FROM check_patterns;
+SELECT * FROM check_indexes('check\_%');
+SELECT deleted_pages > 0 AS deleted FROM learned_index_stats('check_random');
+-- Old places, new rows.
+INSERT INTO check_patterns SELECT i, -i, i % 77, hashint8extended(i, 2), i % 7 FROM generate_series(1, 15000) i;
+SELECT * FROM check_indexes('check\_%');
+DELETE FROM check_patterns;
+VACUUM (INDEX_CLEANUP ON) check_patterns;
+SELECT * FROM check_indexes('check\_%');
+DROP TABLE check_patterns;
+
+-- All types, with the ends of their domains.
+CREATE TABLE check_types (
+  a int2, b int4, c int8, d float4, e float8, f date, g timestamp, h timestamptz, i oid, j time);
+INSERT INTO check_types VALUES
+  (-32768, -2147483648, -9223372036854775808, '-inf', '-inf', '-infinity', '-infinity', '-infinity', 0, '00:00'),
+  (32767, 2147483647, 9223372036854775807, 'nan', 'nan', 'infinity', 'infinity', 'infinity', 4294967295, '24:00'),
+  (0, 0, 0, '-0', '-0', '2000-01-01', '2000-01-01', '2000-01-01', 1, '12:00'),
+  (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+CREATE INDEX check_type_int2 ON check_types USING learned (a);
+CREATE INDEX check_type_int4 ON check_types USING learned (b);
+CREATE INDEX check_type_int8 ON check_types USING learned (c);
+CREATE INDEX check_type_float4 ON check_types USING learned (d);
+CREATE INDEX check_type_float8 ON check_types USING learned (e);
+CREATE INDEX check_type_date ON check_types USING learned (f);
+CREATE INDEX check_type_timestamp ON check_types USING learned (g);
+CREATE INDEX check_type_timestamptz ON check_types USING learned (h);
+CREATE INDEX check_type_oid ON check_types USING learned (i);
+CREATE INDEX check_type_time ON check_types USING learned (j);
+INSERT INTO check_types SELECT * FROM check_types;
+SELECT * FROM check_indexes('check\_type\_%');
+DROP TABLE check_types;
+
+-- All variants of an index. (How many entries there are depends on when HOT chains are pruned.)
+CREATE TABLE check_variants (a int4, b int8, EXCLUDE USING learned (a WITH =)) WITH (fillfactor = 50);
+INSERT INTO check_variants SELECT i, i FROM generate_series(1, 3000) i;
+CREATE INDEX check_variants_partial ON check_variants USING learned (b) WHERE a % 2 = 0;
+CREATE INDEX check_variants_expression ON check_variants USING learned ((a + b)) WITH (fillfactor = 50);
+CREATE INDEX check_variants_desc ON check_variants USING learned (b DESC NULLS LAST);
+CREATE INDEX CONCURRENTLY check_variants_concurrent ON check_variants USING learned (b);
+-- Updates that leave the indexed columns alone, and some that do not.
+ALTER TABLE check_variants ADD c int DEFAULT 0;
+UPDATE check_variants SET c = 1;
+UPDATE check_variants SET b = -b WHERE a % 7 = 0;
+-- Rows of a transaction that is still at it, and of one that failed.
+BEGIN;
+INSERT INTO check_variants SELECT i, i FROM generate_series(3001, 4000) i;
+UPDATE check_variants SET c = 2 WHERE a < 100;
+SELECT index, sound FROM check_indexes('check\_variants%');
+-- The locks went with the check.
+SELECT count(*) AS locks FROM pg_locks
+WHERE pid = pg_backend_pid() AND mode = 'ShareLock' AND relation IS NOT NULL;
+ROLLBACK;
+SELECT index, sound FROM check_indexes('check\_variants%');
+-- A snapshot that is older than the rows.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT index, sound FROM check_indexes('check\_variants%');
+COMMIT;
+-- Built anew, in both ways.
+REINDEX TABLE check_variants;
+REINDEX TABLE CONCURRENTLY check_variants;
+SELECT index, sound FROM check_indexes('check\_variants%');
+TRUNCATE check_variants;
+SELECT index, sound FROM check_indexes('check\_variants%');
+DROP TABLE check_variants;
+
+CREATE UNLOGGED TABLE check_unlogged (a int8);
+CREATE INDEX check_unlogged_index ON check_unlogged USING learned (a);
+INSERT INTO check_unlogged SELECT generate_series(1, 1000);
+CREATE TEMP TABLE check_temporary (a int8);
+INSERT INTO check_temporary SELECT generate_series(1, 1000);
+CREATE INDEX check_temporary_index ON check_temporary USING learned (a);
+SELECT * FROM check_indexes('check\_unlogged%');
+SELECT * FROM check_indexes('check\_temporary%');
+DROP TABLE check_unlogged, check_temporary;
+
+-- Who may: the owner checks, who reads the table gets statistics, and so does who monitors.
+SET client_min_messages = error;
+DROP ROLE IF EXISTS regress_learned_owner, regress_learned_reader, regress_learned_monitor, regress_learned_other;
+RESET client_min_messages;
+CREATE ROLE regress_learned_owner;
+CREATE ROLE regress_learned_reader;
+CREATE ROLE regress_learned_monitor IN ROLE pg_stat_scan_tables;
+CREATE ROLE regress_learned_other;
+-- An expression runs as the owner of the table, whoever checks it.
+CREATE FUNCTION check_whoami(a int8) RETURNS int8 IMMUTABLE LANGUAGE plpgsql
+  AS $$ BEGIN RAISE NOTICE 'running as %', current_user; RETURN a; END $$;
+CREATE TABLE check_owned (a int8);
+CREATE INDEX check_owned_index ON check_owned USING learned (check_whoami(a));
+ALTER TABLE check_owned OWNER TO regress_learned_owner;
+GRANT SELECT ON check_owned TO regress_learned_reader;
+SET ROLE regress_learned_owner;
+INSERT INTO check_owned VALUES (1);
+RESET ROLE;
+SELECT learned_index_check('check_owned_index', true);
+SELECT current_user = session_user AS restored;
+SET ROLE regress_learned_owner;
+SELECT learned_index_check('check_owned_index', true);
+SELECT entries FROM learned_index_stats('check_owned_index');
+SET ROLE regress_learned_reader;
+SELECT learned_index_check('check_owned_index');
+SELECT entries FROM learned_index_stats('check_owned_index');
+SET ROLE regress_learned_monitor;
+SELECT learned_index_check('check_owned_index');
+SELECT entries FROM learned_index_stats('check_owned_index');
+SET ROLE regress_learned_other;
+SELECT learned_index_check('check_owned_index');
+SELECT entries FROM learned_index_stats('check_owned_index');
+RESET ROLE;
+DROP TABLE check_owned;
+DROP FUNCTION check_whoami(int8);
+DROP ROLE regress_learned_owner, regress_learned_reader, regress_learned_monitor, regress_learned_other;
+
+DROP TABLE check_kinds;
+DROP TABLE check_empty;
+DROP FUNCTION check_indexes(text);

@@ -1,0 +1,291 @@
+// Changing pages: delta, dead marks, slices. Above all that a deletion always fits in place.
+#include "core/page_writer.hpp"
+
+#include <gtest/gtest.h>
+
+#include "test_support.hpp"
+
+namespace learned {
+namespace {
+
+using namespace learned::testing;
+
+class PageWriterTest : public ::testing::Test {
+ protected:
+  Items fill(Keys keys, Tids tids, unsigned level, std::size_t n) {
+    Items items = make_items(make_entries(keys, tids, n, random_), random_() % 2 == 0, random_);
+    items.resize(fill_page(page_, leaf_identity(level), items, ws_.get()));
+    return items;
+  }
+
+  // Takes `entries` of the front, so that there is room behind.
+  Items write(Keys keys, Tids tids, unsigned level, std::size_t n) {
+    Items items = make_items(make_entries(keys, tids, n, random_), false, random_);
+    EXPECT_TRUE(write_items(page_, leaf_identity(level), items, ws_.get()));
+    return items;
+  }
+
+  // Adds entries until there is no room; returns them.
+  Items fill_delta() {
+    Items added;
+    std::set<Entry> present;
+    for (const Item& item : live_items(PageView(page_))) present.insert(item.entry());
+    while (delta_room(PageView(page_)) > 0) {
+      const Item item{random_(), make_tid(static_cast<std::uint32_t>(random_()), 7),
+                      PageView(page_).level() > 0 ? static_cast<Block>(random_()) : kNoBlock};
+      if (!present.insert(item.entry()).second) continue;
+      const unsigned room = delta_room(PageView(page_));
+      const std::size_t at = next_delta_offset(PageView(page_));
+      add_delta(page_, item);
+      EXPECT_EQ(PageView(page_).upper(), at);
+      EXPECT_EQ(delta_room(PageView(page_)), room - 1);
+      added.push_back(item);
+    }
+    return added;
+  }
+
+  std::vector<std::uint8_t> random_bitmap(unsigned n, unsigned one_in) {
+    std::vector<std::uint8_t> map((n + 7) / 8 + 1);
+    for (unsigned i = 0; i < n; i++) {
+      if (random_() % one_in == 0) set_bit(map.data(), i);
+    }
+    return map;
+  }
+
+  std::unique_ptr<Workspace> ws_ = new_workspace();
+  PageBytes page_;
+  Random random_{41};
+};
+
+TEST_F(PageWriterTest, EmptyPage) {
+  for (const unsigned level : {0u, 1u, 5u}) {
+    write_empty_page(page_, leaf_identity(level));
+    EXPECT_EQ(page_fault(page_).substr(0, 10), level == 0 ? "" : page_fault(page_).substr(0, 10));
+    const PageView page(page_);
+    EXPECT_EQ(check_header(page), nullptr);
+    EXPECT_EQ(page.encoded(), 0u);
+    EXPECT_EQ(page.live(), 0u);
+    EXPECT_EQ(delta_room(page), kMaxDelta);
+    unsigned rank = 9;
+    EXPECT_TRUE(lower_bound(page, {5, 5}, &rank));
+    EXPECT_EQ(rank, 0u);
+    Item item;
+    EXPECT_FALSE(find_child(page, {5, 5}, &item));
+  }
+}
+
+TEST_F(PageWriterTest, KeepsTheServersLogPosition) {
+  std::memset(page_.bytes, 0x5A, kPageSize);
+  write_empty_page(page_, leaf_identity());
+  for (std::size_t i = 0; i < 8; i++) EXPECT_EQ(page_.bytes[i], 0x5A);
+  for (std::size_t i = kHeaderSize; i < kSpecial; i++) ASSERT_EQ(page_.bytes[i], 0);
+}
+
+TEST_F(PageWriterTest, IdentityRoundTrips) {
+  const PageIdentity id{TreeId::nulls, 3, kIncompleteSplit, 17, 18, {1, 2}, {kMaxCode, kMaxTid}};
+  write_empty_page(page_, id);
+  const PageIdentity back = identity_of(PageView(page_));
+  EXPECT_EQ(back.tree, id.tree);
+  EXPECT_EQ(back.level, id.level);
+  EXPECT_EQ(back.flags, id.flags);
+  EXPECT_EQ(back.left, id.left);
+  EXPECT_EQ(back.right, id.right);
+  EXPECT_EQ(back.low, id.low);
+  EXPECT_EQ(back.high, id.high);
+  set_left(page_, 5);
+  set_low(page_, {9, 9});
+  set_flags(page_, kRightmost);
+  EXPECT_EQ(PageView(page_).left(), 5u);
+  EXPECT_EQ(PageView(page_).low(), (Entry{9, 9}));
+  EXPECT_TRUE(PageView(page_).rightmost());
+}
+
+TEST_F(PageWriterTest, PlanFitsTellsTheTruth) {
+  // The largest plan that fits fills the page to the last byte but a few; one more entry does not fit.
+  for (const Keys keys : {Keys::random64, Keys::random62, Keys::extremes}) {
+    const Entries entries = make_entries(keys, Tids::extremes, 3000, random_);
+    std::size_t lo = 1;
+    std::size_t hi = entries.size();
+    while (hi - lo > 1) {
+      const std::size_t mid = (lo + hi) / 2;
+      (write_entries(page_, leaf_identity(), Entries(entries.begin(), entries.begin() + static_cast<long>(mid)), ws_.get()) ? lo : hi) = mid;
+    }
+    ASSERT_TRUE(write_entries(page_, leaf_identity(), Entries(entries.begin(), entries.begin() + static_cast<long>(lo)), ws_.get()));
+    ASSERT_EQ(page_fault(page_), "");
+    const std::size_t free = PageView(page_).upper() - PageView(page_).lower() - (lo + 7) / 8;
+    EXPECT_LT(free, 80u) << name_of(keys);
+  }
+}
+
+TEST_F(PageWriterTest, DeltaKeepsTheOrderOfArrival) {
+  for (const unsigned level : {0u, 1u}) {
+    const Items items = write(Keys::jitter, Tids::append, level, 300);
+    const Items added = fill_delta();
+    EXPECT_EQ(added.size(), kMaxDelta);
+    ASSERT_EQ(naive_decode(page_).delta.size(), added.size());
+    EXPECT_TRUE(same_items(naive_decode(page_).delta, added, level > 0));
+    EXPECT_TRUE(same_items(naive_decode(page_).encoded, items, level > 0));
+    EXPECT_EQ(PageView(page_).live(), items.size() + added.size());
+    EXPECT_EQ(delta_room(PageView(page_)), 0u);
+    EXPECT_EQ(page_checksum(page_), PageView(page_).trailer().check) << "the delta is outside the checksum";
+  }
+}
+
+// The proof in page_writer.hpp, tried: whatever a page holds, filled to the last delta entry, any set of its
+// entries can be marked dead without moving a thing.
+TEST_F(PageWriterTest, ADeletionAlwaysFitsInPlace) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      for (const unsigned level : {0u, 1u}) {
+        SCOPED_TRACE(name_of(keys) + " " + name_of(tids) + " level " + std::to_string(level));
+        const std::size_t n = random_() % 2 == 0 ? 60000 : 200 + random_() % 2000;
+        Items items = fill(keys, tids, level, n);
+        const Items added = fill_delta();
+        const PageView page(page_);
+        ASSERT_EQ(delta_room(page), 0u);
+        const unsigned upper = page.upper();
+        std::set<unsigned> gone;
+        for (int round = 0; round < 3; round++) {
+          const auto map = random_bitmap(page.encoded(), round == 2 ? 1 : 2);
+          for (unsigned r = 0; r < page.encoded(); r++) {
+            if (test_bit(map.data(), r)) gone.insert(r);
+          }
+          mark_dead(page_, map.data());
+          seal(page_);
+          ASSERT_EQ(check_header(page), nullptr);
+          ASSERT_EQ(page.upper(), upper) << "the delta did not move";
+          ASSERT_EQ(page.dead(), gone.size());
+          const Decoded decoded = naive_decode(page_);
+          ASSERT_TRUE(same_items(decoded.encoded, items, level > 0));
+          for (unsigned r = 0; r < page.encoded(); r++) ASSERT_EQ(decoded.dead[r], gone.count(r) == 1);
+          ASSERT_TRUE(same_items(decoded.delta, added, level > 0));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PageWriterTest, DeletionFitsOnTheLargestPage) {
+  fill(Keys::serial, Tids::append, 0, 60000);
+  ASSERT_EQ(PageView(page_).encoded(), kMaxEntries);
+  fill_delta();
+  std::vector<std::uint8_t> all(kMaxEntries / 8, 0xFF);
+  mark_dead(page_, all.data());
+  seal(page_);
+  ASSERT_EQ(check_header(PageView(page_)), nullptr);
+  EXPECT_EQ(PageView(page_).dead(), kMaxEntries);
+  EXPECT_EQ(PageView(page_).live(), PageView(page_).deltas());
+}
+
+TEST_F(PageWriterTest, DeltaAfterDeletionMayUseWhatIsFreeOnly) {
+  // With a bitmap there is no reserve any more; the delta may take the rest, and marks still fit (in place).
+  for (int round = 0; round < 50; round++) {
+    const Items items = fill(Keys::jitter, Tids::varied_rows, 0, 2000 + random_() % 3000);
+    auto map = random_bitmap(PageView(page_).encoded(), 5);
+    mark_dead(page_, map.data());
+    seal(page_);
+    ASSERT_EQ(page_fault(page_), "");
+    fill_delta();
+    map = random_bitmap(PageView(page_).encoded(), 2);
+    mark_dead(page_, map.data());
+    seal(page_);
+    ASSERT_EQ(page_fault(page_), "");
+    ASSERT_TRUE(same_items(naive_decode(page_).encoded, items, false));
+  }
+}
+
+TEST_F(PageWriterTest, RemoveDeltasKeepsTheOthersInOrder) {
+  for (const unsigned level : {0u, 1u}) {
+    for (int round = 0; round < 60; round++) {
+      write(Keys::jitter, Tids::append, level, 1 + random_() % 300);
+      const Items added = fill_delta();
+      const auto map = random_bitmap(static_cast<unsigned>(added.size()), 1 + static_cast<unsigned>(random_() % 4));
+      Items kept;
+      for (std::size_t j = 0; j < added.size(); j++) {
+        if (!test_bit(map.data(), j)) kept.push_back(added[j]);
+      }
+      remove_deltas(page_, map.data());
+      seal(page_);
+      ASSERT_EQ(page_fault(page_), "");
+      ASSERT_TRUE(same_items(naive_decode(page_).delta, kept, level > 0));
+    }
+  }
+}
+
+TEST_F(PageWriterTest, KeptSegmentsAreCopiedBitByBit) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      for (const unsigned level : {0u, 1u}) {
+        const Items items = fill(keys, tids, level, 4000);
+        const PageBytes old = page_;
+        SegmentPlanner plan(ws_->segments, {ws_->codes, ws_->tids, nullptr}, level);
+        for (unsigned s = 0; s < PageView(old).segments(); s++) {
+          PlannedSegment p{};
+          ASSERT_TRUE(keep_segment(PageView(old), s, &p));
+          plan.keep(p);
+        }
+        ASSERT_EQ(plan.entries(), items.size());
+        PageBytes copy;
+        write_page(copy, leaf_identity(level), plan, {}, nullptr, 0);
+        EXPECT_EQ(std::memcmp(copy, old, kPageSize), 0) << name_of(keys) << " " << name_of(tids) << " " << level;
+      }
+    }
+  }
+}
+
+TEST_F(PageWriterTest, SlicesHoldTheirPartOfEverything) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
+      const auto level = static_cast<unsigned>(random_() % 2);
+      // Half a page: room for what the parts cost more.
+      const Items items = write(keys, tids, level, 250);
+      fill_delta();
+      const unsigned n = PageView(page_).encoded();
+      const bool with_dead = random_() % 2 == 0;
+      if (with_dead) {
+        const auto map = random_bitmap(n, 3);
+        mark_dead(page_, map.data());
+        seal(page_);
+      }
+      const Decoded whole = naive_decode(page_);
+      for (int round = 0; round < 10; round++) {
+        const auto begin = static_cast<unsigned>(random_() % n);
+        const auto end = begin + 1 + static_cast<unsigned>(random_() % (n - begin));
+        PageIdentity id = leaf_identity(level);
+        id.flags = end == n ? kRightmost : 0;
+        if (begin > 0) id.low = items[begin].entry();
+        if (end < n) id.high = items[end].entry();
+        id.right = end < n ? 77 : kNoBlock;
+        id.left = begin > 0 ? 78 : kNoBlock;
+        PageBytes out;
+        ASSERT_TRUE(write_slice(out, id, PageView(page_), begin, end, ws_.get())) << begin << " " << end;
+        const Decoded part = naive_decode(out);
+        ASSERT_EQ(check_header(PageView(out)), nullptr);
+        ASSERT_TRUE(same_items(part.encoded, Items(items.begin() + begin, items.begin() + end), level > 0));
+        for (unsigned i = 0; i < end - begin; i++) ASSERT_EQ(part.dead[i], whole.dead[begin + i]);
+        for (const Item& item : part.delta) ASSERT_TRUE(PageView(out).covers(item.entry()));
+        const auto expected = std::count_if(whole.delta.begin(), whole.delta.end(),
+                                            [&](const Item& item) { return PageView(out).covers(item.entry()); });
+        ASSERT_EQ(part.delta.size(), static_cast<std::size_t>(expected));
+        ASSERT_EQ(PageView(out).trailer().check, page_checksum(out));
+      }
+    }
+  }
+}
+
+TEST_F(PageWriterTest, ADamagedPageIsNotSliced) {
+  fill(Keys::jumps, Tids::random, 0, 400);
+  const unsigned n = PageView(page_).encoded();
+  Segment seg;
+  std::memcpy(&seg, page_.bytes + kSpecial - sizeof(Segment), sizeof seg);
+  seg.key_width = 65;
+  std::memcpy(page_.bytes + kSpecial - sizeof(Segment), &seg, sizeof seg);
+  PageBytes out;
+  EXPECT_FALSE(write_slice(out, leaf_identity(), PageView(page_), 0, n, ws_.get()));
+  PlannedSegment p{};
+  EXPECT_FALSE(keep_segment(PageView(page_), 0, &p));
+}
+
+}  // namespace
+}  // namespace learned
