@@ -219,7 +219,7 @@ make_workspace() {
   at_exit remove_workspace
   chmod 755 "$WORKSPACE"
   [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$WORKSPACE"
-  # What runs as that user finds no unreadable working directory (a clone below /root, say).
+  # What runs as that user finds no unreadable working directory (a clone in root's home, say).
   cd "$WORKSPACE" || exit 1
 }
 remove_workspace() {

@@ -166,14 +166,13 @@ BEGIN
   END LOOP;
 END $$;
 
--- A last look inside: every structural rule, and every row found.
+-- A last look inside: every structural rule, and that every range is found.
 DO $$
 BEGIN
   IF to_regproc('learned_index_check') IS NOT NULL THEN
-    EXECUTE $check$
-      SELECT learned_index_check(name::regclass, true)
-      FROM indexes JOIN pg_class ON oid = name::regclass JOIN pg_am a ON a.oid = relam WHERE amname = 'learned'
-    $check$;
+    PERFORM learned_index_check(name::regclass, tab = 'ranges')
+    FROM indexes JOIN pg_class ON pg_class.oid = name::regclass JOIN pg_am ON pg_am.oid = relam
+    WHERE amname = 'learned';
   END IF;
 END $$;
 

@@ -217,6 +217,7 @@ suite_tap() {
     if [ "$status" != 0 ]; then
       [ "$bad" != 0 ] || bad=1 # it died, hung or ended early
       echo "    $name:"
+      grep -E '^not ok ' "$log" | sed 's/^/    /'
       grep -vE '^ok ' "$log" >"$log.short"
       show_log "$log.short"
       show_log "$log" 0

@@ -38,7 +38,8 @@ double predicted_rank(const SegmentRef& ref, Code code) {
   if (seg.key_slope == 0 || (seg.key_shift & ColumnModel::kDescending) != 0) return last / 2;
   const double step =
       static_cast<double>(seg.key_slope) / static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
-  const double offset = static_cast<double>(code - seg.key_base) - static_cast<double>(low_mask(seg.key_width)) / 2;
+  const double offset =
+      static_cast<double>(code - seg.key_base) - static_cast<double>(low_mask(seg.key_width)) / 2;
   return std::clamp(offset / step, 0.0, last);
 }
 

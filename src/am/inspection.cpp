@@ -20,8 +20,9 @@ void require_readable(Relation index) {
   }
   // What a failed or running CREATE INDEX CONCURRENTLY left may have no content at all.
   if (!index->rd_index->indisvalid) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("index \"%s\" is not valid", name),
-                    errhint("Rebuild the index with REINDEX, or drop it.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("index \"%s\" is not valid", name),
+             errhint("Rebuild the index with REINDEX, or drop it.")));
   }
   if (RecoveryInProgress() && !RelationIsPermanent(index)) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -34,8 +35,7 @@ void require_readable(Relation index) {
 void require_plain_index(Oid oid) {
   const char* name = get_rel_name(oid);
   if (name == nullptr) {
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
   }
   const char kind = get_rel_relkind(oid);
   if (kind == RELKIND_PARTITIONED_INDEX) {

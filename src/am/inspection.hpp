@@ -28,7 +28,9 @@ void close_inspected_index(const InspectedIndex& opened);
 class PageReader {
  public:
   explicit PageReader(Relation index)
-      : index_(index), strategy_(GetAccessStrategy(BAS_BULKREAD)), blocks_(RelationGetNumberOfBlocks(index)) {}
+      : index_(index),
+        strategy_(GetAccessStrategy(BAS_BULKREAD)),
+        blocks_(RelationGetNumberOfBlocks(index)) {}
 
   // Size of the file when the inspection began.
   Block blocks() const { return blocks_; }

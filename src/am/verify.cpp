@@ -86,7 +86,8 @@ class Verifier {
     MetaInfo meta;
     bool newer = false;
     if (Fault f = read_meta_page(page_, &meta, &newer); f != nullptr) fault(kMetaBlock, f);
-    if (meta.key_kind != index_->rd_opcintype[0]) fault(kMetaBlock, "metapage names another key type than the catalog");
+    if (meta.key_kind != index_->rd_opcintype[0])
+      fault(kMetaBlock, "metapage names another key type than the catalog");
     for (Block root : meta.root) {
       if (root == kMetaBlock) fault(kMetaBlock, "root of a tree is an impossible block");
     }
@@ -103,7 +104,8 @@ class Verifier {
     const unsigned encoded = page.encoded();
     const unsigned deltas = page.deltas();
     if ((encoded > 0 && !(in_domain(workspace_->codes[0]) && in_domain(workspace_->codes[encoded - 1]))) ||
-        (deltas > 0 && !(in_domain(workspace_->delta[0].code) && in_domain(workspace_->delta[deltas - 1].code)))) {
+        (deltas > 0 &&
+         !(in_domain(workspace_->delta[0].code) && in_domain(workspace_->delta[deltas - 1].code)))) {
       fault(block, "key is outside the domain of its type");
     }
   }
@@ -211,7 +213,8 @@ static_assert(std::is_trivially_destructible_v<Verifier>);
 // Looks up each row of the table.
 class RowCheck {
  public:
-  RowCheck(Relation table, Relation index) : table_(table), index_(index), store_(index), type_(key_type_of(index)) {
+  RowCheck(Relation table, Relation index)
+      : table_(table), index_(index), store_(index), type_(key_type_of(index)) {
     for (Copy& copy : copies_) copy.page = static_cast<std::uint8_t*>(palloc(kPageSize));
   }
 
@@ -272,7 +275,8 @@ class RowCheck {
     Entry found{};
     if (!lower_bound(page, entry, &rank)) store_.corrupt(block_, "page does not decode");
     if (rank < page.encoded()) {
-      if (!decode(page, rank, rank + 1, &found.code, &found.tid)) store_.corrupt(block_, "page does not decode");
+      if (!decode(page, rank, rank + 1, &found.code, &found.tid))
+        store_.corrupt(block_, "page does not decode");
       if (found == entry && !page.is_dead(rank)) return true;
     }
     for (unsigned j = 0; j < page.deltas(); j++) {
@@ -313,7 +317,8 @@ Datum learned_index_check(PG_FUNCTION_ARGS) {
     aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(oid));
   }
   const bool exact = !RecoveryInProgress();
-  const learned::InspectedIndex opened = learned::open_inspected_index(oid, exact ? ShareLock : AccessShareLock);
+  const learned::InspectedIndex opened =
+      learned::open_inspected_index(oid, exact ? ShareLock : AccessShareLock);
 
   // heapallindexed runs the functions of an expression or a predicate: as the table's owner and nobody else, for a
   // superuser may check an index whose owner wrote them.
@@ -324,7 +329,8 @@ Datum learned_index_check(PG_FUNCTION_ARGS) {
   const int guc_level = NewGUCNestLevel();
 
   // Several megabytes of scratch memory go with it.
-  MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "learned index check", ALLOCSET_DEFAULT_SIZES);
+  MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "learned index check", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);
   learned::check_index(opened, exact, heapallindexed);
   MemoryContextSwitchTo(caller);

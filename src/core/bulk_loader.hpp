@@ -20,7 +20,7 @@ struct TreeShape {
 class PageFiller {
  public:
   PageFiller(Workspace* ws, unsigned level, int fillfactor)
-      : ws_(ws), level_(level), fillfactor_(fillfactor), columns_{ws->codes, ws->tids, level > 0 ? ws->children : nullptr},
+      : ws_(ws), level_(level), fillfactor_(fillfactor), columns_(workspace_columns(ws, level)),
         plan_(ws->segments, columns_, level) {}
 
   // Adds an entry; true when a page is full: then take_page() must be called before the next add().

@@ -10,30 +10,16 @@ ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n) {
   // what such a column costs anyway.
   if (range == 0 || (range >> 63) != 0) return flat;
 
-  ColumnModel lined{0, 0, 0, 0};
-  const std::uint64_t gaps = n - 1;
-  if (range / gaps < (std::uint64_t{1} << 47)) {
-    lined.shift = 16;  // ranks are below 2^16, so the line's end is off by less than one
-    lined.slope = static_cast<std::uint64_t>((U128{range} << 16) / gaps);
-  } else {
-    lined.slope = range / gaps;  // off by less than n, nothing beside residuals of this size
-  }
+  ColumnModel lined{0, 0, line_shift(range), 0};
+  lined.slope = (range << lined.shift) / (n - 1);
+  // Both the values and the line stay within [first, first + range], range < 2^63.
   std::int64_t min_error = 0;
   std::int64_t max_error = 0;
-  // Both the values and the line stay within [first, first + range], range < 2^63.
-  if (lined.shift == 16 && range < (std::uint64_t{1} << 47)) {
-    // slope * rank < range * 2^16 < 2^63 here: one machine multiplication does.
-    for (std::size_t i = 0; i < n; i++) {
-      const auto error = static_cast<std::int64_t>(values[i] - first - ((lined.slope * i) >> 16));
-      min_error = error < min_error ? error : min_error;
-      max_error = error > max_error ? error : max_error;
-    }
-  } else {
-    for (std::size_t i = 0; i < n; i++) {
-      const auto error = static_cast<std::int64_t>(values[i] - first - lined.line(i));
-      min_error = error < min_error ? error : min_error;
-      max_error = error > max_error ? error : max_error;
-    }
+  std::uint64_t climb = 0;  // slope * i, below 2^63
+  for (std::size_t i = 0; i < n; i++, climb += lined.slope) {
+    const auto error = static_cast<std::int64_t>(values[i] - first - (climb >> lined.shift));
+    min_error = error < min_error ? error : min_error;
+    max_error = error > max_error ? error : max_error;
   }
   lined.base = first + static_cast<std::uint64_t>(min_error);
   lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(max_error - min_error)));

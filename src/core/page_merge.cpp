@@ -27,7 +27,7 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
   const unsigned encoded = page.encoded();
   const unsigned segments = page.segments();
   const unsigned deltas = sorted_delta(page, ws->delta);
-  merge->columns = {ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  merge->columns = workspace_columns(ws, level);
   merge->plan = SegmentPlanner(ws->segments, merge->columns, level);
 
   unsigned first_rank = encoded;  // where the first delta entry belongs
@@ -276,7 +276,7 @@ bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entr
   std::uint32_t n;
   if (!decode_live(page, ws, &n)) return false;
   if (n < 2) return true;
-  const Columns columns{ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  const Columns columns = workspace_columns(ws, level);
   const std::uint32_t cut = balanced_cut(ws, columns, level, n);
   *separator = separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
   const SplitIdentity ids = split_identity(page, right_block, *separator);
@@ -368,7 +368,7 @@ bool plan_retrain(const PageView& page, Workspace* ws, bool* better) {
     *better = page.encoded() > 0 || page.deltas() > 0;
     return true;
   }
-  const Columns columns{ws->codes, ws->tids, level > 0 ? ws->children : nullptr};
+  const Columns columns = workspace_columns(ws, level);
   SegmentPlanner plan(ws->segments, columns, level);
   plan.push(0, n);
   plan.compact();

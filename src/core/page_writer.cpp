@@ -277,7 +277,7 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
 
 bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin, unsigned end,
                  Workspace* ws) {
-  const Columns columns{ws->codes, ws->tids, id.level > 0 ? ws->children : nullptr};
+  const Columns columns = workspace_columns(ws, id.level);
   SegmentPlanner plan(ws->segments, columns, id.level);
   std::uint32_t used = 0;
   for (unsigned s = begin < end ? segment_of_rank(page, begin) : page.segments(); s < page.segments(); s++) {

@@ -21,6 +21,14 @@ struct PlannedSegment {
   std::uint32_t count;
   std::uint32_t bytes;           // of its residuals
   const std::uint8_t* verbatim;  // residuals to copy instead of encoding the columns; null: encode
+
+  // Facts about its TIDs that spare the planner another pass when it merges.
+  std::uint32_t run_begin;  // first of the planner's run starts behind `first`
+  std::uint32_t breaks;     // runs of consecutive TIDs, less one
+  std::uint64_t ordinal_lo;  // extremes of the ordinals under seg.tid_scale (TidCodec::linear, leaves)
+  std::uint64_t ordinal_hi;
+  std::uint16_t max_offset;
+  bool lined;  // a line was worth it
 };
 
 // Columns of `n` entries sorted by (code, tid); children is null for leaves.
@@ -28,6 +36,7 @@ struct Columns {
   const Code* codes;
   const Tid* tids;
   const Block* children;
+  std::uint32_t* runs;  // scratch, as long as the columns: where runs of consecutive TIDs start
 };
 
 class SegmentPlanner {
@@ -60,17 +69,25 @@ class SegmentPlanner {
 
   // Copies the state's segments out and back: lets a caller try a block and take it back.
   struct Mark {
-    std::size_t depth, entries, bytes;
+    std::size_t depth, entries, bytes, runs;
+    std::uint32_t pushed;
   };
   Mark save(PlannedSegment* out) const;
   void restore(const Mark& mark, const PlannedSegment* from);
 
  private:
-  PlannedSegment fit(std::uint32_t first, std::uint32_t n) const;
+  PlannedSegment fit(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin);
+  PlannedSegment fit_merged(const PlannedSegment& a, const PlannedSegment& b) const;
+  void fit_key(PlannedSegment* p) const;
+  void fit_tid(PlannedSegment* p, bool try_line) const;
+  void fit_tid_line(PlannedSegment* p) const;
+  void fit_tid_runs(PlannedSegment* p) const;
+  void finish_fit(PlannedSegment* p) const;
+  void note_runs(std::uint32_t first, std::uint32_t n);
   bool extend_exactly(PlannedSegment* a, const PlannedSegment& b) const;
   bool merge_top();
   void add(const PlannedSegment& segment);
-  void push_split(std::uint32_t first, std::uint32_t n, int depth);
+  void push_split(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin, int depth);
 
   PlannedSegment* stack_;
   Columns columns_;
@@ -78,10 +95,13 @@ class SegmentPlanner {
   std::size_t depth_ = 0;
   std::size_t entries_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t run_count_ = 0;   // of columns_.runs
+  std::uint32_t pushed_ = 0;    // behind the last entry pushed
+  std::uint16_t offset_hint_ = 0;  // highest offset of scattered TIDs so far
   bool overflow_ = false;
 };
 
-// Fits the TID column of entries [first, first + n): codec, scale, model and the bytes it takes.
+// Fits a column of n TIDs by itself: codec, scale and model. `raw` keeps them as 48-bit integers.
 void fit_tids(const Tid* tids, std::uint32_t n, bool raw, Segment* seg);
 
 // Bytes of the residuals of a segment with n entries.

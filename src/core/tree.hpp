@@ -99,6 +99,18 @@ class Tree {
         store_->release(left);
         return;
       }
+      if (meta.level[index()] <= level) {
+        // No level above yet: the root's own split is unfinished, and this page is a part of what it became.
+        // First things first; the flag stays for the next writer.
+        store_->release(left);
+        const Handle root = store_->read(meta.root[index()], LockMode::exclusive);
+        if (is_ours(root, level) && view(root).incomplete_split()) {
+          finish_split(root);
+        } else {
+          store_->release(root);
+        }
+        return;
+      }
       const Handle parent = locate(separator, LockMode::exclusive, level + 1);
       if (view(parent).incomplete_split()) {
         finish_split(parent);

@@ -80,7 +80,7 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   id.flags = static_cast<std::uint16_t>(id.flags | (gone_id.flags & kRightmost));
   id.right = gone_id.right;
   id.high = gone_id.high;
-  const Columns columns{ws->codes, ws->tids, nullptr};
+  const Columns columns = workspace_columns(ws, 0);
   std::memset(scratch, 0, kPageSize);
   if (n_left + n_gone == 0) {
     write_empty_page(scratch, id);
@@ -116,7 +116,7 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
     ws->tids[i] = ws->tids[i + 1];
     ws->children[i] = ws->children[i + 1];
   }
-  const Columns parent_columns{ws->codes, ws->tids, ws->children};
+  const Columns parent_columns = workspace_columns(ws, 1);
   SegmentPlanner parent_plan(ws->segments, parent_columns, 1);
   parent_plan.push(0, n);
   parent_plan.compact();

@@ -1,4 +1,4 @@
-// Scratch memory for one page operation: columns of entries and the planner's segments. About 1.7 MB,
+// Scratch memory for one page operation: columns of entries and the planner's segments. About 1.9 MB,
 // provided once per process by the caller; only the parts in use are ever touched.
 #pragma once
 
@@ -13,6 +13,7 @@ struct Workspace {
   Code codes[kCapacity];
   Tid tids[kCapacity];
   Block children[kCapacity];
+  std::uint32_t runs[kCapacity];
   Item delta[kMaxDelta + 1];
   PlannedSegment segments[kMaxPlanned];
   PlannedSegment saved[kMaxPlanned];
@@ -20,6 +21,11 @@ struct Workspace {
   alignas(8) std::uint8_t page[kPageSize];
   alignas(8) std::uint8_t page2[kPageSize];
 };
+
+// The workspace's columns, as a page of this level uses them.
+inline Columns workspace_columns(Workspace* ws, unsigned level) {
+  return {ws->codes, ws->tids, level > 0 ? ws->children : nullptr, ws->runs};
+}
 
 constexpr std::size_t workspace_bytes() { return sizeof(Workspace); }
 // `memory` is 8-aligned and workspace_bytes() long; its content does not matter.

@@ -48,7 +48,8 @@ class PageCheckTest : public testing::Test {
     Code code = 1000;
     for (std::size_t i = 0; i < n; i++) {
       code += 1 + random() % (i / 300 % 2 == 0 ? 10 : 100000);
-      entries.push_back({code, make_tid(static_cast<Block>(random() % 5000), static_cast<std::uint16_t>(1 + random() % 100))});
+      entries.push_back({code, make_tid(static_cast<Block>(random() % 5000),
+                                        static_cast<std::uint16_t>(1 + random() % 100))});
     }
     return entries;
   }
@@ -78,11 +79,12 @@ class PageCheckTest : public testing::Test {
     // Rewritten with fewer entries, the page has room.
     decode_all(image);
     const PageIdentity id = identity_of(PageView(image.bytes));
-    const Columns columns{ws_->codes, ws_->tids, nullptr};
+    const Columns columns = workspace_columns(ws_, 0);
     SegmentPlanner plan(ws_->segments, columns, 0);
     plan.push(0, 400);
     write_page(image.bytes, id, plan, columns, nullptr, 0);
-    for (unsigned i = 0; i < 6; i++) add_delta(image.bytes, {ws_->codes[50 * i] + 1, make_tid(7, 3), kNoBlock});
+    for (unsigned i = 0; i < 6; i++)
+      add_delta(image.bytes, {ws_->codes[50 * i] + 1, make_tid(7, 3), kNoBlock});
     EXPECT_EQ(check(image), nullptr);
     return image;
   }
@@ -97,7 +99,8 @@ class PageCheckTest : public testing::Test {
   }
   void decode_all(const Image& image) {
     const PageView page(image.bytes);
-    ASSERT_TRUE(decode(page, 0, page.encoded(), ws_->codes, ws_->tids, page.level() > 0 ? ws_->children : nullptr));
+    ASSERT_TRUE(
+        decode(page, 0, page.encoded(), ws_->codes, ws_->tids, page.level() > 0 ? ws_->children : nullptr));
   }
 
   Fault with_trailer(Image image, const std::function<void(PageTrailer*)>& change) {
@@ -124,9 +127,12 @@ class PageCheckTest : public testing::Test {
 TEST_F(PageCheckTest, AcceptsBulkLoadedPages) {
   std::vector<std::vector<Entry>> inputs = {{}, {{5, make_tid(0, 1)}}, noisy(30000), in_runs(100000)};
   std::vector<Entry> serial;
-  for (std::uint64_t i = 0; i < 200000; i++) serial.push_back({i, make_tid(static_cast<Block>(i / 226), static_cast<std::uint16_t>(1 + i % 226))});
+  for (std::uint64_t i = 0; i < 200000; i++)
+    serial.push_back({i, make_tid(static_cast<Block>(i / 226), static_cast<std::uint16_t>(1 + i % 226))});
   inputs.push_back(serial);
-  std::vector<Entry> extremes = {{0, make_tid(0, 1)}, {kMaxCode / 2, make_tid(9, 1)}, {kMaxCode, make_tid(1, 2)},
+  std::vector<Entry> extremes = {{0, make_tid(0, 1)},
+                                 {kMaxCode / 2, make_tid(9, 1)},
+                                 {kMaxCode, make_tid(1, 2)},
                                  {kMaxCode, make_tid(kNoBlock - 1, 0xFFFF)}};
   inputs.push_back(extremes);
   std::vector<Entry> equal;
@@ -135,7 +141,8 @@ TEST_F(PageCheckTest, AcceptsBulkLoadedPages) {
   for (const auto& input : inputs) {
     const auto store = load(input);
     for (Block b = 1; b < shape_.next_block; b++) {
-      EXPECT_EQ(check(page_of(store.get(), b)), nullptr) << "block " << b << " of " << input.size() << " entries";
+      EXPECT_EQ(check(page_of(store.get(), b)), nullptr)
+          << "block " << b << " of " << input.size() << " entries";
     }
   }
   for (Entry& e : equal) e.code = 0;
@@ -166,10 +173,12 @@ TEST_F(PageCheckTest, LeavesTheContentInTheWorkspace) {
 
 TEST_F(PageCheckTest, Header) {
   const Image image = leaf();
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->magic++; }), "page is not a page of a learned index");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->magic++; }),
+               "page is not a page of a learned index");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = kFormatVersion + 1; }),
                "page has a newer format version");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = 0; }), "page has an unknown format version");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = 0; }),
+               "page has an unknown format version");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->flags |= 0x4000; }), "page has unknown flags");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->reserved = 1; }),
                "reserved field of the page trailer is not zero");
@@ -195,15 +204,17 @@ TEST_F(PageCheckTest, ChecksumCoversEverythingButTheHoleAndTheDelta) {
 
 TEST_F(PageCheckTest, OfADeletedPageOnlyTheTrailerCounts) {
   const Image image = leaf();
-  EXPECT_EQ(with_trailer(image, [](PageTrailer* t) {
-              t->flags |= kDeleted;
-              t->low = t->high;
-            }),
+  EXPECT_EQ(with_trailer(image,
+                         [](PageTrailer* t) {
+                           t->flags |= kDeleted;
+                           t->low = t->high;
+                         }),
             nullptr);
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) {
-                 t->flags |= kDeleted;
-                 t->reserved = 1;
-               }),
+  EXPECT_STREQ(with_trailer(image,
+                            [](PageTrailer* t) {
+                              t->flags |= kDeleted;
+                              t->reserved = 1;
+                            }),
                "reserved field of the page trailer is not zero");
 }
 
@@ -211,27 +222,36 @@ TEST_F(PageCheckTest, Fences) {
   const Image image = leaf();
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->flags |= kRightmost; }),
                "rightmost page has a right sibling");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) {
-                 t->flags |= kRightmost;
-                 t->right = kNoBlock;
-               }),
+  EXPECT_STREQ(with_trailer(image,
+                            [](PageTrailer* t) {
+                              t->flags |= kRightmost;
+                              t->right = kNoBlock;
+                            }),
                "rightmost page has a high fence");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) {
-                 t->flags |= kRightmost | kIncompleteSplit;
-                 t->right = kNoBlock;
-                 t->high = {0, 0};
-               }),
+  EXPECT_STREQ(with_trailer(image,
+                            [](PageTrailer* t) {
+                              t->flags |= kRightmost | kIncompleteSplit;
+                              t->right = kNoBlock;
+                              t->high = {0, 0};
+                            }),
                "incomplete split without a right sibling");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->right = kNoBlock; }),
                "page without a right sibling is not marked as the rightmost one");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->right = kMetaBlock; }), "right link leads to the metapage");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->left = kMetaBlock; }), "left link leads to the metapage");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->high = t->low; }), "low fence is not below the high fence");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->right = kMetaBlock; }),
+               "right link leads to the metapage");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->left = kMetaBlock; }),
+               "left link leads to the metapage");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->high = t->low; }),
+               "low fence is not below the high fence");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->left = kNoBlock; }),
                "left link and low fence contradict each other");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->low = {0, 0}; }),
+  EXPECT_STREQ(with_trailer(image,
+                            [](PageTrailer* t) {
+                              t->low = {0, 0};
+                            }),
                "left link and low fence contradict each other");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->tree = 1; }), "fence in the tree of nulls has a key");
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->tree = 1; }),
+               "fence in the tree of nulls has a key");
 }
 
 TEST_F(PageCheckTest, SegmentFields) {
@@ -244,9 +264,12 @@ TEST_F(PageCheckTest, SegmentFields) {
                "ranks of the segments do not ascend");
   EXPECT_STREQ(with_segment(image, last, [](Segment* s) { s->first_rank = 60000; }),
                "ranks of the segments do not ascend");
-  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->key_width = 65; }), "segment has an impossible key model");
-  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->key_shift = 17; }), "segment has an impossible key model");
-  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->tid_width = 65; }), "segment has an impossible tid model");
+  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->key_width = 65; }),
+               "segment has an impossible key model");
+  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->key_shift = 17; }),
+               "segment has an impossible key model");
+  EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->tid_width = 65; }),
+               "segment has an impossible tid model");
   EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->tid_codec = static_cast<TidCodec>(9); }),
                "segment has an unknown tid codec");
   EXPECT_STREQ(with_segment(image, 0, [](Segment* s) { s->runs = 1; }), "segment without runs counts some");
@@ -285,7 +308,8 @@ TEST_F(PageCheckTest, Runs) {
   ASSERT_GT(ref.seg.runs, 2);
   const auto with_ranks = [&](const std::function<void(std::vector<std::uint64_t>*)>& change) {
     std::vector<std::uint64_t> ranks;
-    for (unsigned r = 0; r < ref.seg.runs; r++) ranks.push_back(read_bits(ref.rank_bits, r, ref.seg.rank_width));
+    for (unsigned r = 0; r < ref.seg.runs; r++)
+      ranks.push_back(read_bits(ref.rank_bits, r, ref.seg.rank_width));
     change(&ranks);
     Image broken = image;
     BitWriter w(broken.bytes + (ref.rank_bits - image.bytes), ref.seg.rank_width);
@@ -295,11 +319,13 @@ TEST_F(PageCheckTest, Runs) {
     return check_sealed(broken);
   };
   EXPECT_EQ(with_ranks([](auto*) {}), nullptr);
-  EXPECT_STREQ(with_ranks([](auto* ranks) { ranks->at(0) = 1; }), "first ranks of the runs do not ascend from 0");
+  EXPECT_STREQ(with_ranks([](auto* ranks) { ranks->at(0) = 1; }),
+               "first ranks of the runs do not ascend from 0");
   EXPECT_STREQ(with_ranks([](auto* ranks) { ranks->at(2) = ranks->at(1); }),
                "first ranks of the runs do not ascend from 0");
   if (ref.count <= low_mask(ref.seg.rank_width)) {
-    EXPECT_STREQ(with_ranks([&](auto* ranks) { ranks->back() = ref.count; }), "run begins behind its segment");
+    EXPECT_STREQ(with_ranks([&](auto* ranks) { ranks->back() = ref.count; }),
+                 "run begins behind its segment");
   }
 }
 
@@ -478,11 +504,12 @@ TEST_F(PageCheckTest, InnerPages) {
 TEST_F(PageCheckTest, SearchMustFindWhatDecodes) {
   Code codes[8];
   Tid tids[8];
+  std::uint32_t runs[8];
   for (std::uint32_t i = 0; i < 8; i++) {
     codes[i] = 100 * (i + 1);
     tids[i] = make_tid(i, 1);
   }
-  const Columns columns{codes, tids, nullptr};
+  const Columns columns{codes, tids, nullptr, runs};
   PlannedSegment stack[4];
   SegmentPlanner plan(stack, columns, 0);
   plan.push(0, 8);
@@ -494,7 +521,8 @@ TEST_F(PageCheckTest, SearchMustFindWhatDecodes) {
   seg.key_width = 54;
   stack[0].bytes = static_cast<std::uint32_t>(segment_bytes(seg, {}, 8, 0));
   Image image{};
-  write_page(image.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}}, plan, columns, nullptr, 0);
+  write_page(image.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}}, plan, columns,
+             nullptr, 0);
   decode_all(image);
   EXPECT_TRUE(std::equal(codes, codes + 8, ws_->codes));
   EXPECT_STREQ(check(image), "search does not find an entry where it is");

@@ -14,7 +14,8 @@ class PageViewTest : public ::testing::Test {
  protected:
   // A full page of the shape; its entries.
   Items fill(Keys keys, Tids tids, unsigned level, std::size_t n) {
-    Items items = make_items(make_entries(keys, tids, n, random_), random_() % 2 == 0, random_);
+    const Entries entries = make_entries(keys, tids, n, random_);
+    Items items = level > 0 ? make_items(entries, random_() % 2 == 0, random_) : as_items(entries);
     items.resize(fill_page(page_, leaf_identity(level), items, ws_.get()));
     return items;
   }
@@ -304,7 +305,7 @@ TEST_F(PageViewTest, HeaderFaultsAreNamed) {
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, magic)), U8{1}), "page is not a page of a learned index");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{0}), "page has an unknown format version");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{kFormatVersion + 1}),
-            "page has an unknown format version");
+            "page has a newer format version");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, code_width)), U8{16}), "page has an unknown code width");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, tree)), U8{2}), "page belongs to an unknown tree");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, segments)), U16{200}), "segment directory exceeds the page");

@@ -20,7 +20,7 @@ class SegmentPlannerTest : public ::testing::Test {
     }
   }
   SegmentPlanner planner(unsigned level) {
-    return SegmentPlanner(ws_->segments, {ws_->codes, ws_->tids, level > 0 ? ws_->children : nullptr}, level);
+    return SegmentPlanner(ws_->segments, workspace_columns(ws_.get(), level), level);
   }
 
   // What every plan of entries [0, n) must be.

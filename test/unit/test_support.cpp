@@ -89,11 +89,7 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
         }
         out[i] = make_tid(block, offset);
         break;
-      case Tids::random:
-        do {
-          out[i] = make_tid(static_cast<std::uint32_t>(random() % 100000), static_cast<std::uint16_t>(random() % 226 + 1));
-        } while (!used.insert(out[i]).second);
-        break;
+      case Tids::random: out[i] = make_tid(at / 226, static_cast<std::uint16_t>(at % 226 + 1)); break;
       case Tids::descending: {
         const auto back = static_cast<std::uint32_t>(n - i);
         out[i] = make_tid(back / 100, static_cast<std::uint16_t>(back % 100 + 1));
@@ -101,8 +97,8 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
       }
       case Tids::extremes:
         do {
-          out[i] = make_tid(random() % 2 == 0 ? 0xFFFFFFFFu - static_cast<std::uint32_t>(random() % 9999)
-                                              : static_cast<std::uint32_t>(random() % 9999),
+          out[i] = make_tid(random() % 2 == 0 ? 0xFFFFFFFFu - static_cast<std::uint32_t>(random() % 999999)
+                                              : static_cast<std::uint32_t>(random() % 999999),
                             static_cast<std::uint16_t>(random() % 2 == 0 ? 0xFFFF - random() % 9 : 1 + random() % 9));
         } while (!used.insert(out[i]).second);
         break;
@@ -114,6 +110,7 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
       }
     }
   }
+  if (tids == Tids::random) std::shuffle(out.begin(), out.end(), random);
   return out;
 }
 
@@ -131,8 +128,9 @@ Items make_items(const Entries& entries, bool random_children, Random& random) {
   Items items;
   for (const Entry& e : entries) {
     const Block next = static_cast<Block>(items.size() + 17);
-    items.push_back({e.code, e.tid, random_children ? static_cast<Block>(random()) : next});
+    items.push_back({e.code, e.tid, random_children ? 1 + static_cast<Block>(random() % 0xFFFFFFF0u) : next});
   }
+  if (!items.empty()) items[0] = {0, 0, items[0].child};
   return items;
 }
 
@@ -164,7 +162,7 @@ bool write_items(std::uint8_t* page, const PageIdentity& id, const Items& items,
     ws->tids[i] = items[i].tid;
     ws->children[i] = items[i].child;
   }
-  const Columns columns{ws->codes, ws->tids, id.level > 0 ? ws->children : nullptr};
+  const Columns columns = workspace_columns(ws, id.level);
   SegmentPlanner plan(ws->segments, columns, id.level);
   plan.push(0, static_cast<std::uint32_t>(items.size()));
   plan.compact();
@@ -418,6 +416,7 @@ void ModelledTree::load(const Entries& sorted, int fillfactor) {
   const TreeShape shape = bulk_load(store_, sorted, fillfactor, id_);
   EXPECT_EQ(shape.entries, sorted.size());
   EXPECT_EQ(shape.next_block, store_.size());
+  unused_pages_ = 1;
   expected_ = std::set<Entry>(sorted.begin(), sorted.end());
 }
 

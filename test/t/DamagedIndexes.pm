@@ -1,0 +1,221 @@
+# Makes many damaged copies of one index at once: tables whose files are overwritten, while the server
+# is stopped, by copies of a template with one change each; then looks at all of them.
+
+package DamagedIndexes;
+
+use strict;
+use warnings;
+use LearnedTest;
+use Test::More;
+use PostgreSQL::Test::Utils;
+
+use Exporter 'import';
+our @EXPORT = qw($PAGE_SIZE create_template template_pages page_kind byte_is_checked byte_region examine_damaged);
+
+our $PAGE_SIZE = 8192;
+my $PAGE_HEADER = 24;
+my $TRAILER = 64;
+
+# A template with every kind of page: bulk-built and later-split leaves, delta entries, dead entries,
+# NULLs, deleted pages, an inner level; and the answers that its copies must give.
+sub create_template
+{
+	my ($node, $copies) = @_;
+	# The copies come first: their catalog entries must not claim to be younger than the rows they get.
+	$node->safe_psql('postgres', join('', map {
+		"CREATE TABLE damaged_$_ (id int, k int8) WITH (autovacuum_enabled = off); CREATE INDEX damaged_${_}_k ON damaged_$_ USING $AM (k);\n"
+	} 0 .. $copies - 1));
+	$node->safe_psql(
+		'postgres', qq{
+CREATE TABLE template (id int, k int8) WITH (autovacuum_enabled = off);
+INSERT INTO template SELECT i, hashint8extended(i, 3) FROM generate_series(1, 5000) i;
+INSERT INTO template SELECT i, i * 10 FROM generate_series(1, 4000) i;
+INSERT INTO template SELECT i, 77 FROM generate_series(1, 200) i;
+INSERT INTO template SELECT i, NULL FROM generate_series(1, 200) i;
+CREATE INDEX template_k ON template USING $AM (k) WITH (fillfactor = 100);
+DELETE FROM template WHERE hashint4(id) % 20 = 0;
+VACUUM (INDEX_CLEANUP ON) template;
+INSERT INTO template SELECT i, hashint8extended(i, 4) FROM generate_series(1, 300) i;
+INSERT INTO template SELECT i, NULL FROM generate_series(1, 20) i;
+DELETE FROM template WHERE hashint4(id) % 11 = 0 OR k BETWEEN -8000000000000000000 AND -4000000000000000000;
+VACUUM (FREEZE, INDEX_CLEANUP ON) template;
+INSERT INTO template SELECT i, i * 100 + 5 FROM generate_series(1, 40) i;
+CHECKPOINT;
+
+CREATE TABLE question (name text, mode text, q text, answer text);
+INSERT INTO question (name, mode, q) VALUES
+  ('forward', 'only', 'SELECT count(*) || '' '' || sum(hashint8(k)) || '' '' || bool_and(k >= previous IS NOT FALSE) FROM (SELECT k, lag(k) OVER () AS previous FROM (SELECT k FROM %I ORDER BY k) s) t'),
+  ('backward', 'index', 'SELECT count(*) || '' '' || sum(id) FROM (SELECT id FROM %I ORDER BY k DESC) s'),
+  ('points', 'index', 'SELECT count(*) || '' '' || coalesce(sum(t.id), 0) FROM generate_series(1, 2600, 25) i CROSS JOIN LATERAL (SELECT id FROM %1\$I WHERE k = hashint8extended(i, 3) UNION ALL SELECT id FROM %1\$I WHERE k = i * 10) t'),
+  ('list', 'bitmap', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k = ANY (ARRAY(SELECT i * 10 FROM generate_series(-5, 2600, 7) i))'),
+  ('range', 'bitmap', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k BETWEEN 1000 AND 4000000000000000000'),
+  ('descending', 'index', 'SELECT string_agg(k::text, '' '') FROM (SELECT k FROM %I WHERE k < 5000 ORDER BY k DESC LIMIT 100) s'),
+  ('nulls', 'index', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k IS NULL'),
+  ('ends', 'only', 'SELECT min(k) || '' '' || max(k) FROM %I');
+CREATE FUNCTION ask(relation text, mode text, q text) RETURNS text LANGUAGE plpgsql AS \$\$
+DECLARE
+  answer text;
+BEGIN
+  PERFORM set_config('enable_seqscan', (mode = 'seq')::text, true), set_config('enable_sort', (mode = 'seq')::text, true),
+          set_config('enable_indexonlyscan', (mode = 'only')::text, true),
+          set_config('enable_indexscan', (mode IN ('index', 'only'))::text, true),
+          set_config('enable_bitmapscan', (mode = 'bitmap')::text, true);
+  EXECUTE format(q, relation) INTO answer;
+  RETURN answer;
+END \$\$;
+UPDATE question SET answer = ask('template', 'seq', q);
+
+-- What the check says, what each query does, and whether changes are refused cleanly.
+CREATE FUNCTION examine(relation text, change boolean) RETURNS TABLE (step text, outcome text) LANGUAGE plpgsql AS \$\$
+DECLARE
+  r record;
+BEGIN
+  step := 'check';
+  BEGIN
+    PERFORM learned_index_check((relation || '_k')::regclass, true);
+    outcome := 'passed';
+  EXCEPTION WHEN OTHERS THEN
+    outcome := SQLSTATE || ' ' || SQLERRM;
+  END;
+  RETURN NEXT;
+  IF to_regprocedure('learned_index_stats(regclass)') IS NOT NULL THEN
+    step := 'stats';
+    BEGIN
+      EXECUTE format('SELECT learned_index_stats(%L)', relation || '_k');
+      outcome := 'right';
+    EXCEPTION WHEN OTHERS THEN
+      outcome := SQLSTATE || ' ' || SQLERRM;
+    END;
+    RETURN NEXT;
+  END IF;
+  FOR r IN SELECT * FROM question LOOP
+    step := r.name;
+    BEGIN
+      outcome := ask(relation, r.mode, r.q);
+      outcome := CASE WHEN outcome IS NOT DISTINCT FROM r.answer THEN 'right' ELSE 'wrong' END;
+    EXCEPTION WHEN OTHERS THEN
+      outcome := SQLSTATE || ' ' || SQLERRM;
+    END;
+    RETURN NEXT;
+  END LOOP;
+  IF change THEN
+    FOR i IN 1..12 LOOP
+      step := 'insert';
+      BEGIN
+        EXECUTE format('INSERT INTO %I SELECT %s, CASE %s WHEN 0 THEN NULL ELSE hashint8extended(%2\$s * 1000 + j, 9) / (1 + %3\$s * 1000000) END FROM generate_series(1, 20) j', relation, i, i % 3);
+        outcome := 'right';
+      EXCEPTION WHEN OTHERS THEN
+        outcome := SQLSTATE || ' ' || SQLERRM;
+      END;
+      RETURN NEXT;
+    END LOOP;
+  END IF;
+END \$\$;
+});
+	return;
+}
+
+# The template index's pages, once the server is stopped.
+sub template_pages
+{
+	my ($node, $files) = @_;
+	my $bytes = slurp_file($node->data_dir . '/' . $files->{template_k});
+	return map { substr($bytes, $_ * $PAGE_SIZE, $PAGE_SIZE) } 0 .. length($bytes) / $PAGE_SIZE - 1;
+}
+
+sub header_fields
+{
+	my ($page) = @_;
+	return unpack('x12 v v v', $page);
+}
+
+sub page_kind
+{
+	my ($page, $block) = @_;
+	return 'meta' if $block == 0;
+	return 'page' unless $IS_LEARNED;
+	my ($level, $tree, $flags) = unpack('x6 C C v', substr($page, -$TRAILER));
+	return 'deleted' if $flags & 2;
+	my ($lower, $upper, $special) = header_fields($page);
+	return join(' ', $tree ? 'null' : 'key', $level ? 'inner' : 'leaf', $flags & 4 ? 'with dead' : ());
+}
+
+sub byte_region
+{
+	my ($page, $offset) = @_;
+	my ($lower, $upper, $special) = header_fields($page);
+	return 'header' if $offset < $PAGE_HEADER;
+	return 'trailer' if $offset >= $special;
+	return 'entries' if $offset < $lower;
+	return 'hole' if $offset < $upper;
+	return 'directory';
+}
+
+# Bytes that mean nothing to the index: LSN, checksum and flags of the page header, its pd_prune_xid,
+# and the hole.
+sub byte_is_checked
+{
+	my ($page, $offset) = @_;
+	return 0 if $offset < 12 || ($offset >= 20 && $offset < $PAGE_HEADER);
+	return byte_region($page, $offset) ne 'hole';
+}
+
+# damages: list of [name, changed index file, may change].  Returns one hash of step => outcome a
+# damage; an absent one means that the server did not survive or that a query did not end.
+sub examine_damaged
+{
+	my ($node, $files, @damages) = @_;
+	my $directory = $node->data_dir;
+	my %content;
+	for my $fork ('', '_vm', '_fsm')
+	{
+		my $path = "$directory/$files->{template}$fork";
+		$content{$fork} = slurp_file($path) if -e $path;
+	}
+	my $index_map = "$directory/$files->{template_k}_fsm";
+	for my $i (0 .. $#damages)
+	{
+		write_bytes("$directory/" . $files->{"damaged_$i"} . $_, $content{$_}) for keys %content;
+		write_bytes("$directory/" . $files->{"damaged_${i}_k"}, $damages[$i][1]);
+		write_bytes("$directory/" . $files->{"damaged_${i}_k"} . '_fsm', slurp_file($index_map)) if -e $index_map;
+	}
+	$node->start;
+	my $script = "SET statement_timeout = '20s';\n\\set VERBOSITY verbose\n\\pset fieldsep '\\t'\n";
+	for my $i (0 .. $#damages)
+	{
+		$script .= "\\echo index $i\nSELECT * FROM examine('damaged_$i', " . ($damages[$i][2] ? 'true' : 'false') . ");\n";
+		$script .= "\\warn index $i\nVACUUM (INDEX_CLEANUP ON) damaged_$i;\n" if $damages[$i][2];
+	}
+	my ($code, $out, $err) =
+	  $node->psql('postgres', $script, on_error_stop => 0, timeout => 600, timed_out => \my $late);
+	my @outcomes;
+	my $current;
+	for my $line (split /\n/, $out)
+	{
+		if ($line =~ /^index (\d+)$/) { $current = $outcomes[$1] = {} }
+		elsif ($line =~ /^(\w+)\t(.*)$/)
+		{
+			$current->{$1} = $2 unless defined $current->{$1} && $current->{$1} ne 'right';
+		}
+	}
+	for my $line (split /\n/, $err)
+	{
+		if ($line =~ /index (\d+)$/) { $current = $outcomes[$1] }
+		elsif ($line =~ /(?:ERROR|FATAL|PANIC):\s+(\w{5}: .*)/) { $current->{vacuum} = $1 =~ s/: / /r }
+	}
+	# A server that died says so here; one that lives must also be able to stop.
+	my $alive = eval { query($node, 'SELECT 1') } // '';
+	$node->stop($alive eq '1' ? 'fast' : 'immediate', fail_ok => 1);
+	return ($alive eq '1', @outcomes);
+}
+
+sub write_bytes
+{
+	my ($path, $bytes) = @_;
+	open my $file, '>:raw', $path or die "cannot write $path: $!\n";
+	print $file $bytes;
+	close $file;
+	return;
+}
+
+1;
