@@ -82,6 +82,7 @@ struct ScanState {
   bool dead[kMaxBatch];
   std::uint8_t* copy;  // kPageSize bytes, made on first use
   MemoryContext context;
+  BlockNumber heap_blocks;  // the table has at least so many blocks
   char* tuple;  // the index tuple of an index-only scan
 };
 static_assert(std::is_trivially_destructible_v<ScanState>);
@@ -113,7 +114,10 @@ void unload(ScanState* s) {
 // Ranks of the encoded entries that belong to the part.
 void find_ranks(ScanState* s, const PageView& page, const Part& part, Block block, unsigned* begin, unsigned* end) {
   bool sound = true;
-  if (part.lo == part.hi && part.tree == TreeId::keys) {
+  if (part.tree == TreeId::nulls) {
+    *begin = 0;
+    *end = page.encoded();
+  } else if (part.lo == part.hi) {
     sound = equal_range(page, part.lo, begin, end);
   } else {
     *begin = 0;
@@ -130,6 +134,7 @@ void find_ranks(ScanState* s, const PageView& page, const Part& part, Block bloc
 void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned end, unsigned at) {
   if (begin >= end) return;
   if (!decode(page, begin, end, s->codes + at, s->tids + at)) damaged(s, s->leaf.block);
+  if (s->leaf.tree == TreeId::nulls) std::fill_n(s->codes + at, end - begin, Code{0});
   const bool has_dead = (page.flags() & kHasDead) != 0;
   for (unsigned i = 0; i < end - begin; i++) s->dead[at + i] = has_dead && page.is_dead(begin + i);
 }
@@ -241,20 +246,39 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   leaf.at = forward ? -1 : leaf.total;
 }
 
+// Number of the cursor's positions whose entry is < limit.
+int entries_before(ScanState* s, const Entry& limit) {
+  LeafCursor& leaf = s->leaf;
+  int before = 0;
+  if (!leaf.copied) {
+    while (before < leaf.total && Entry{s->codes[before], s->tids[before]} < limit) before++;
+    return before;
+  }
+  unsigned rank = leaf.first_rank;
+  if (leaf.end_rank > leaf.first_rank && !lower_bound(leaf.view, limit, &rank)) damaged(s, leaf.block);
+  before = static_cast<int>(std::clamp(rank, leaf.first_rank, leaf.end_rank) - leaf.first_rank);
+  for (unsigned j = 0; j < leaf.deltas && leaf.delta[j] < limit; j++) before++;
+  return before;
+}
+
 // Leaves the page (or the part) at one end. False: there is nothing beyond.
 bool advance(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   CHECK_FOR_INTERRUPTS();
   const Part part = part_at(s, s->part);
+  // The page that we come to may have been joined with the one that we leave: what lies before the fence that we
+  // cross was returned already.
   if (forward && !leaf.rightmost && leaf.high <= Entry{part.hi, kMaxTid}) {
-    load_leaf(scan, tree_of(s, part.tree).step_right(leaf.right, leaf.high, LockMode::share));
-    leaf.at = -1;
+    const Entry fence = leaf.high;
+    load_leaf(scan, tree_of(s, part.tree).step_right(leaf.right, fence, LockMode::share));
+    leaf.at = leaf.low == fence ? -1 : entries_before(s, fence) - 1;
     return true;
   }
   if (!forward && leaf.low > Entry{part.lo, 0}) {
-    load_leaf(scan, tree_of(s, part.tree).step_left(leaf.left, leaf.low, LockMode::share));
-    leaf.at = leaf.total;
+    const Entry fence = leaf.low;
+    load_leaf(scan, tree_of(s, part.tree).step_left(leaf.left, fence, LockMode::share));
+    leaf.at = !leaf.rightmost && leaf.high == fence ? leaf.total : entries_before(s, fence);
     return true;
   }
   const int next = forward ? s->part + 1 : s->part - 1;
@@ -280,18 +304,8 @@ void resume_at_mark(IndexScanDesc scan, bool forward) {
   s->resume_pending = false;
   const Part part = part_at(s, s->part);
   load_leaf(scan, tree_of(s, part.tree).locate(s->resume, LockMode::share));
-  // Positions before the entry, or up to and with it.
-  int before = 0;
-  const auto counts = [&](const Entry& e) { return forward ? e <= s->resume : e < s->resume; };
-  if (leaf.copied) {
-    const Entry limit = forward ? Entry{s->resume.code, s->resume.tid + 1} : s->resume;
-    unsigned rank;
-    if (!lower_bound(leaf.view, limit, &rank)) damaged(s, leaf.block);
-    before = static_cast<int>(std::clamp(rank, leaf.first_rank, leaf.end_rank) - leaf.first_rank);
-    for (unsigned j = 0; j < leaf.deltas && counts(leaf.delta[j]); j++) before++;
-  } else {
-    while (before < leaf.total && counts({s->codes[before], s->tids[before]})) before++;
-  }
+  // Forward goes on behind the entry, backward before it.
+  const int before = entries_before(s, forward ? Entry{s->resume.code, s->resume.tid + 1} : s->resume);
   leaf.at = forward ? before - 1 : before;
 }
 
@@ -324,6 +338,21 @@ bool step(IndexScanDesc scan, bool forward) {
 Entry current(const ScanState* s) {
   const int i = s->leaf.at - s->leaf.batch_begin;
   return {s->codes[i], s->tids[i]};
+}
+
+// A TID that no table can have is damage, and better said so than by what reads the table.
+void check_tid(IndexScanDesc scan, Tid tid) {
+  ScanState* s = state_of(scan);
+  if (tid_offset(tid) != 0 && tid_block(tid) < s->heap_blocks) return;
+  // Bitmap scans come without the table; whoever scans has it open and locked.
+  const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
+  if (RelationIsValid(heap)) {
+    s->heap_blocks = RelationGetNumberOfBlocks(heap);
+    RelationClose(heap);
+  }
+  if (tid_offset(tid) == 0 || tid_block(tid) >= s->heap_blocks) {
+    s->store.corrupt(s->leaf.block, "entry points beyond the table");
+  }
 }
 
 // The index tuple of the current entry, for index-only scans.
@@ -389,6 +418,7 @@ bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   scan->xs_recheck = s->bounds.recheck;
   if (!step(scan, ScanDirectionIsForward(direction) != s->descending)) return false;
   const Entry e = current(s);
+  check_tid(scan, e.tid);
   ItemPointerSet(&scan->xs_heaptid, tid_block(e.tid), tid_offset(e.tid));
   if (scan->xs_want_itup) scan->xs_itup = current_tuple(s, e);
   return true;
@@ -401,6 +431,7 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
   int n = 0;
   while (step(scan, true)) {
     const Entry e = current(s);
+    check_tid(scan, e.tid);
     // ItemPointerSet is a macro that uses its argument twice.
     ItemPointerSet(&tids[n], tid_block(e.tid), tid_offset(e.tid));
     n++;

@@ -23,7 +23,7 @@ void write_meta_page(std::uint8_t* page, const MetaInfo& info) {
   store(page + kLowerOffset, static_cast<std::uint16_t>(kHeaderSize + sizeof(MetaPage)));
   store(page + kUpperOffset, static_cast<std::uint16_t>(kPageSize));
   store(page + kSpecialOffset, static_cast<std::uint16_t>(kPageSize));
-  store(page + kSpecialOffset + 2, static_cast<std::uint16_t>(kPageSize | 4));
+  store(page + kPageSizeVersionOffset, static_cast<std::uint16_t>(kPageSize | kServerLayoutVersion));
   MetaPage meta{};
   meta.magic = kMetaMagic;
   meta.version = kFormatVersion;
@@ -50,7 +50,8 @@ Fault read_meta_page(const std::uint8_t* page, MetaInfo* info, bool* newer) {
   if (meta.code_width != kCodeWidth) return "metapage has an unknown code width";
   if (load<std::uint16_t>(page + kLowerOffset) != kHeaderSize + sizeof(MetaPage) ||
       load<std::uint16_t>(page + kUpperOffset) != kPageSize ||
-      load<std::uint16_t>(page + kSpecialOffset) != kPageSize) {
+      load<std::uint16_t>(page + kSpecialOffset) != kPageSize ||
+      load<std::uint16_t>(page + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
     return "metapage areas are displaced";
   }
   for (int t = 0; t < kTreeCount; t++) {

@@ -18,6 +18,9 @@ bool is_heap_tid(Tid tid) { return tid_offset(tid) != 0 && tid_block(tid) != kNo
 
 Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
   if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (load<std::uint16_t>(bytes + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
+    return "page has an unknown server layout";
+  }
   const PageTrailer t = page.trailer();
   if ((t.flags & ~kKnownFlags) != 0) return "page has unknown flags";
   if (t.reserved != 0) return "reserved field of the page trailer is not zero";

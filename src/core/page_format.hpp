@@ -31,6 +31,8 @@ inline constexpr std::size_t kHeaderSize = 24;
 inline constexpr std::size_t kLowerOffset = 12;    // uint16
 inline constexpr std::size_t kUpperOffset = 14;    // uint16
 inline constexpr std::size_t kSpecialOffset = 16;  // uint16
+inline constexpr std::size_t kPageSizeVersionOffset = 18;   // uint16: page size | layout version
+inline constexpr std::uint16_t kServerLayoutVersion = 4;  // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
 
 inline constexpr std::uint32_t kPageMagic = 0x4C524E44;  // "DNRL" in a hex dump
 // Raised when the layout changes; a newer library reads every older version.

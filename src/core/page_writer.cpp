@@ -6,9 +6,6 @@ namespace learned {
 
 namespace {
 
-constexpr std::size_t kPageSizeVersionOffset = 18;
-constexpr std::uint16_t kServerLayoutVersion = 4;  // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
-
 void set16(std::uint8_t* page, std::size_t offset, std::size_t value) {
   store(page + offset, static_cast<std::uint16_t>(value));
 }

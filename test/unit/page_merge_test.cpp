@@ -1,0 +1,452 @@
+// Merging and dividing pages: nothing is lost, everything fits, and a split always succeeds.
+#include "core/page_merge.hpp"
+
+#include <gtest/gtest.h>
+
+#include "test_support.hpp"
+
+namespace learned {
+namespace {
+
+using namespace learned::testing;
+
+constexpr Block kRightBlock = 4711;
+
+class PageMergeTest : public ::testing::Test {
+ protected:
+  Items fill(Keys keys, Tids tids, unsigned level, std::size_t n) {
+    const Entries entries = make_entries(keys, tids, n, random_);
+    Items items = level > 0 ? make_items(entries, random_() % 2 == 0, random_) : as_items(entries);
+    items.resize(fill_page(page_, leaf_identity(level), items, ws_.get()));
+    return items;
+  }
+
+  // Adds up to `most` entries that make_key yields to the delta.
+  template <class MakeEntry>
+  unsigned add(unsigned most, MakeEntry make_entry) {
+    const unsigned level = PageView(page_).level();
+    std::set<Entry> present;
+    for (const Item& item : live_items(PageView(page_))) present.insert(item.entry());
+    unsigned added = 0;
+    for (unsigned tries = 0; tries < 4 * most && added < most && delta_room(PageView(page_)) > 0; tries++) {
+      const Entry e = make_entry();
+      if (!PageView(page_).covers(e) || !present.insert(e).second) continue;
+      add_delta(page_, {e.code, e.tid, level > 0 ? static_cast<Block>(1 + random_() % 0xFFFFFFF0u) : kNoBlock});
+      added++;
+    }
+    return added;
+  }
+  Entry anywhere() { return {random_(), random_tid()}; }
+  Entry near(const Items& items) {
+    const Item& item = items[random_() % items.size()];
+    return {item.code + random_() % 3, random_tid()};
+  }
+  Tid random_tid() {
+    return make_tid(static_cast<std::uint32_t>(random_()), static_cast<std::uint16_t>(1 + random_() % 300));
+  }
+
+  // Leaves only: inner pages lose their downlinks by being rewritten.
+  void kill(unsigned one_in) {
+    if (PageView(page_).level() > 0) return;
+    const unsigned n = PageView(page_).encoded();
+    std::vector<std::uint8_t> map((n + 7) / 8 + 1);
+    for (unsigned i = 0; i < n; i++) {
+      if (random_() % one_in == 0) set_bit(map.data(), i);
+    }
+    if (n > 0) mark_dead(page_, map.data());
+    seal(page_);
+  }
+
+  // Merges the page with itself; false when it does not fit with `room` entries spare.
+  bool merge(std::size_t room) {
+    MergePlan merge{SegmentPlanner(ws_->segments, {}, 0), {}};
+    const PageView page(page_);
+    EXPECT_TRUE(plan_merge(page, ws_.get(), &merge));
+    if (!plan_fits(merge.plan, page.level(), room)) merge.plan.compact();
+    if (!plan_fits(merge.plan, page.level(), room)) return false;
+    PageBytes out;
+    write_page(out, identity_of(page), merge.plan, merge.columns, ws_->dead_map, merge.dead_count);
+    page_ = out;
+    return true;
+  }
+
+  // Splits the page and checks the two parts against what it holds.
+  void expect_split(const Entry& incoming) {
+    const PageView page(page_);
+    const Items before = live_items(page);
+    const PageIdentity id = identity_of(page);
+    const bool inner = page.level() > 0;
+    Entry separator{};
+    ASSERT_TRUE(plan_split(page, kRightBlock, incoming, ws_.get(), &separator));
+    // The caller's part (Tree::split).
+    store(ws_->page2 + kSpecial + offsetof(PageTrailer, left), Block{99});
+    seal(ws_->page2);
+
+    const PageView left(ws_->page);
+    const PageView right(ws_->page2);
+    ASSERT_EQ(left.low(), id.low);
+    ASSERT_EQ(left.high(), separator);
+    ASSERT_EQ(right.low(), separator);
+    ASSERT_EQ(right.high(), id.high);
+    ASSERT_EQ(left.left(), id.left);
+    ASSERT_EQ(left.right(), kRightBlock);
+    ASSERT_EQ(right.right(), id.right);
+    ASSERT_TRUE(left.incomplete_split());
+    ASSERT_FALSE(left.rightmost());
+    ASSERT_EQ(right.incomplete_split(), (id.flags & kIncompleteSplit) != 0);
+    ASSERT_EQ(right.rightmost(), (id.flags & kRightmost) != 0);
+    ASSERT_EQ(page_fault(ws_->page), "");
+    ASSERT_EQ(page_fault(ws_->page2), "");
+    Items after = live_items(left);
+    const Items behind = live_items(right);
+    if (!inner) {
+      ASSERT_LT(id.low, separator);
+    }
+    if (!after.empty()) {
+      ASSERT_LT(after.back().entry(), separator);
+    }
+    if (!behind.empty()) {
+      ASSERT_GE(behind.front().entry(), separator);
+    }
+    after.insert(after.end(), behind.begin(), behind.end());
+    ASSERT_TRUE(same_items(after, before, inner));
+  }
+
+  // Splits until the entry finds room; every step must make progress.
+  void split_until_room(const Entry& incoming) {
+    for (int step = 0; step < 12; step++) {
+      if (delta_room(PageView(page_)) > 0) return;
+      if (PageView(page_).deltas() > 0) {
+        PageBytes old = page_;
+        if (merge(12)) return;
+        page_ = old;
+      }
+      expect_split(incoming);
+      if (HasFatalFailure()) return;
+      const bool to_right = incoming >= PageView(ws_->page2).low();
+      std::memcpy(page_, to_right ? ws_->page2 : ws_->page, kPageSize);
+      if (PageView(page_).incomplete_split()) {
+        set_flags(page_, static_cast<std::uint16_t>(PageView(page_).flags() & ~kIncompleteSplit));
+        seal(page_);
+      }
+    }
+    FAIL() << "no room after a dozen splits";
+  }
+
+  std::unique_ptr<Workspace> ws_ = new_workspace();
+  PageBytes page_;
+  Random random_{51};
+};
+
+TEST_F(PageMergeTest, MergeKeepsTheLiveEntries) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      for (const unsigned level : {0u, 1u}) {
+        SCOPED_TRACE(name_of(keys) + " " + name_of(tids) + " level " + std::to_string(level));
+        const std::size_t n = 1 + random_() % 250;
+        const Entries entries = make_entries(keys, tids, n, random_);
+        const Items items = level > 0 ? make_items(entries, false, random_) : as_items(entries);
+        ASSERT_TRUE(write_items(page_, leaf_identity(level), items, ws_.get()));
+        for (int round = 0; round < 4; round++) {
+          const unsigned most = 1 + static_cast<unsigned>(random_() % 30);
+          if (round % 2 == 0) {
+            add(most, [&] { return near(items); });
+          } else {
+            add(most, [&] { return anywhere(); });
+          }
+          if (random_() % 2 == 0) kill(4);
+          const Items before = live_items(PageView(page_));
+          const unsigned dead = PageView(page_).dead();
+          ASSERT_TRUE(merge(0));
+          ASSERT_EQ(page_fault(page_), "");
+          ASSERT_EQ(PageView(page_).deltas(), 0u);
+          ASSERT_LE(PageView(page_).dead(), dead);
+          ASSERT_TRUE(same_items(live_items(PageView(page_)), before, level > 0));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PageMergeTest, MergeTouchesOnlySegmentsThatReceiveEntries) {
+  Entries entries;
+  for (std::size_t i = 0; i < 3000; i++) entries.push_back({i % 300 + (i / 300 << 40), make_tid(0, 1) + i});
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), entries, ws_.get()));
+  ASSERT_GE(PageView(page_).segments(), 8u);
+  // Everything lands in the sixth stretch.
+  add(20, [&] { return Entry{(Code{5} << 40) + random_() % 300, random_tid()}; });
+  MergePlan merge{SegmentPlanner(ws_->segments, {}, 0), {}};
+  ASSERT_TRUE(plan_merge(PageView(page_), ws_.get(), &merge));
+  EXPECT_GE(merge.kept, 4u);
+  EXPECT_GE(merge.kept_behind, 3u);
+  EXPECT_LE(merge.decoded, 700u);
+  EXPECT_FALSE(merge.at_end);
+}
+
+TEST_F(PageMergeTest, AppendsDoNotDecodeAPerfectSegment) {
+  fill(Keys::serial, Tids::append, 0, 30000);
+  ASSERT_EQ(PageView(page_).encoded(), 30000u);
+  for (unsigned i = 0; i < 50; i++) add_delta(page_, {30001 + i, make_tid((30000 + i) / 226, static_cast<std::uint16_t>((30000 + i) % 226 + 1)), kNoBlock});
+  MergePlan plan{SegmentPlanner(ws_->segments, {}, 0), {}};
+  ASSERT_TRUE(plan_merge(PageView(page_), ws_.get(), &plan));
+  EXPECT_EQ(plan.decoded, 50u);
+  EXPECT_TRUE(plan.strictly_behind);
+  EXPECT_TRUE(plan.at_end);
+  EXPECT_EQ(plan.plan.size(), 1u);
+  EXPECT_EQ(plan.plan.bytes(), segment_size(0));
+}
+
+TEST_F(PageMergeTest, AnEntryThatWasDeletedMayComeBack) {
+  // VACUUM marks (code, TID) dead, the heap slot is used again with the same key.
+  for (const Keys keys : {Keys::serial, Keys::one_value, Keys::random62}) {
+    const Items items = fill(keys, Tids::random, 0, 200);
+    kill(1);
+    EXPECT_EQ(PageView(page_).live(), 0u);
+    for (std::size_t i = 0; i < 100; i += 2) add_delta(page_, items[i]);
+    const Items before = live_items(PageView(page_));
+    ASSERT_EQ(before.size(), 50u);
+    std::uint32_t n = 0;
+    ASSERT_TRUE(decode_live(PageView(page_), ws_.get(), &n));
+    ASSERT_EQ(n, 50u);
+    ASSERT_TRUE(merge(0));
+    ASSERT_EQ(page_fault(page_), "");
+    ASSERT_TRUE(same_items(live_items(PageView(page_)), before, false));
+  }
+}
+
+TEST_F(PageMergeTest, DecodeLiveAgreesWithTheNaiveDecoder) {
+  for (const Keys keys : kAllKeys) {
+    for (const unsigned level : {0u, 1u}) {
+      const Items items = fill(keys, Tids::stragglers, level, 250);
+      add(100, [&] { return near(items); });
+      kill(3);
+      std::uint32_t n = 0;
+      const std::uint32_t at = random_() % 1000;
+      ASSERT_TRUE(decode_live(PageView(page_), ws_.get(), &n, at));
+      Items found;
+      for (std::uint32_t i = at; i < at + n; i++) {
+        found.push_back({ws_->codes[i], ws_->tids[i], level > 0 ? ws_->children[i] : kNoBlock});
+      }
+      EXPECT_TRUE(same_items(found, naive_decode(page_).live(), level > 0));
+    }
+  }
+}
+
+TEST_F(PageMergeTest, DecodeLiveSeesDisorder) {
+  fill(Keys::serial, Tids::append, 0, 200);
+  add_delta(page_, {100, make_tid(0, 100), kNoBlock});  // an equal entry that lives
+  std::uint32_t n;
+  EXPECT_FALSE(decode_live(PageView(page_), ws_.get(), &n));
+}
+
+TEST_F(PageMergeTest, BalancedCutBalancesBytesNotEntries) {
+  Entries entries;
+  for (std::size_t i = 0; i < 4000; i++) entries.push_back({i, make_tid(0, 1) + i});
+  for (std::size_t i = 0; i < 400; i++) entries.push_back({(Code{1} << 40) + (random_() >> 2), random_tid()});
+  std::sort(entries.begin(), entries.end());
+  for (std::size_t i = 0; i < entries.size(); i++) {
+    ws_->codes[i] = entries[i].code;
+    ws_->tids[i] = entries[i].tid;
+  }
+  const std::uint32_t cut = balanced_cut(ws_.get(), workspace_columns(ws_.get(), 0), 0, static_cast<std::uint32_t>(entries.size()));
+  EXPECT_GT(cut, 4000u) << "the serial half is nearly free";
+  EXPECT_LT(cut, 4300u);
+  for (const std::uint32_t n : {2u, 3u, 5u}) {
+    const std::uint32_t small = balanced_cut(ws_.get(), workspace_columns(ws_.get(), 0), 0, n);
+    EXPECT_GT(small, 0u);
+    EXPECT_LT(small, n);
+  }
+}
+
+// --- splits ---
+
+TEST_F(PageMergeTest, ASplitAlwaysSucceedsOnFullPages) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      for (const unsigned level : {0u, 1u}) {
+        for (const bool rightmost : {true, false}) {
+          SCOPED_TRACE(name_of(keys) + " " + name_of(tids) + " level " + std::to_string(level) +
+                       (rightmost ? " rightmost" : ""));
+          const std::size_t n = random_() % 3 == 0 ? 60000 : 500 + random_() % 3000;
+          const Items items = fill(keys, tids, level, n);
+          if (!rightmost) {
+            auto t = load<PageTrailer>(page_.bytes + kSpecial);
+            t.flags = 0;
+            t.right = 55;
+            t.high = {items.back().code, kMaxTid};
+            store(page_.bytes + kSpecial, t);
+            seal(page_);
+          }
+          const int mode = static_cast<int>(random_() % 4);
+          if (mode == 1 || mode == 3) add(kMaxDelta, [&] { return near(items); });
+          if (mode == 2) add(kMaxDelta, [&] { return anywhere(); });
+          if (mode == 3) {
+            kill(1 + static_cast<unsigned>(random_() % 6));
+            add(kMaxDelta, [&] { return near(items); });
+          }
+          // The entry that finds no room: somewhere, or behind everything.
+          const Entry last = live_items(PageView(page_)).empty() ? Entry{5, 5} : live_items(PageView(page_)).back().entry();
+          Entry incoming = random_() % 2 == 0 ? near(items) : Entry{last.code, last.tid + 1};
+          if (!PageView(page_).covers(incoming)) incoming = last;
+          if (PageView(page_).encoded() >= 2) expect_split(incoming);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+// The hardest page: as many entries as the format allows in a segment without residuals, thinned by dead marks,
+// so that what lives fits no line any more, then entries inserted everywhere.
+TEST_F(PageMergeTest, ADensePageThinnedAtRandomDivides) {
+  for (const Keys keys : {Keys::serial, Keys::stride, Keys::one_value, Keys::thirds, Keys::pairs, Keys::top_serial}) {
+    for (const unsigned one_in : {2u, 3u, 10u, 100u, 2000u}) {
+      SCOPED_TRACE(name_of(keys) + " one in " + std::to_string(one_in));
+      const Items items = fill(keys, Tids::append, 0, 60000);
+      kill(one_in);
+      add(kMaxDelta, [&] { return near(items); });
+      split_until_room(near(items));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_F(PageMergeTest, PagesOfOneSegmentDivideWhateverItsSlope) {
+  for (std::uint64_t q = 1; q < 50; q += 3) {
+    for (std::uint64_t p = 1; p <= 3 * q; p += q / 3 + 1) {
+      SCOPED_TRACE(std::to_string(p) + "/" + std::to_string(q));
+      Entries entries;
+      for (std::size_t i = 0; i < 60000; i++) entries.push_back({100 + i * p / q, make_tid(0, 1) + i * 65536});
+      const Items items = as_items(entries);
+      fill_page(page_, leaf_identity(), items, ws_.get());
+      kill(7);
+      add(kMaxDelta, [&] { return near(items); });
+      if (p % 2 == 1) kill(9);
+      split_until_room(near(items));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_F(PageMergeTest, ThinnedPagesOfEveryShapeDivide) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
+      const Items items = fill(keys, tids, 0, 60000);
+      add(kMaxDelta, [&] { return near(items); });
+      kill(2 + static_cast<unsigned>(random_() % 5));
+      add(kMaxDelta, [&] { return near(items); });
+      split_until_room(near(items));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_F(PageMergeTest, InnerPagesPackedFullDivideAtTheirEnd) {
+  // split_full_end() must find room for the front part although its children are fitted anew.
+  for (int round = 0; round < 300; round++) {
+    SCOPED_TRACE(round);
+    const Keys keys = kAllKeys[random_() % std::size(kAllKeys)];
+    Entries entries = make_entries(keys, Tids::one_row_pages, 2000, random_);
+    if (random_() % 2 == 0) {
+      for (Entry& e : entries) e.tid = 0;
+      entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    }
+    Items items = make_items(entries, false, random_);
+    Block child = 100;
+    const unsigned spread = 1u << (random_() % 12);
+    for (Item& item : items) {
+      child += 1 + static_cast<Block>(random_() % spread);
+      item.child = child;
+    }
+    items.resize(fill_page(page_, leaf_identity(1), items, ws_.get()));
+    if (items.size() < 2 || items.size() > 1500) continue;
+    while (delta_room(PageView(page_)) > 0) {  // no room without a delta: tighten by hand
+      items.push_back({items.back().code + 1, 0, child += 3});
+      if (items.back().code == 0 || !write_items(page_, leaf_identity(1), items, ws_.get())) {
+        items.pop_back();
+        ASSERT_TRUE(write_items(page_, leaf_identity(1), items, ws_.get()));
+        break;
+      }
+    }
+    expect_split({kMaxCode, kMaxTid});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(PageMergeTest, AppendOnlySplitsLeaveFullPages) {
+  const Items items = fill(Keys::jitter, Tids::append, 0, 60000);
+  const Item last = items.back();
+  expect_split({last.code + 1, last.tid + 1});
+  EXPECT_EQ(PageView(ws_->page).live(), items.size());
+  EXPECT_EQ(PageView(ws_->page2).live(), 0u);
+  EXPECT_EQ(PageView(ws_->page2).low(), (Entry{last.code + 1, 0})) << "the separator needs no TID";
+}
+
+TEST_F(PageMergeTest, SplitsOfDuplicatesSeparateByTid) {
+  const Items items = fill(Keys::one_value, Tids::random, 0, 20000);
+  auto t = load<PageTrailer>(page_.bytes + kSpecial);
+  t.flags = 0;
+  t.right = 7;
+  t.high = {43, 0};
+  store(page_.bytes + kSpecial, t);
+  seal(page_);
+  expect_split({42, items[items.size() / 2].tid + 1});
+  EXPECT_EQ(PageView(ws_->page2).low().code, 42u);
+  EXPECT_GT(PageView(ws_->page2).low().tid, 0u);
+}
+
+TEST_F(PageMergeTest, RetrainShrinksWhatDriftedAndOnlyThat) {
+  for (const Keys keys : kAllKeys) {
+    SCOPED_TRACE(name_of(keys));
+    Items items = fill(keys, Tids::append, 0, 60000);
+    bool better = true;
+    ASSERT_TRUE(plan_retrain(PageView(page_), ws_.get(), &better));
+    if (keys == Keys::serial) {
+      EXPECT_FALSE(better);
+    }
+    add(60, [&] { return near(items); });
+    kill(2);
+    const Items before = live_items(PageView(page_));
+    ASSERT_TRUE(plan_retrain(PageView(page_), ws_.get(), &better));
+    if (!better) continue;
+    ASSERT_EQ(page_fault(ws_->page), "");
+    ASSERT_TRUE(same_items(live_items(PageView(ws_->page)), before, false));
+    EXPECT_EQ(PageView(ws_->page).dead(), 0u);
+    EXPECT_EQ(PageView(ws_->page).deltas(), 0u);
+  }
+}
+
+TEST_F(PageMergeTest, RetrainOfNothingIsAnEmptyPage) {
+  fill(Keys::jitter, Tids::random, 0, 300);
+  kill(1);
+  bool better = false;
+  ASSERT_TRUE(plan_retrain(PageView(page_), ws_.get(), &better));
+  EXPECT_TRUE(better);
+  EXPECT_EQ(PageView(ws_->page).live(), 0u);
+  EXPECT_EQ(PageView(ws_->page).encoded(), 0u);
+}
+
+TEST_F(PageMergeTest, DamagedPagesAreRefusedOrHarmless) {
+  for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random}) {
+    const Items items = fill(Keys::jumps, tids, 0, 400);
+    add(40, [&] { return near(items); });
+    kill(5);
+    const PageBytes good = page_;
+    for (std::size_t at = kLowerOffset; at < kPageSize; at++) {
+      if (at > 200 && at < PageView(good).dir() - 700 && at % 37 != 0) continue;
+      page_ = good;
+      page_.bytes[at] = static_cast<std::uint8_t>(page_.bytes[at] ^ (1u << (random_() % 8)));
+      if (check_header(PageView(page_)) != nullptr) continue;
+      MergePlan plan{SegmentPlanner(ws_->segments, {}, 0), {}};
+      (void)plan_merge(PageView(page_), ws_.get(), &plan);
+      Entry separator;
+      (void)plan_split(PageView(page_), 9, {5, 5}, ws_.get(), &separator);
+      bool better;
+      (void)plan_retrain(PageView(page_), ws_.get(), &better);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace learned
