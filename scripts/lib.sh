@@ -10,10 +10,10 @@
 #   say TEXT, fail TEXT
 #
 # A server that is installed already is used as it is: never upgraded, restarted or connected to.
-# PG_CONFIG in the environment chooses another server than Debian's PostgreSQL 15.
+# PG_CONFIG in the environment chooses another server than Debian's, PG_MAJOR another version of Debian's: 15, 17
+# or 18. Otherwise it is one that is installed, or the one that belongs to this release of Debian.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PG_MAJOR=15
 JOBS=$(nproc 2>/dev/null || echo 2)
 
 say() { printf '== %s\n' "$*"; }
@@ -21,6 +21,22 @@ fail() {
   printf 'error: %s\n' "$*" >&2
   exit 1
 }
+
+default_major() {
+  local major
+  for major in 15 17 18; do
+    if [ -x "/usr/lib/postgresql/$major/bin/postgres" ]; then
+      echo "$major"
+      return
+    fi
+  done
+  case $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) in
+    trixie) echo 17 ;;
+    forky | sid) echo 18 ;;
+    *) echo 15 ;;
+  esac
+}
+PG_MAJOR=${PG_MAJOR:-$(default_major)}
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

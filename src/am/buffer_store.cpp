@@ -1,5 +1,6 @@
 #include "am/buffer_store.hpp"
 
+#include "am/compat.hpp"
 #include "am/options.hpp"
 
 namespace learned {
@@ -7,6 +8,12 @@ namespace learned {
 namespace {
 
 Workspace* backend_workspace = nullptr;
+
+// Pages whose checksum this backend has seen to match: by block number, so that neighbours share memory and the
+// leaves of one index up to half a gigabyte do not displace one another. A slot holds the checksum itself, mixed
+// with the index's identity; a page that changes gets another checksum and is looked at again.
+constexpr uint32 kVerifiedSlots = 65536;
+uint32 verified[kVerifiedSlots];
 
 static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
 static_assert(kHeaderSize == SizeOfPageHeaderData);
@@ -62,12 +69,7 @@ Buffer BufferStore::allocate() {
     }
     ReleaseBuffer(buffer);
   }
-  const bool need_lock = !RELATION_IS_LOCAL(index_);
-  if (need_lock) LockRelationForExtension(index_, ExclusiveLock);
-  const Buffer buffer = ReadBuffer(index_, P_NEW);
-  LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-  if (need_lock) UnlockRelationForExtension(index_, ExclusiveLock);
-  return buffer;
+  return compat::extend(index_);
 }
 
 std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
@@ -119,6 +121,18 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   END_CRIT_SECTION();
 }
 
+void BufferStore::verify(Handle h) {
+  const PageView page(bytes(h));
+  const uint32 identity = compat::file_number(index_) * 2654435769u;
+  const Block here = BufferGetBlockNumber(h);
+  const uint32 check = page.trailer().check;
+  uint32* slot = &verified[(here + (identity >> 16)) % kVerifiedSlots];
+  const uint32 tag = check ^ identity ^ (here / kVerifiedSlots) ^ 1;
+  if (*slot == tag) return;
+  if (check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
+  *slot = tag;
+}
+
 Workspace* BufferStore::workspace() {
   if (backend_workspace == nullptr) {
     backend_workspace = workspace_init(MemoryContextAlloc(TopMemoryContext, workspace_bytes()));
@@ -139,12 +153,9 @@ void BufferStore::corrupt(Block block, Fault fault) {
   pg_unreachable();
 }
 
-Block BufferStore::predict(TreeId tree, const Entry& key) {
-  parent_ = kNoBlock;
-  if (model_cache_kilobytes == 0) return kNoBlock;
-  const int t = static_cast<int>(tree);
+DirectoryCopy* BufferStore::directory_with_root(TreeId tree) {
   DirectoryCopy* copy = directory();
-  if (!copy->root_known[t]) {
+  if (!copy->root_known[static_cast<int>(tree)]) {
     const MetaInfo meta = Tree<BufferStore>(this, tree).read_meta();
     for (int i = 0; i < kTreeCount; i++) {
       copy->root[i] = meta.root[i];
@@ -152,6 +163,16 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
       copy->root_known[i] = true;
     }
   }
+  return copy;
+}
+
+unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->level[static_cast<int>(tree)]; }
+
+Block BufferStore::predict(TreeId tree, const Entry& key) {
+  parent_ = kNoBlock;
+  if (model_cache_kilobytes == 0) return kNoBlock;
+  const int t = static_cast<int>(tree);
+  DirectoryCopy* copy = directory_with_root(tree);
   Block block = copy->root[t];
   for (unsigned level = copy->level[t]; level > 0; level--) {
     parent_ = block;

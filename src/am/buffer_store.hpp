@@ -39,6 +39,8 @@ class BufferStore {
   // about 0.5 instead of 3.5 microseconds. learned_index.generic_wal switches to GenericXLog.
   void insert_delta(Handle h, const Item& item);
 
+  // Checks the page's checksum once per backend and version of the page: 0.4 us then, a few ns after that.
+  void verify(Handle h);
   Workspace* workspace();
   void interrupt() { CHECK_FOR_INTERRUPTS(); }
   [[noreturn]] void corrupt(Block block, Fault fault);
@@ -46,12 +48,15 @@ class BufferStore {
   Block predict(TreeId tree, const Entry& key);
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
+  // Levels above the leaves, as this backend remembers them: an estimate.
+  unsigned height(TreeId tree);
 
   bool try_read(Block block, Handle* h);
   bool try_read_for_cleanup(Block block, Handle* h);
 
  private:
   DirectoryCopy* directory() { return model_cache_get(index_); }
+  DirectoryCopy* directory_with_root(TreeId tree);
 
   Relation index_;
   BufferAccessStrategy strategy_;

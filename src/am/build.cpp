@@ -3,6 +3,7 @@
 // Pages bypass the shared buffers, as in nbtsort.c: nobody else can see the relation's content before the
 // build commits, and a bulk write would only push other pages out of the buffers.
 #include "am/callbacks.hpp"
+#include "am/compat.hpp"
 #include "am/entry_sorter.hpp"
 #include "am/key_type.hpp"
 #include "am/model_cache.hpp"
@@ -38,7 +39,7 @@ class IndexFileWriter {
     fork_ = fork;
     use_wal_ = use_wal;
     // The size of a batch is what one record can hold.
-    pages_ = static_cast<PGAlignedBlock*>(palloc(kBatch * sizeof(PGAlignedBlock)));
+    pages_ = compat::allocate_pages(kBatch);
     waiting_ = 0;
     next_block_ = kMetaBlock + 1;
     separators_ = nullptr;
@@ -96,15 +97,8 @@ class IndexFileWriter {
   static constexpr int kBatch = XLR_MAX_BLOCK_ID;
 
   void log_pages(Block first, int count) {
-    if (!use_wal_) return;
-    BlockNumber blocks[kBatch];
-    Page pages[kBatch];
-    for (int i = 0; i < count; ++i) {
-      blocks[i] = first + static_cast<BlockNumber>(i);
-      pages[i] = pages_[i].data;
-    }
-    // Sets the pages' LSN. Their hole (between lower and upper) is zero, and left out of the record.
-    log_newpages(&RelationGetSmgr(index_)->smgr_rnode.node, fork_, count, blocks, pages, true);
+    // Of a page, the hole between lower and upper is zero.
+    if (use_wal_) compat::log_pages(index_, fork_, first, {pages_, static_cast<std::size_t>(count)});
   }
 
   void flush() {

@@ -33,6 +33,7 @@ void learned_restore_pos(IndexScanDesc scan);
 void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, double loop_count,
                            Cost* startup_cost, Cost* total_cost, Selectivity* selectivity,
                            double* correlation, double* pages);
+int learned_tree_height(Relation index);
 
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);

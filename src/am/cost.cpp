@@ -1,4 +1,5 @@
 // What a scan costs, for the planner.
+#include "am/buffer_store.hpp"
 #include "am/callbacks.hpp"
 
 namespace learned {
@@ -17,19 +18,28 @@ void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, dou
                            Cost* startup_cost, Cost* total_cost, Selectivity* selectivity,
                            double* correlation, double* pages) {
   // Selectivity, pages in proportion to the index's (small) size, correlation: all as for a btree, whose
-  // strategy numbers we share. It leaves out the charge for inner pages, because core does not know our
-  // height...
+  // strategy numbers we share. It leaves out the charge for inner pages while it does not know our height
+  // (before version 18 core never does)...
+  IndexOptInfo* index = path->indexinfo;
+  const int height = index->tree_height;
+  index->tree_height = -1;
   btcostestimate(root, path, loop_count, startup_cost, total_cost, selectivity, correlation, pages);
+  index->tree_height = height;
 
   // ... but charges the comparisons of a binary search over all entries: put our own in their place. With an
   // array condition it charges them once per element; elements that share a page share our descent, so
   // correct only the first.
-  const double entries = path->indexinfo->tuples;
+  const double entries = index->tuples;
   const double btree_comparisons = entries > 1.0 ? std::ceil(std::log2(entries)) : 0.0;
   const double saved = std::max(btree_comparisons - kComparisons, 0.0);
   const Cost adjustment = (kPageCharge - saved) * cpu_operator_cost;
   *startup_cost = std::max(*startup_cost + adjustment, 0.0);
   *total_cost = std::max(*total_cost + adjustment, *startup_cost);
+}
+
+int learned_tree_height(Relation index) {
+  BufferStore store(index);
+  return static_cast<int>(store.height(TreeId::keys));
 }
 
 }  // namespace learned

@@ -81,14 +81,14 @@ bool grow(DirectoryCopy* copy) {
 }  // namespace
 
 DirectoryCopy* model_cache_get(Relation index) {
-  const RelFileNode& node = index->rd_node;
-  if (last_used != nullptr && RelFileNodeEquals(last_used->node, node)) {
+  const compat::FileId& file = compat::file_id(index);
+  if (last_used != nullptr && compat::same_file(last_used->file, file)) {
     last_used->last_use = ++clock_tick;
     return last_used;
   }
   DirectoryCopy* oldest = &directories[0];
   for (DirectoryCopy& d : directories) {
-    if (d.node.relNode != InvalidOid && RelFileNodeEquals(d.node, node)) {
+    if (compat::names_a_file(d.file) && compat::same_file(d.file, file)) {
       d.last_use = ++clock_tick;
       last_used = &d;
       return &d;
@@ -96,7 +96,7 @@ DirectoryCopy* model_cache_get(Relation index) {
     if (d.last_use < oldest->last_use) oldest = &d;
   }
   clear(oldest);
-  oldest->node = node;
+  oldest->file = file;
   oldest->last_use = ++clock_tick;
   last_used = oldest;
   return oldest;
@@ -144,7 +144,7 @@ void model_cache_drop(DirectoryCopy* copy, Block block) {
 
 void model_cache_forget(Relation index) {
   for (DirectoryCopy& d : directories) {
-    if (d.node.relNode != InvalidOid && RelFileNodeEquals(d.node, index->rd_node)) clear(&d);
+    if (compat::names_a_file(d.file) && compat::same_file(d.file, compat::file_id(index))) clear(&d);
   }
   last_used = nullptr;
 }

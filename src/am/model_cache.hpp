@@ -6,7 +6,7 @@
 // relfilenode, so that REINDEX or TRUNCATE start anew by themselves.
 #pragma once
 
-#include "am/server.hpp"
+#include "am/compat.hpp"
 #include "core/page_view.hpp"
 
 namespace learned {
@@ -18,7 +18,7 @@ struct InnerCopy {
 };
 
 struct DirectoryCopy {
-  RelFileNode node;  // relNode InvalidOid: free
+  compat::FileId file;  // none: free
   uint64 last_use;
   MemoryContext context;  // all copies
   Size bytes;             // what they take

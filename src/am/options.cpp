@@ -1,6 +1,7 @@
 #include "am/options.hpp"
 
 #include "am/callbacks.hpp"
+#include "am/compat.hpp"
 
 namespace learned {
 
@@ -61,7 +62,7 @@ int index_fillfactor(Relation index) {
 
 bytea* learned_options(Datum reloptions, bool validate) {
   static const relopt_parse_elt kTable[] = {
-      {"fillfactor", RELOPT_TYPE_INT, offsetof(IndexOptions, fillfactor)},
+      compat::int_option("fillfactor", offsetof(IndexOptions, fillfactor)),
   };
   return static_cast<bytea*>(build_reloptions(reloptions, validate, index_option_kind, sizeof(IndexOptions),
                                               kTable, static_cast<int>(std::size(kTable))));

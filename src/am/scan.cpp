@@ -10,6 +10,7 @@
 // pages change, as a (code, TID) position: every movement that meets a surprise descends again with that.
 #include "am/buffer_store.hpp"
 #include "am/callbacks.hpp"
+#include "am/compat.hpp"
 #include "am/scan_bounds.hpp"
 
 namespace learned {
@@ -196,6 +197,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   unload(s);
+  s->store.verify(buffer);
   const PageView page(buffer_bytes(buffer));
   leaf.block = BufferGetBlockNumber(buffer);
   leaf.tree = page.tree();
@@ -208,9 +210,6 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   restrict_to(s, page, part_at(s, s->part));
   leaf.copied = leaf.total > static_cast<int>(kSmall);
   if (leaf.copied) {
-    if (page.trailer().check != page_checksum(buffer_bytes(buffer))) {
-      s->store.corrupt(leaf.block, "page checksum does not match");
-    }
     if (s->copy == nullptr) s->copy = static_cast<std::uint8_t*>(MemoryContextAlloc(s->context, kPageSize));
     leaf.view = compact_copy(page, s->copy);
   } else {
@@ -318,7 +317,7 @@ bool step(IndexScanDesc scan, bool forward) {
     resume_at_mark(scan, forward);
   } else if (!leaf.loaded) {
     if (!s->counted) {
-      pgstat_count_index_scan(scan->indexRelation);
+      compat::count_index_search(scan);
       s->counted = true;
     }
     enter_part(scan, forward ? 0 : s->parts - 1, forward);

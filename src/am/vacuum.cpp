@@ -4,6 +4,7 @@
 // moves them left, join_left(), is VACUUM's own, and one table has one VACUUM at a time.
 #include "am/buffer_store.hpp"
 #include "am/callbacks.hpp"
+#include "am/compat.hpp"
 #include "core/tree_vacuum.hpp"
 
 namespace learned {
@@ -99,7 +100,7 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
   Entry low{0, 0};
   Block guess = kNoBlock;
   for (;;) {
-    vacuum_delay_point();
+    compat::vacuum_delay();
     const Buffer buffer = lock_leaf(v, tree_id, guess, low);
     Visited here;
     visit_leaf(v, buffer, &here);
@@ -129,7 +130,7 @@ void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   stats->num_pages = blocks;
   stats->pages_deleted = 0;
   for (BlockNumber b = 1; b < blocks; b++) {
-    vacuum_delay_point();
+    compat::vacuum_delay();
     const Buffer buffer = ReadBufferExtended(info->index, MAIN_FORKNUM, b, RBM_NORMAL, info->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const PageView page(buffer_bytes(buffer));

@@ -19,6 +19,7 @@
 // do. Each page is atomic by itself, siblings are not: of the above it leaves metapage, pages and rows. (Rows: what
 // the snapshot sees was committed, and so its entries replayed, before the look-up.)
 #include "am/buffer_store.hpp"
+#include "am/compat.hpp"
 #include "am/inspection.hpp"
 #include "am/key_type.hpp"
 #include "core/page_check.hpp"
@@ -313,7 +314,7 @@ Datum learned_index_check(PG_FUNCTION_ARGS) {
   const Oid oid = PG_GETARG_OID(0);
   const bool heapallindexed = PG_GETARG_BOOL(1);
   learned::require_plain_index(oid);
-  if (!pg_class_ownercheck(oid, GetUserId())) {
+  if (!learned::compat::owns_relation(oid, GetUserId())) {
     aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(oid));
   }
   const bool exact = !RecoveryInProgress();

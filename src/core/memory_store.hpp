@@ -91,6 +91,9 @@ class MemoryStore {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     add_delta(pages_[h]->bytes, item);
   }
+  void verify(Handle h) {
+    if (PageView(bytes(h)).trailer().check != page_checksum(bytes(h))) fail("page checksum does not match");
+  }
   Workspace* workspace() { return workspace_.get(); }
   void interrupt() {}
   [[noreturn]] void corrupt(Block block, Fault fault) {

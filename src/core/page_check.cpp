@@ -25,6 +25,9 @@ Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
   if ((t.flags & ~kKnownFlags) != 0) return "page has unknown flags";
   if (t.reserved != 0) return "reserved field of the page trailer is not zero";
   if (t.check != page_checksum(bytes)) return "page checksum does not match";
+  for (std::size_t i = page.lower(); i < page.upper(); i++) {
+    if (bytes[i] != 0) return "hole of the page is not empty";
+  }
   return nullptr;
 }
 

@@ -15,6 +15,7 @@
 //   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh)
 //   void commit()                       logs the copies and puts them in place
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
+//   void verify(Handle)                 raises an error if the page's checksum does not match
 //   Workspace* workspace()
 //   void interrupt()                    lets the server cancel; called without locks
 //   void corrupt(Block, Fault)          raises the error; does not return
@@ -218,6 +219,8 @@ class Tree {
   // Makes room for a delta entry in a page locked exclusively. True: there is room, the page is still locked.
   // False: it was split and released; the caller starts over.
   bool make_room(Handle h, const Entry& incoming) {
+    // Damage must not be spread by rewriting it.
+    store_->verify(h);
     Workspace* ws = store_->workspace();
     const PageView page = view(h);
     const unsigned level = page.level();

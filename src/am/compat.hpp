@@ -1,0 +1,141 @@
+// The differences between the server versions: 15, 17 and 18 are supported and tested, 16 is not tested. Nothing
+// else in this module looks at PG_VERSION_NUM.
+#pragma once
+
+#include "am/server.hpp"
+
+#if PG_VERSION_NUM < 150000
+#error "PostgreSQL 15 or later is required"
+#endif
+
+// What the server demands of every module. 18's PG_MODULE_MAGIC leaves members out, which clang warns about in C++.
+#if PG_VERSION_NUM >= 180000
+#define LEARNED_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "learned_index", .version = nullptr)
+#else
+#define LEARNED_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+namespace learned::compat {
+
+// ---- files ------------------------------------------------------------------------------------------
+
+// The name of a relation's file; {} names none.
+#if PG_VERSION_NUM >= 160000
+using FileId = RelFileLocator;
+inline const FileId& file_id(Relation relation) { return relation->rd_locator; }
+inline Oid file_number(Relation relation) { return relation->rd_locator.relNumber; }
+inline bool names_a_file(const FileId& id) { return RelFileNumberIsValid(id.relNumber); }
+inline bool same_file(const FileId& a, const FileId& b) { return RelFileLocatorEquals(a, b); }
+#else
+using FileId = RelFileNode;
+inline const FileId& file_id(Relation relation) { return relation->rd_node; }
+inline Oid file_number(Relation relation) { return relation->rd_node.relNode; }
+inline bool names_a_file(const FileId& id) { return OidIsValid(id.relNode); }
+inline bool same_file(const FileId& a, const FileId& b) { return RelFileNodeEquals(a, b); }
+#endif
+
+// A new block at the end of an index, zeroed, pinned and exclusively locked.
+inline Buffer extend(Relation index) {
+#if PG_VERSION_NUM >= 160000
+  BufferManagerRelation relation{};
+  relation.rel = index;
+  uint32 flags = EB_LOCK_FIRST;
+  if (RELATION_IS_LOCAL(index)) flags |= EB_SKIP_EXTENSION_LOCK;
+  return ExtendBufferedRel(relation, MAIN_FORKNUM, nullptr, flags);
+#else
+  const bool need_lock = !RELATION_IS_LOCAL(index);
+  if (need_lock) LockRelationForExtension(index, ExclusiveLock);
+  const Buffer buffer = ReadBuffer(index, P_NEW);
+  LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+  if (need_lock) UnlockRelationForExtension(index, ExclusiveLock);
+  return buffer;
+#endif
+}
+
+// Memory for pages that are written past the shared buffers. From 16 on the server may do that with direct I/O,
+// which demands an alignment.
+inline PGAlignedBlock* allocate_pages(std::size_t count) {
+#if PG_VERSION_NUM >= 160000
+  return static_cast<PGAlignedBlock*>(palloc_aligned(count * sizeof(PGAlignedBlock), PG_IO_ALIGN_SIZE, 0));
+#else
+  return static_cast<PGAlignedBlock*>(palloc(count * sizeof(PGAlignedBlock)));
+#endif
+}
+
+// Logs consecutive pages whole and sets their LSN; their hole, between lower and upper, is left out.
+inline void log_pages(Relation index, ForkNumber fork, BlockNumber first, std::span<PGAlignedBlock> pages) {
+  BlockNumber blocks[XLR_MAX_BLOCK_ID];
+  Page images[XLR_MAX_BLOCK_ID];
+  Assert(pages.size() <= XLR_MAX_BLOCK_ID);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    blocks[i] = first + static_cast<BlockNumber>(i);
+    images[i] = pages[i].data;
+  }
+  FileId id = file_id(index);
+  log_newpages(&id, fork, static_cast<int>(pages.size()), blocks, images, true);
+}
+
+// ---- catalogs and options ---------------------------------------------------------------------------
+
+inline bool owns_relation(Oid relation, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, relation, role);
+#else
+  return pg_class_ownercheck(relation, role);
+#endif
+}
+
+// An integer among the options of an index. 18 has a member more, which is to be 0.
+constexpr relopt_parse_elt int_option(const char* name, int offset) {
+  relopt_parse_elt option{};
+  option.optname = name;
+  option.opttype = RELOPT_TYPE_INT;
+  option.offset = offset;
+  return option;
+}
+
+// ---- VACUUM and scans -------------------------------------------------------------------------------
+
+// Looks for interrupts, and sleeps if VACUUM is to be gentle.
+inline void vacuum_delay() {
+#if PG_VERSION_NUM >= 180000
+  vacuum_delay_point(false);  // it is not an ANALYZE
+#else
+  vacuum_delay_point();
+#endif
+}
+
+// One descent, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
+inline void count_index_search(IndexScanDesc scan) {
+  pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+  if (scan->instrument != nullptr) scan->instrument->nsearches++;
+#endif
+}
+
+// ---- the access method's routine --------------------------------------------------------------------
+
+// What versions after 15 want to know; `tree_height` is a callback that 18 has.
+constexpr void complete_routine([[maybe_unused]] IndexAmRoutine* routine,
+                                [[maybe_unused]] int (*tree_height)(Relation index)) {
+#if PG_VERSION_NUM >= 160000
+  routine->amsummarizing = false;  // one entry for each row
+#endif
+#if PG_VERSION_NUM >= 170000
+  routine->amcanbuildparallel = false;
+  routine->aminsertcleanup = nullptr;
+#endif
+#if PG_VERSION_NUM >= 180000
+  routine->amcanhash = false;
+  // The operators of a family agree across types on what is equal and on the order.
+  routine->amconsistentequality = true;
+  routine->amconsistentordering = true;
+  routine->amgettreeheight = tree_height;
+  // Strategies are a btree's. The planner asks with other families than ours, so a mapping must not look at them;
+  // a btree's does not.
+  routine->amtranslatestrategy = bttranslatestrategy;
+  routine->amtranslatecmptype = bttranslatecmptype;
+#endif
+}
+
+}  // namespace learned::compat
