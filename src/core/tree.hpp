@@ -142,6 +142,7 @@ class Tree {
 
  private:
   static constexpr int kMaxAttempts = 1000;
+  static constexpr int kMaxFollowed = 2;
 
   int index() const { return static_cast<int>(id_); }
 
@@ -165,12 +166,18 @@ class Tree {
       return false;
     }
     if (!page.covers(key)) store_->mispredicted(id_, key);
-    return walk_right(h, key, mode, 0, out);
+    // A split or two since the prediction was learned are worth following; a table that grew by a thousand pages
+    // is not, and a descent is only a few pages.
+    return walk_right(h, key, mode, 0, kMaxFollowed, out);
   }
 
-  // From a locked page that begins at or before `key`, to the one that holds it.
-  bool walk_right(Handle h, const Entry& key, LockMode mode, unsigned level, Handle* out) {
+  // From a locked page that begins at or before `key`, to the one that holds it, by at most `hops` links.
+  bool walk_right(Handle h, const Entry& key, LockMode mode, unsigned level, int hops, Handle* out) {
     while (!view(h).covers(key)) {
+      if (hops-- == 0) {
+        store_->release(h);
+        return false;
+      }
       if (mode == LockMode::exclusive && view(h).incomplete_split()) {
         finish_split(h);
         return false;
@@ -200,7 +207,7 @@ class Tree {
         store_->release(h);
         return false;
       }
-      if (!walk_right(h, key, here, at, &h)) return false;
+      if (!walk_right(h, key, here, at, kMaxAttempts, &h)) return false;
       if (at == level) {
         *out = h;
         return true;

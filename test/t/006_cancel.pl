@@ -1,7 +1,7 @@
 # Cancelling build, scan, VACUUM and check returns within a second or so and leaves nothing broken; so
 # does a build that runs out of temporary files or of disk space.
 #
-# LEARNED_TEST_ROWS   rows of the large table (default two million)
+# LEARNED_TEST_ROWS   rows of the large table (default 1.2 million)
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Time::HiRes qw(time sleep);
 use PostgreSQL::Test::Utils;
 
 start_seed();
-my $rows = $ENV{LEARNED_TEST_ROWS} || 2_000_000;
+my $rows = $ENV{LEARNED_TEST_ROWS} || 1_200_000;
 # How long a statement may go on after it was asked to stop; generous to a loaded machine.
 my $patience = 1.5;
 
