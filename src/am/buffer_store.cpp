@@ -107,7 +107,7 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   format_delta(out, item, view.level());
   out += size;
 
-  START_CRIT_SECTION();
+  start_critical_section();
   add_delta(page, item);
   MarkBufferDirty(h);
   if (log) {
@@ -118,7 +118,7 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
     const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
     PageSetLSN(server_page, lsn);
   }
-  END_CRIT_SECTION();
+  end_critical_section();
 }
 
 void BufferStore::verify(Handle h) {
