@@ -87,6 +87,9 @@ copy_source() {
 test_on() {
   local major=$1 root=$CACHE/root-$1 log=$LOGS/$1.log status
   shift
+  exec 9>"$root.lock"
+  flock --nonblock 9 || say "PostgreSQL $major: waiting for another run that uses $root"
+  flock 9
   if [ ! -d "$root" ]; then
     say "PostgreSQL $major: making $root"
     if ! make_root "$major" "$root" >"$LOGS/$major.root.log" 2>&1; then
@@ -100,8 +103,9 @@ test_on() {
     return 1
   fi
   say "PostgreSQL $major in $root"
+  # (The lock is not for the processes in there to hold.)
   in_root "$root" env PG_MAJOR="$major" FUZZ_SECONDS="${FUZZ_SECONDS:-20}" TAP_TIMEOUT="${TAP_TIMEOUT:-400}" \
-    "$SOURCE/scripts/test.sh" "$@" 2>&1 | tee "$log"
+    "$SOURCE/scripts/test.sh" "$@" 2>&1 9>&- | tee "$log"
   status=${PIPESTATUS[0]}
   rm -rf "${LOGS:?}/$major"
   [ ! -d "$root$SOURCE/build/test-logs" ] || cp -r "$root$SOURCE/build/test-logs" "$LOGS/$major"

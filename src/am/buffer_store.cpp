@@ -26,12 +26,14 @@ static_assert(kNoBlock == InvalidBlockNumber);
 
 BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy) : index_(index), strategy_(strategy) {}
 
-Buffer BufferStore::pin(Block block) {
+bool BufferStore::exists(Block block) {
   DirectoryCopy* copy = directory();
-  if (block >= copy->known_blocks) {
-    copy->known_blocks = RelationGetNumberOfBlocks(index_);
-    if (block >= copy->known_blocks) corrupt(block, "link leads beyond the end of the index");
-  }
+  if (block >= copy->known_blocks) copy->known_blocks = RelationGetNumberOfBlocks(index_);
+  return block < copy->known_blocks;
+}
+
+Buffer BufferStore::pin(Block block) {
+  if (!exists(block)) corrupt(block, "link leads beyond the end of the index");
   return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
 }
 
@@ -193,6 +195,11 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
       }
     }
     block = child.child;
+    // Only a copy from another life of the file could say so; a descent tells.
+    if (!exists(block)) {
+      mispredicted(tree, key);
+      return kNoBlock;
+    }
   }
   return block;
 }

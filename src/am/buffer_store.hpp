@@ -18,6 +18,8 @@ class BufferStore {
 
   // A block beyond the end of the file is damage, not an error of the storage.
   Handle read(Block block, LockMode mode);
+  // Whether the file has such a block.
+  bool exists(Block block);
   // Pinned, not locked.
   Handle pin(Block block);
   void release(Handle h) { UnlockReleaseBuffer(h); }

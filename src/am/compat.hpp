@@ -2,6 +2,7 @@
 // else in this module looks at PG_VERSION_NUM.
 #pragma once
 
+#include "am/page_access.hpp"
 #include "am/server.hpp"
 
 #if PG_VERSION_NUM < 150000
@@ -92,6 +93,15 @@ constexpr relopt_parse_elt int_option(const char* name, int offset) {
   option.opttype = RELOPT_TYPE_INT;
   option.offset = offset;
   return option;
+}
+
+// Raises "snapshot too old" if the page changed after VACUUM was allowed to remove what the snapshot sees
+// (old_snapshot_threshold, which 17 no longer has).
+inline void test_for_old_snapshot([[maybe_unused]] Snapshot snapshot, [[maybe_unused]] Relation index,
+                                  [[maybe_unused]] Buffer buffer) {
+#if PG_VERSION_NUM < 170000
+  TestForOldSnapshot(snapshot, index, buffer_page(buffer));
+#endif
 }
 
 // ---- VACUUM and scans -------------------------------------------------------------------------------

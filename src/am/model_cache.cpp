@@ -14,6 +14,11 @@ DirectoryCopy* last_used = nullptr;
 uint64 clock_tick = 0;
 Size total_bytes = 0;
 
+bool is_of(const DirectoryCopy& copy, Relation index) {
+  return compat::names_a_file(copy.file) && compat::same_file(copy.file, compat::file_id(index)) &&
+         copy.backend == index->rd_backend;
+}
+
 Size budget() { return static_cast<Size>(model_cache_kilobytes) * 1024; }
 
 void clear(DirectoryCopy* copy) {
@@ -82,13 +87,15 @@ bool grow(DirectoryCopy* copy) {
 
 DirectoryCopy* model_cache_get(Relation index) {
   const compat::FileId& file = compat::file_id(index);
-  if (last_used != nullptr && compat::same_file(last_used->file, file)) {
+  // The setting may have been lowered.
+  if (total_bytes > budget()) make_room(nullptr, 0);
+  if (last_used != nullptr && is_of(*last_used, index)) {
     last_used->last_use = ++clock_tick;
     return last_used;
   }
   DirectoryCopy* oldest = &directories[0];
   for (DirectoryCopy& d : directories) {
-    if (compat::names_a_file(d.file) && compat::same_file(d.file, file)) {
+    if (is_of(d, index)) {
       d.last_use = ++clock_tick;
       last_used = &d;
       return &d;
@@ -97,6 +104,7 @@ DirectoryCopy* model_cache_get(Relation index) {
   }
   clear(oldest);
   oldest->file = file;
+  oldest->backend = index->rd_backend;
   oldest->last_use = ++clock_tick;
   last_used = oldest;
   return oldest;
@@ -144,7 +152,7 @@ void model_cache_drop(DirectoryCopy* copy, Block block) {
 
 void model_cache_forget(Relation index) {
   for (DirectoryCopy& d : directories) {
-    if (compat::names_a_file(d.file) && compat::same_file(d.file, compat::file_id(index))) clear(&d);
+    if (is_of(d, index)) clear(&d);
   }
   last_used = nullptr;
 }

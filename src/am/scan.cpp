@@ -198,6 +198,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   LeafCursor& leaf = s->leaf;
   unload(s);
   s->store.verify(buffer);
+  compat::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, buffer);
   const PageView page(buffer_bytes(buffer));
   leaf.block = BufferGetBlockNumber(buffer);
   leaf.tree = page.tree();
@@ -458,6 +459,8 @@ void learned_mark_pos(IndexScanDesc scan) {
     return;
   }
   if (!s->mark.valid) return;
+  // Restoring a mark may have left the batch elsewhere.
+  ensure_decoded(s, true);
   s->mark.part = s->part;
   s->mark.entry = current(s);
   s->mark.serial = s->leaf.serial;

@@ -125,6 +125,9 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
 
 // Looks at every block for pages that may be used again: deleted ones, and blocks that a crash left without
 // content after the file was extended. The free space map is not crash-safe and is filled anew here.
+//
+// A block that somebody has just added, and not yet written, looks free too. That is harmless: allocate() takes
+// the page's lock, which its creator holds until the page has content, and looks at it again.
 void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   const BlockNumber blocks = RelationGetNumberOfBlocks(info->index);
   stats->num_pages = blocks;

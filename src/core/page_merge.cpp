@@ -89,6 +89,9 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     n++;
   }
   merge->decoded = n;
+  for (std::uint32_t i = 1; i < n; i++) {
+    if (!(Entry{ws->codes[i - 1], ws->tids[i - 1]} < Entry{ws->codes[i], ws->tids[i]})) return false;
+  }
 
   if (has_dead) std::memset(ws->dead_map, 0, sizeof ws->dead_map);
   const auto keep_dead = [&](unsigned from, unsigned to, std::size_t at) {
@@ -305,13 +308,13 @@ bool split_full_end(const PageView& page, Block right_block, const Entry& incomi
   const SplitIdentity ids = split_identity(page, right_block, *separator);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
-  if (!write_slice(ws->page, ids.left, page, 0, cut, ws)) return false;
+  if (!write_slice(ws->page, ids.left, page, 0, cut, ws)) return true;
   if (cut == encoded) {
     write_empty_page(ws->page2, ids.right);
-  } else if (!write_slice(ws->page2, ids.right, page, cut, encoded, ws)) {
-    return false;
+    *done = true;
+  } else {
+    *done = write_slice(ws->page2, ids.right, page, cut, encoded, ws);
   }
-  *done = true;
   return true;
 }
 

@@ -41,7 +41,7 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   const Segment& seg = ref->seg;
   const unsigned end =
       s + 1 < segments ? load<std::uint16_t>(p - size + offsetof(Segment, first_rank)) : page.encoded();
-  if (seg.first_rank >= end || end > page.encoded()) return false;
+  if (seg.first_rank >= end || end > page.encoded() || (s == 0 && seg.first_rank != 0)) return false;
   const unsigned count = end - seg.first_rank;
   ref->count = count;
   if (seg.key_width > 64 || seg.tid_width > 64 || (seg.key_shift & 0x7F) > 16 || (seg.tid_shift & 0x7F) > 16) {

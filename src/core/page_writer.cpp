@@ -221,13 +221,14 @@ bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
 
 namespace {
 
-// The values at columns[0..n) under the slope of `model`, fitted anew.
-ColumnModel refit(const ColumnModel& model, const std::uint64_t* values, std::uint32_t n) {
+// The values [0, n) under the slope of `model`, fitted anew.
+template <class Value>
+ColumnModel refit(const ColumnModel& model, const Value* values, std::uint32_t n) {
   ColumnModel m{0, model.slope, model.shift, 0};
   std::int64_t lo = 0;
   std::int64_t hi = 0;
   for (std::uint32_t i = 0; i < n; i++) {
-    const auto error = static_cast<std::int64_t>(values[i] - values[0] - m.line(i));
+    const auto error = static_cast<std::int64_t>(std::uint64_t{values[i]} - values[0] - m.line(i));
     lo = error < lo ? error : lo;
     hi = error > hi ? error : hi;
   }
@@ -236,7 +237,8 @@ ColumnModel refit(const ColumnModel& model, const std::uint64_t* values, std::ui
   return m;
 }
 
-// Plans entries [from, to) of a segment, which are at columns[first, first + to - from).
+// Plans entries [from, to) of a segment, which are at columns[first, first + to - from). The front part keeps all
+// models: what holds for a segment holds for its beginning. A back part starts its lines elsewhere.
 void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t first, Workspace* ws, unsigned level,
                PlannedSegment* out) {
   const std::uint32_t n = to - from;
@@ -246,27 +248,36 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
   out->verbatim = nullptr;
   seg = ref.seg;
   seg.first_code = ws->codes[first];
-  // A constant serves every part of its segment (and its residuals may need all 64 bits).
-  const ColumnModel key = ref.seg.key_slope == 0 ? ref.seg.key() : refit(ref.seg.key(), ws->codes + first, n);
-  seg.key_base = key.base;
-  seg.key_width = key.width;
-  if (seg.tid_codec == TidCodec::linear) {
-    Tid* ordinals = ws->tids + first;  // converted in place and back
-    for (std::uint32_t i = 0; i < n; i++) ordinals[i] = tid_to_ordinal(ordinals[i], seg.tid_scale);
-    const ColumnModel tid = refit(ref.seg.tid(), ordinals, n);
-    for (std::uint32_t i = 0; i < n; i++) ordinals[i] = ordinal_to_tid(ordinals[i], seg.tid_scale);
-    seg.tid_base = tid.base;
-    seg.tid_width = tid.width;
-  } else {
-    fit_tids(ws->tids + first, n, level > 0, &seg);
+  out->child = level > 0 ? ref.child_model : ColumnModel{};
+  if (seg.tid_codec == TidCodec::runs) {
+    // As many runs as begin in the part; their first TIDs keep their column, or are a column of their own.
+    if (from == 0) {
+      unsigned runs = 0;
+      while (runs < seg.runs && read_bits(ref.rank_bits, runs, seg.rank_width) < to) runs++;
+      seg.runs = static_cast<std::uint16_t>(runs);
+    } else {
+      fit_tids(ws->tids + first, n, level > 0, &seg);
+    }
   }
-  out->child = ColumnModel{};
-  if (level > 0) {
-    const Block* children = ws->children + first;
-    out->child = fit_any(n, [&](std::size_t i) { return std::uint64_t{children[i]}; });
-    seg.child_shift = out->child.shift;
-    seg.child_width = out->child.width;
+  if (from > 0) {
+    // A constant serves every part of its segment (and its residuals may need all 64 bits).
+    if (seg.key_slope != 0) {
+      const ColumnModel key = refit(ref.seg.key(), ws->codes + first, n);
+      seg.key_base = key.base;
+      seg.key_width = key.width;
+    }
+    if (ref.seg.tid_codec == TidCodec::linear && seg.tid_slope != 0) {
+      Tid* ordinals = ws->tids + first;  // converted in place and back
+      for (std::uint32_t i = 0; i < n; i++) ordinals[i] = tid_to_ordinal(ordinals[i], seg.tid_scale);
+      const ColumnModel tid = refit(ref.seg.tid(), ordinals, n);
+      for (std::uint32_t i = 0; i < n; i++) ordinals[i] = ordinal_to_tid(ordinals[i], seg.tid_scale);
+      seg.tid_base = tid.base;
+      seg.tid_width = tid.width;
+    }
+    if (level > 0 && ref.child_model.slope != 0) out->child = refit(ref.child_model, ws->children + first, n);
   }
+  seg.child_shift = out->child.shift;
+  seg.child_width = out->child.width;
   out->bytes = static_cast<std::uint32_t>(segment_bytes(seg, out->child, n, level));
 }
 

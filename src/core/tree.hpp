@@ -183,10 +183,12 @@ class Tree {
         return false;
       }
       const Block right = view(h).right();
+      const Entry high = view(h).high();
       store_->release(h);
       if (right == kNoBlock) return false;
       h = store_->read(right, mode);
-      if (!is_ours(h, level) || key < view(h).low()) {
+      // Fences ascend along links, so that even damaged links lead out of a circle.
+      if (!is_ours(h, level) || view(h).low() < high || key < view(h).low()) {
         store_->release(h);
         return false;
       }

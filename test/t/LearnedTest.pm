@@ -46,7 +46,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Exporter 'import';
-our @EXPORT = qw($AM $IS_LEARNED new_node configure_node prepare_database check_indexes query
+our @EXPORT = qw($AM $IS_LEARNED new_node prepare_database check_indexes query
   query_error start_seed random_int pick chance elapsed seconds_setting write_file);
 
 # What a failed test leaves behind is evidence; the rest is litter.
@@ -84,14 +84,6 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', $NODE_SETTINGS);
-	return $node;
-}
-
-# A standby takes its settings from the backup; this adds ours for one node only.
-sub configure_node
-{
-	my ($node, $settings) = @_;
-	$node->append_conf('postgresql.conf', $settings);
 	return $node;
 }
 

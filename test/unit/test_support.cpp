@@ -97,7 +97,7 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
       }
       case Tids::extremes:
         do {
-          out[i] = make_tid(random() % 2 == 0 ? 0xFFFFFFFFu - static_cast<std::uint32_t>(random() % 999999)
+          out[i] = make_tid(random() % 2 == 0 ? 0xFFFFFFFEu - static_cast<std::uint32_t>(random() % 999999)
                                               : static_cast<std::uint32_t>(random() % 999999),
                             static_cast<std::uint16_t>(random() % 2 == 0 ? 0xFFFF - random() % 9 : 1 + random() % 9));
         } while (!used.insert(out[i]).second);
@@ -406,6 +406,11 @@ TreeShape bulk_load(MemoryStore& store, const Entries& entries, int fillfactor, 
   BulkLoader<MemoryStore> loader(&store, store.workspace(), tree, fillfactor, static_cast<Block>(store.size()));
   for (const Entry& e : entries) loader.add(e.code, e.tid);
   const TreeShape shape = loader.finish();
+  // The leaf that the new tree replaces: a prediction that leads there must not be believed.
+  const Block old_root = meta.root[static_cast<int>(tree)];
+  PageIdentity tombstone = identity_of(PageView(store.page(old_root)));
+  tombstone.flags |= kDeleted;
+  write_empty_page(store.page(old_root), tombstone);
   meta.root[static_cast<int>(tree)] = shape.root;
   meta.level[static_cast<int>(tree)] = shape.level;
   write_meta_page(store.page(kMetaBlock), meta);
