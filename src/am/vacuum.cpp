@@ -126,10 +126,13 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
 // Looks at every block for pages that may be used again: deleted ones, and blocks that a crash left without
 // content after the file was extended. The free space map is not crash-safe and is filled anew here.
 //
-// A block that somebody has just added, and not yet written, looks free too. That is harmless: allocate() takes
-// the page's lock, which its creator holds until the page has content, and looks at it again.
+// The number of blocks is taken under the extension lock: whoever adds a block locks it before letting that lock
+// go, so a block that looks empty here under its own lock really is nobody's.
 void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+  const bool need_lock = !RELATION_IS_LOCAL(info->index);
+  if (need_lock) LockRelationForExtension(info->index, ExclusiveLock);
   const BlockNumber blocks = RelationGetNumberOfBlocks(info->index);
+  if (need_lock) UnlockRelationForExtension(info->index, ExclusiveLock);
   stats->num_pages = blocks;
   stats->pages_deleted = 0;
   for (BlockNumber b = 1; b < blocks; b++) {
