@@ -64,7 +64,7 @@ suite_module() {
   else
     passed=$((passed + 1))
   fi
-  clang=$(command -v clang++-14 || command -v clang++)
+  clang=$(compgen -c clang++ | grep -xE 'clang\+\+(-[0-9]+)?' | sort -V | tail -n 1)
   if [ -n "$clang" ]; then
     log="$WORKSPACE/clang.log"
     if make -s -C "$(build_directory clang)" -f "$ROOT/Makefile" -j "$JOBS" PG_CONFIG="$PG_CONFIG" CXX="$clang" all \

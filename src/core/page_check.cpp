@@ -228,7 +228,9 @@ Fault check_first_separator(const PageView& page, const Workspace& ws) {
 Fault check_page(const std::uint8_t* bytes, Workspace* ws) {
   const PageView page(bytes);
   if (Fault fault = check_trailer(bytes, page); fault != nullptr) return fault;
-  if (page.deleted()) return nullptr;
+  if (page.deleted()) {
+    return page.encoded() > 0 || page.deltas() > 0 ? "deleted page has entries" : nullptr;
+  }
   if (Fault fault = check_fences(page); fault != nullptr) return fault;
   if (Fault fault = check_segments(page, ws); fault != nullptr) return fault;
   if (Fault fault = check_encoded(page, *ws); fault != nullptr) return fault;

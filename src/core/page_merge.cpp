@@ -7,7 +7,13 @@ namespace learned {
 namespace {
 
 // A kept last segment longer than this is not fitted anew for a few appended entries.
-constexpr unsigned kRefitLimit = 2048;
+constexpr std::size_t kRefitLimit = 2048;
+
+// Entries of segment s.
+std::size_t segment_length(const PageView& page, unsigned s) {
+  SegmentRef ref;
+  return load_segment(page, s, &ref) ? ref.count : kMaxEntries;
+}
 
 bool predicts_exactly(const Segment& seg) {
   return seg.key_width == 0 && seg.tid_width == 0 && seg.tid_codec == TidCodec::linear;
@@ -47,6 +53,16 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
       if ((predicts_exactly(last.seg) && last.count >= SegmentPlanner::kBlock) || last.count > kRefitLimit) {
         touched = segments;
       }
+    }
+    // Appending leaves a short segment behind each time. Fit it anew with those in front of it that are no longer
+    // than what comes: every entry is fitted a logarithmic number of times, and segments get their full length.
+    std::size_t length = deltas;
+    for (unsigned s = touched; s < behind; s++) length += segment_length(page, s);
+    while (touched > 0 && touched < segments) {
+      const std::size_t next = segment_length(page, touched - 1);
+      if (next > length || length + next > kRefitLimit) break;
+      length += next;
+      touched--;
     }
   }
   merge->strictly_behind = first_rank == encoded;

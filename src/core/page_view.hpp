@@ -72,7 +72,7 @@ class PageView {
   const std::uint8_t* hi_ = nullptr;
 };
 
-// Cheap sanity of a whole page (not a compact copy) that a reader lands on: magic, version, bounds of all areas. Everything else is
+// Cheap sanity of a page that a reader lands on: magic, version, bounds of all areas. Everything else is
 // checked where it is used. Returns nullptr or what is wrong.
 Fault check_header(const PageView& page);
 

@@ -13,12 +13,15 @@ use Time::HiRes qw(time sleep);
 start_seed();
 my $seconds = seconds_setting(12);
 my $primary = new_node('primary', allows_streaming => 1);
+# Without full page writes nothing but the index's own full images brings a new page to the standby, where
+# no block is there beforehand.
 my $resource_manager = $IS_LEARNED ? 'generic' : 'btree';
 $primary->append_conf('postgresql.conf', qq{
 wal_consistency_checking = '$resource_manager'
 shared_buffers = 8MB
 max_standby_streaming_delay = 2s
 wal_keep_size = 4GB
+full_page_writes = off
 });
 $primary->start;
 prepare_database($primary);
