@@ -10,10 +10,15 @@ namespace {
 Workspace* backend_workspace = nullptr;
 
 // Pages whose checksum this backend has seen to match: by block number, so that neighbours share memory and the
-// leaves of one index up to half a gigabyte do not displace one another. A slot holds the checksum itself, mixed
-// with the index's identity; a page that changes gets another checksum and is looked at again.
-constexpr uint32 kVerifiedSlots = 65536;
-uint32 verified[kVerifiedSlots];
+// leaves of one index up to a quarter of a gigabyte do not displace one another. A slot holds the checksum itself,
+// mixed with the index's identity: a page that changes gets another checksum and is looked at again. An insert
+// moves `upper` only; then the delta is looked at again, as its entries have checks of their own.
+struct Verified {
+  uint32 tag;
+  uint32 upper;
+};
+constexpr uint32 kVerifiedSlots = 32768;
+Verified verified[kVerifiedSlots];
 
 static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
 static_assert(kHeaderSize == SizeOfPageHeaderData);
@@ -128,11 +133,16 @@ void BufferStore::verify(Handle h) {
   const uint32 identity = compat::file_number(index_) * 2654435769u;
   const Block here = BufferGetBlockNumber(h);
   const uint32 check = page.trailer().check;
-  uint32* slot = &verified[(here + (identity >> 16)) % kVerifiedSlots];
+  Verified* slot = &verified[(here + (identity >> 16)) % kVerifiedSlots];
   const uint32 tag = check ^ identity ^ (here / kVerifiedSlots) ^ 1;
-  if (*slot == tag) return;
-  if (check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
-  *slot = tag;
+  const uint32 upper = page.upper();
+  if (slot->tag == tag && slot->upper == upper) return;
+  if (slot->tag != tag && check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
+  const unsigned deltas = page.deltas();
+  for (unsigned j = 0; j < deltas; j++) {
+    if (!PageView::delta_sound(page.delta_at(j), page.level())) corrupt(here, "delta entry is damaged");
+  }
+  *slot = Verified{tag, upper};
 }
 
 Workspace* BufferStore::workspace() {

@@ -41,7 +41,8 @@ class BufferStore {
   // about 0.5 instead of 3.5 microseconds. learned_index.generic_wal switches to GenericXLog.
   void insert_delta(Handle h, const Item& item);
 
-  // Checks the page's checksum once per backend and version of the page: 0.4 us then, a few ns after that.
+  // Checks the page's checksum and its delta, once per backend and version of the page: 0.4 us then, a few ns
+  // after that.
   void verify(Handle h);
   Workspace* workspace();
   void interrupt() { CHECK_FOR_INTERRUPTS(); }

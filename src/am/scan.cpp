@@ -176,7 +176,6 @@ void restrict_to(ScanState* s, const PageView& page, const Part& part) {
     const std::uint8_t* p = page.delta_at(j);
     const auto code = load<Code>(p);
     if (code < part.lo || code > part.hi) continue;
-    if (!PageView::delta_sound(p, 0)) s->store.corrupt(leaf.block, "delta entry is damaged");
     leaf.delta[leaf.deltas++] = {code, PageView::delta_tid(p)};
   }
   std::sort(leaf.delta, leaf.delta + leaf.deltas);

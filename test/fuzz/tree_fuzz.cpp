@@ -1,0 +1,263 @@
+// Bytes as operations on an index in memory, against std::set: inserts in patterns, removals, joins, walks, look-ups
+// with wrong predictions. Each page is checked at the end.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/memory_store.hpp"
+#include "core/page_check.hpp"
+#include "core/tree_vacuum.hpp"
+
+using namespace learned;
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "tree_fuzz: %s\n", what);
+  std::abort();
+}
+void require(bool holds, const char* what) {
+  if (!holds) fail(what);
+}
+
+class Input {
+ public:
+  Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
+  bool empty() const { return at_ >= size_; }
+  std::uint64_t number(int bytes) {
+    std::uint64_t v = 0;
+    for (int i = 0; i < bytes; i++) v = v << 8 | (empty() ? 0 : data_[at_++]);
+    return v;
+  }
+
+ private:
+  const std::uint8_t* data_;
+  std::size_t size_;
+  std::size_t at_ = 0;
+};
+
+class Fuzzer {
+ public:
+  Fuzzer() : tree_(&store_, TreeId::keys) {}
+
+  void run(Input in) {
+    while (!in.empty()) {
+      switch (in.number(1) % 12) {
+        case 0: case 1: insert_run(in, 1); break;
+        case 2: insert_run(in, in.number(1) * 4 + 1); break;
+        case 3: insert_run(in, in.number(1) * 16 + 1); break;
+        case 4: insert_scattered(in); break;
+        case 5: insert_near(in); break;
+        case 6: vacuum(in.number(1)); break;
+        case 7: look_up({in.number(8), in.number(6)}); break;
+        case 8: look_up({code_, tid_}); break;
+        case 9: store_.set_wrong_predictions(in.number(1) % 2 == 1); break;
+        case 10: reload(static_cast<int>(50 + in.number(1) % 51)); break;
+        case 11: check_walks(); break;
+      }
+      if (expected_.size() > kMostEntries) break;
+    }
+    check_walks();
+    check_pages();
+  }
+
+ private:
+  static constexpr std::size_t kMostEntries = 60000;
+
+  Tid next_tid(std::uint64_t step) {
+    tid_ += step;
+    if (tid_offset(tid_) == 0 || tid_offset(tid_) > 200) tid_ = make_tid(tid_block(tid_) + 1, 1);
+    if (tid_block(tid_) > 0xFFFFFF00u) tid_ = 1;
+    return tid_;
+  }
+  void insert(const Entry& e) {
+    if (!expected_.insert(e).second) return;
+    tree_.insert({e.code, e.tid, kNoBlock});
+  }
+  // As an appending table: a start, a step and noise.
+  void insert_run(Input& in, std::uint64_t count) {
+    const std::uint64_t mode = in.number(1);
+    if (mode % 4 == 0) code_ = in.number(8);
+    const std::uint64_t step = (mode / 4) % 4 == 0 ? 0 : in.number(1 + static_cast<int>(mode / 4 % 4));
+    const std::uint64_t noise = mode >= 128 ? in.number(2) + 1 : 1;
+    for (std::uint64_t i = 0; i < count; i++) {
+      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+      const Code code = code_ + (state_ >> 40) % noise;
+      insert({code, next_tid(1)});
+      code_ = mode % 8 == 7 ? code_ - step : code_ + step;
+    }
+  }
+  void insert_scattered(Input& in) {
+    const unsigned shift = static_cast<unsigned>(in.number(1) % 64);
+    for (std::uint64_t n = in.number(1) * 8; n > 0; n--) {
+      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+      const Code code = (state_ ^ state_ >> 29) >> shift;
+      insert({code, next_tid(1 + state_ % 3)});
+    }
+  }
+  void insert_near(Input& in) {
+    auto it = expected_.lower_bound({in.number(8), 0});
+    if (it == expected_.end()) return;
+    const Code code = it->code;
+    for (std::uint64_t n = in.number(1); n > 0; n--) insert({code + n % 2, next_tid(3)});
+  }
+
+  void look_up(const Entry& key) {
+    const auto h = tree_.locate(key, LockMode::share);
+    const PageView page = tree_.view(h);
+    require(page.covers(key), "located page does not hold the key");
+    // The first live entry at or behind the key on this page, or none.
+    const auto it = expected_.lower_bound(key);
+    const bool here = it != expected_.end() && page.covers(*it);
+    unsigned rank = 0;
+    require(lower_bound(page, key, &rank), "search fails");
+    Entry found{kMaxCode, kMaxTid};
+    bool have = false;
+    const auto offer = [&](const Entry& e) {
+      if (e < key || (have && found < e)) return;
+      found = e;
+      have = true;
+    };
+    for (; rank < page.encoded(); rank++) {
+      if (page.is_dead(rank)) continue;
+      Entry e{};
+      require(decode(page, rank, rank + 1, &e.code, &e.tid), "entry does not decode");
+      offer(e);
+      break;
+    }
+    for (unsigned j = 0; j < page.deltas(); j++) offer(page.delta_item(j).entry());
+    require(have == here, "look-up finds what is not there, or misses what is");
+    require(!have || found == *it, "look-up finds another entry");
+    store_.release(h);
+  }
+
+  // Removes what hashes to `seed`, or a range, then joins small leaves.
+  void vacuum(std::uint64_t seed) {
+    const Entry lo = expected_.empty() ? Entry{0, 0} : *std::next(expected_.begin(), static_cast<long>(expected_.size() / 3));
+    const auto doomed = [&](const Entry& e) {
+      return seed % 4 == 0 ? e >= lo : delta_check(e.code, e.tid, 0) % (2 + seed % 16) == 0;
+    };
+    std::vector<Block> chain;
+    auto h = tree_.locate({0, 0}, LockMode::exclusive);
+    for (;;) {
+      chain.push_back(store_.block(h));
+      remove(h, doomed);
+      const PageView page = tree_.view(h);
+      const bool last = page.rightmost();
+      const Block right = page.right();
+      const Entry high = page.high();
+      store_.release(h);
+      if (last) break;
+      h = tree_.step_right(right, high, LockMode::exclusive);
+    }
+    for (auto it = expected_.begin(); it != expected_.end();) it = doomed(*it) ? expected_.erase(it) : std::next(it);
+    Block left = chain[0];
+    for (std::size_t i = 1; i < chain.size(); i++) {
+      if (join_left(&store_, TreeId::keys, left, chain[i], scratch_)) {
+        store_.recycle(chain[i]);
+      } else {
+        left = chain[i];
+      }
+    }
+    require(store_.all_released(), "a join keeps a lock");
+  }
+  template <class Doomed>
+  void remove(Block h, const Doomed& doomed) {
+    const PageView page = tree_.view(h);
+    std::vector<Code> codes(page.encoded());
+    std::vector<Tid> tids(page.encoded());
+    require(decode(page, 0, page.encoded(), codes.data(), tids.data()), "page does not decode");
+    std::vector<std::uint8_t> encoded(page.encoded() / 8 + 1);
+    std::uint8_t deltas[kMaxDelta / 8] = {};
+    for (unsigned i = 0; i < page.encoded(); i++) {
+      if (doomed(Entry{codes[i], tids[i]})) set_bit(encoded.data(), i);
+    }
+    for (unsigned j = 0; j < page.deltas(); j++) {
+      if (doomed(page.delta_item(j).entry())) set_bit(deltas, j);
+    }
+    remove_entries(&store_, h, encoded.data(), deltas, scratch_);
+  }
+
+  // REINDEX: the same content, built in bulk.
+  void reload(int fillfactor) {
+    const bool wrong = false;
+    store_.init_empty();
+    store_.set_wrong_predictions(wrong);
+    BulkLoader<MemoryStore> loader(&store_, store_.workspace(), TreeId::keys, fillfactor, 3);
+    for (const Entry& e : expected_) loader.add(e.code, e.tid);
+    const TreeShape shape = loader.finish();
+    require(shape.entries == expected_.size(), "the loader miscounts");
+    MetaInfo meta = tree_.read_meta();
+    PageIdentity tombstone = identity_of(PageView(store_.page(1)));
+    tombstone.flags |= kDeleted;
+    write_empty_page(store_.page(1), tombstone);
+    meta.root[0] = shape.root;
+    meta.level[0] = shape.level;
+    write_meta_page(store_.page(kMetaBlock), meta);
+  }
+
+  std::vector<Entry> live(const PageView& page) {
+    std::uint32_t n = 0;
+    Workspace* ws = store_.workspace();
+    require(decode_live(page, ws, &n), "page does not decode");
+    std::vector<Entry> entries;
+    for (std::uint32_t i = 0; i < n; i++) entries.push_back({ws->codes[i], ws->tids[i]});
+    return entries;
+  }
+  void check_walks() {
+    std::vector<Entry> found;
+    auto h = tree_.locate({0, 0}, LockMode::share);
+    for (;;) {
+      const PageView page = tree_.view(h);
+      const std::vector<Entry> entries = live(page);
+      found.insert(found.end(), entries.begin(), entries.end());
+      const bool last = page.rightmost();
+      const Block right = page.right();
+      const Entry high = page.high();
+      store_.release(h);
+      if (last) break;
+      h = tree_.step_right(right, high, LockMode::share);
+    }
+    require(std::equal(found.begin(), found.end(), expected_.begin(), expected_.end()), "forward walk differs");
+    found.clear();
+    h = tree_.locate({kMaxCode, kMaxTid}, LockMode::share);
+    for (;;) {
+      const PageView page = tree_.view(h);
+      const std::vector<Entry> entries = live(page);
+      found.insert(found.end(), entries.rbegin(), entries.rend());
+      const Entry low = page.low();
+      const Block left = page.left();
+      store_.release(h);
+      if (low == Entry{0, 0}) break;
+      h = tree_.step_left(left, low, LockMode::share);
+    }
+    require(std::equal(found.begin(), found.end(), expected_.rbegin(), expected_.rend()), "backward walk differs");
+    require(store_.all_released(), "a walk keeps a lock");
+  }
+  void check_pages() {
+    for (Block b = 1; b < store_.size(); b++) {
+      const Fault fault = check_page(store_.page(b), store_.workspace());
+      if (fault != nullptr) fail(fault);
+    }
+  }
+
+  MemoryStore store_;
+  Tree<MemoryStore> tree_;
+  std::set<Entry> expected_;
+  alignas(8) std::uint8_t scratch_[kPageSize];
+  Code code_ = 0;
+  Tid tid_ = 1;
+  std::uint64_t state_ = 1;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto fuzzer = std::make_unique<Fuzzer>();
+  fuzzer->run(Input(data, size));
+  return 0;
+}
