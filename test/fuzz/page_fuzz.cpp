@@ -57,8 +57,9 @@ void make_page(Page* page, std::uint8_t shape) {
   for (std::uint32_t i = 0; i < n; i++) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     ws->codes[i] = (shape & 4) != 0 ? i * 100 + (state >> 60) : Code{i} * i / 3 + (i / 200 << 30);
-    ws->tids[i] = (shape & 8) != 0 ? make_tid(i / 37, static_cast<std::uint16_t>(i % 37 + 1))
-                                   : make_tid(i / (20 + shape % 7), static_cast<std::uint16_t>(i % (20 + shape % 7) + 1));
+    ws->tids[i] = (shape & 8) != 0
+                      ? make_tid(i / 37, static_cast<std::uint16_t>(i % 37 + 1))
+                      : make_tid(i / (20 + shape % 7), static_cast<std::uint16_t>(i % (20 + shape % 7) + 1));
     ws->children[i] = 5 + i + static_cast<Block>(state >> 61);
   }
   ws->codes[0] = 0;
@@ -66,7 +67,8 @@ void make_page(Page* page, std::uint8_t shape) {
   SegmentPlanner plan(ws->segments, workspace_columns(ws, level), level);
   plan.push(0, n);
   std::memset(page->bytes, 0, kPageSize);
-  const PageIdentity id{TreeId::keys, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}};
+  const PageIdentity id{
+      TreeId::keys, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}};
   if (!plan_fits(plan, level, 0)) fail("sound page does not fit");
   write_page(page->bytes, id, plan, workspace_columns(ws, level), nullptr, 0);
   for (std::uint32_t i = 0; i < (shape >> 4 & 3) * 10u && delta_room(PageView(page->bytes)) > 0; i++) {

@@ -47,17 +47,40 @@ class Fuzzer {
   void run(Input in) {
     while (!in.empty()) {
       switch (in.number(1) % 12) {
-        case 0: case 1: insert_run(in, 1); break;
-        case 2: insert_run(in, in.number(1) * 4 + 1); break;
-        case 3: insert_run(in, in.number(1) * 16 + 1); break;
-        case 4: insert_scattered(in); break;
-        case 5: insert_near(in); break;
-        case 6: vacuum(in.number(1)); break;
-        case 7: look_up({in.number(8), in.number(6)}); break;
-        case 8: look_up({code_, tid_}); break;
-        case 9: store_.set_wrong_predictions(in.number(1) % 2 == 1); break;
-        case 10: reload(static_cast<int>(50 + in.number(1) % 51)); break;
-        case 11: check_walks(); break;
+        case 0:
+        case 1:
+          insert_run(in, 1);
+          break;
+        case 2:
+          insert_run(in, in.number(1) * 4 + 1);
+          break;
+        case 3:
+          insert_run(in, in.number(1) * 16 + 1);
+          break;
+        case 4:
+          insert_scattered(in);
+          break;
+        case 5:
+          insert_near(in);
+          break;
+        case 6:
+          vacuum(in.number(1));
+          break;
+        case 7:
+          look_up({in.number(8), in.number(6)});
+          break;
+        case 8:
+          look_up({code_, tid_});
+          break;
+        case 9:
+          store_.set_wrong_predictions(in.number(1) % 2 == 1);
+          break;
+        case 10:
+          reload(static_cast<int>(50 + in.number(1) % 51));
+          break;
+        case 11:
+          check_walks();
+          break;
       }
       if (expected_.size() > kMostEntries) break;
     }
@@ -137,7 +160,9 @@ class Fuzzer {
 
   // Removes what hashes to `seed`, or a range, then joins small leaves.
   void vacuum(std::uint64_t seed) {
-    const Entry lo = expected_.empty() ? Entry{0, 0} : *std::next(expected_.begin(), static_cast<long>(expected_.size() / 3));
+    const Entry lo = expected_.empty()
+                         ? Entry{0, 0}
+                         : *std::next(expected_.begin(), static_cast<long>(expected_.size() / 3));
     const auto doomed = [&](const Entry& e) {
       return seed % 4 == 0 ? e >= lo : delta_check(e.code, e.tid, 0) % (2 + seed % 16) == 0;
     };
@@ -154,7 +179,8 @@ class Fuzzer {
       if (last) break;
       h = tree_.step_right(right, high, LockMode::exclusive);
     }
-    for (auto it = expected_.begin(); it != expected_.end();) it = doomed(*it) ? expected_.erase(it) : std::next(it);
+    for (auto it = expected_.begin(); it != expected_.end();)
+      it = doomed(*it) ? expected_.erase(it) : std::next(it);
     Block left = chain[0];
     for (std::size_t i = 1; i < chain.size(); i++) {
       if (join_left(&store_, TreeId::keys, left, chain[i], scratch_)) {
@@ -222,7 +248,8 @@ class Fuzzer {
       if (last) break;
       h = tree_.step_right(right, high, LockMode::share);
     }
-    require(std::equal(found.begin(), found.end(), expected_.begin(), expected_.end()), "forward walk differs");
+    require(std::equal(found.begin(), found.end(), expected_.begin(), expected_.end()),
+            "forward walk differs");
     found.clear();
     h = tree_.locate({kMaxCode, kMaxTid}, LockMode::share);
     for (;;) {
@@ -235,7 +262,8 @@ class Fuzzer {
       if (low == Entry{0, 0}) break;
       h = tree_.step_left(left, low, LockMode::share);
     }
-    require(std::equal(found.begin(), found.end(), expected_.rbegin(), expected_.rend()), "backward walk differs");
+    require(std::equal(found.begin(), found.end(), expected_.rbegin(), expected_.rend()),
+            "backward walk differs");
     require(store_.all_released(), "a walk keeps a lock");
   }
   void check_pages() {
