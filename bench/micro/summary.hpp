@@ -21,11 +21,12 @@ inline Median median_of(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
   const std::size_t n = samples.size();
   const boost::math::binomial_distribution<> ranks(static_cast<double>(n), 0.5);
-  const double k = boost::math::quantile(ranks, 0.025);
-  const auto low = static_cast<std::size_t>(std::max(0.0, k - 1));
-  const std::size_t high = std::min(n - 1, n - 1 - low);
-  const double lowest = samples[std::min(low, n - 1)];
-  const double highest = samples[high];
+  // Rounded outwards, so that P(fewer than k + 1 of n samples lie below the median) <= 2.5 %: the interval from
+  // the (k + 1)th smallest to the (k + 1)th largest sample. (Fewer than six samples cannot give 95 %.)
+  const auto k = static_cast<std::size_t>(boost::math::quantile(ranks, 0.025));
+  const std::size_t low = std::min(k, (n - 1) / 2);
+  const double lowest = samples[low];
+  const double highest = samples[n - 1 - low];
   return {boost::math::statistics::median(samples), lowest, highest};
 }
 

@@ -47,6 +47,7 @@ void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* 
   const Segment& seg = ref.seg;
   totals->segments++;
   totals->tid_bytes += sizeof(Segment) - kKeyShare;
+  totals->tid_bytes += ref.high_size;
   totals->tid_bytes += seg.tid_codec == TidCodec::runs
                            ? packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width)
                            : packed_bytes(ref.count, seg.tid_width);

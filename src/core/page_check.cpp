@@ -67,8 +67,12 @@ Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::si
   if (seg.tid_width > 64 || (seg.tid_shift & ~ColumnModel::kDescending) > 16) {
     return "segment has an impossible tid model";
   }
-  if (seg.tid_codec != TidCodec::linear && seg.tid_codec != TidCodec::runs) {
+  if (seg.tid_codec > TidCodec::ascending || (seg.tid_codec == TidCodec::ascending && level > 0)) {
     return "segment has an unknown tid codec";
+  }
+  if (seg.tid_codec == TidCodec::ascending &&
+      (seg.tid_width > 48 || (seg.tid_slope >> seg.tid_width) > 8 * kPageSize)) {
+    return "segment has an impossible tid model";
   }
   if (seg.tid_codec == TidCodec::runs) {
     if (seg.runs == 0 || seg.runs > end - seg.first_rank || seg.rank_width > 16) {
@@ -121,6 +125,11 @@ Fault check_segments(const PageView& page, Workspace* ws) {
   SegmentRef ref;
   for (unsigned s = 0; s < page.segments(); s++) {
     if (Fault fault = check_segment(page, s, limit, &at, &ref); fault != nullptr) return fault;
+    if (ref.seg.tid_codec == TidCodec::ascending) {
+      std::size_t set = 0;
+      for (std::uint32_t i = 0; i < ref.high_size; i++) set += static_cast<unsigned>(std::popcount(ref.high_bits[i]));
+      if (set != ref.count) return "bitmap of ascending tids has a wrong number of bits";
+    }
     if (ref.seg.tid_codec != TidCodec::runs) continue;
     if (Fault fault = check_runs(ref); fault != nullptr) return fault;
   }

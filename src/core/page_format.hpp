@@ -74,6 +74,9 @@ inline constexpr std::size_t kSpecial = kPageSize - sizeof(PageTrailer);
 enum class TidCodec : std::uint8_t {
   linear = 0,  // residuals against a line through all ordinals
   runs = 1,    // consecutive TIDs: packed first ranks of the runs, then the column of their first ordinals
+  ascending = 2,  // ascending TIDs far apart (rows of one key): Elias-Fano. tid_base is the first ordinal, tid_slope
+                  // the last one less that; tid_width low bits of each ordinal are packed, then a bitmap has for
+                  // the i-th entry its bit (high part + i) set (Elias, JACM 1974; Vigna, WSDM 2013, section 3)
 };
 
 // A segment: entries [first_rank, next segment's first_rank) under one model per column.
@@ -100,6 +103,16 @@ struct Segment {
   ColumnModel tid() const { return {tid_base, tid_slope, tid_shift, tid_width}; }
 };
 static_assert(sizeof(Segment) == 56);
+
+// Bytes of the bitmap of high parts of TidCodec::ascending.
+constexpr std::size_t high_bytes(std::size_t count, std::uint64_t span, unsigned low_width) {
+  return (count + (span >> low_width) + 7) / 8;
+}
+// Low bits that make the two parts smallest together.
+constexpr unsigned best_low_width(std::size_t count, std::uint64_t span) {
+  const std::uint64_t gap = span / count;
+  return gap > 1 ? bits_for(gap) - 1 : 0;
+}
 
 // Follows the Segment of an inner page.
 struct ChildModel {

@@ -53,6 +53,8 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   ref->key_bits = page.low_part() + at;
   at += packed_bytes(count, seg.key_width);
   ref->rank_bits = nullptr;
+  ref->high_bits = nullptr;
+  ref->high_size = 0;
   if (seg.tid_codec == TidCodec::runs) {
     if (seg.runs == 0 || seg.runs > count || seg.rank_width > 16) return false;
     ref->rank_bits = page.low_part() + at;
@@ -62,6 +64,13 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   } else if (seg.tid_codec == TidCodec::linear) {
     ref->tid_bits = page.low_part() + at;
     at += packed_bytes(count, seg.tid_width);
+  } else if (seg.tid_codec == TidCodec::ascending) {
+    if (seg.tid_width > 48 || (seg.tid_slope >> seg.tid_width) > 8 * kPageSize) return false;
+    ref->tid_bits = page.low_part() + at;
+    at += packed_bytes(count, seg.tid_width);
+    ref->high_bits = page.low_part() + at;
+    ref->high_size = static_cast<std::uint32_t>(high_bytes(count, seg.tid_slope, seg.tid_width));
+    at += ref->high_size;
   } else {
     return false;
   }
@@ -75,8 +84,60 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   return at <= page.lower();
 }
 
+namespace {
+
+// Walks the set bits of a bitmap in ascending order. Bytes behind its end are read as far as a word and masked.
+class SetBits {
+ public:
+  SetBits(const std::uint8_t* map, std::uint32_t size) : map_(map), size_(size) { load_word(); }
+
+  // Skips `n` set bits, word by word.
+  void skip(unsigned n) {
+    for (;;) {
+      const auto here = static_cast<unsigned>(std::popcount(word_));
+      if (n < here || at_ >= size_) break;
+      n -= here;
+      at_ += 8;
+      load_word();
+    }
+    for (; n > 0; n--) word_ &= word_ - 1;
+  }
+  // Position of the next set bit; the bitmap's end if a damaged page has too few.
+  std::uint32_t next() {
+    while (word_ == 0) {
+      if (at_ >= size_) return size_ * 8;
+      at_ += 8;
+      load_word();
+    }
+    const auto bit = static_cast<std::uint32_t>(std::countr_zero(word_));
+    word_ &= word_ - 1;
+    return at_ * 8 + bit;
+  }
+
+ private:
+  void load_word() {
+    word_ = 0;
+    if (at_ >= size_) return;
+    word_ = load<std::uint64_t>(map_ + at_);
+    if (size_ - at_ < 8) word_ &= low_mask((size_ - at_) * 8);
+  }
+
+  const std::uint8_t* map_;
+  std::uint32_t size_;
+  std::uint32_t at_ = 0;
+  std::uint64_t word_ = 0;
+};
+
+}  // namespace
+
 Tid SegmentRef::tid_at(unsigned i) const {
   const ColumnModel model = seg.tid();
+  if (seg.tid_codec == TidCodec::ascending) {
+    SetBits bits(high_bits, high_size);
+    bits.skip(i);
+    const std::uint64_t high = bits.next() - std::uint64_t{i};
+    return ordinal_to_tid(seg.tid_base + (high << seg.tid_width) + read_bits(tid_bits, i, seg.tid_width), seg.tid_scale);
+  }
   if (seg.tid_codec == TidCodec::linear) {
     return ordinal_to_tid(model.predict(i) + read_bits(tid_bits, i, seg.tid_width), seg.tid_scale);
   }
@@ -288,6 +349,17 @@ void decode_runs(const SegmentRef& ref, unsigned begin, unsigned n, Tid* out) {
   }
 }
 
+void decode_ascending(const SegmentRef& ref, unsigned begin, unsigned n, Tid* out) {
+  const Segment& seg = ref.seg;
+  SetBits bits(ref.high_bits, ref.high_size);
+  bits.skip(begin);
+  for (unsigned k = 0; k < n; k++) {
+    const std::uint64_t high = bits.next() - std::uint64_t{begin + k};
+    out[k] = seg.tid_base + (high << seg.tid_width) + read_bits(ref.tid_bits, begin + k, seg.tid_width);
+  }
+  ordinals_to_tids(out, n, seg.tid_scale);
+}
+
 }  // namespace
 
 bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids, Block* children) {
@@ -306,6 +378,8 @@ bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid
     if (tids != nullptr) {
       if (ref.seg.tid_codec == TidCodec::runs) {
         decode_runs(ref, i, n, tids + done);
+      } else if (ref.seg.tid_codec == TidCodec::ascending) {
+        decode_ascending(ref, i, n, tids + done);
       } else {
         decode_column(ref.seg.tid(), ref.tid_bits, i, n, tids + done);
         ordinals_to_tids(tids + done, n, ref.seg.tid_scale);

@@ -84,6 +84,8 @@ struct SegmentRef {
   const std::uint8_t* key_bits;
   const std::uint8_t* tid_bits;    // residuals of TIDs or of the runs' first ordinals
   const std::uint8_t* rank_bits;   // TidCodec::runs
+  const std::uint8_t* high_bits;   // TidCodec::ascending
+  std::uint32_t high_size;         // bytes of it
   const std::uint8_t* child_bits;  // inner pages
 
   Code code_at(unsigned i) const {

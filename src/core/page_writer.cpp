@@ -36,7 +36,24 @@ void encode_values(BitWriter* out, const ColumnModel& model, const std::uint64_t
   for (std::uint32_t i = 0; i < n; i++) out->put(values[i] - model.predict(i));
 }
 
+std::uint8_t* encode_ascending(std::uint8_t* out, const Segment& seg, const Tid* tids, std::uint32_t n) {
+  BitWriter low(out, seg.tid_width);
+  if (seg.tid_width > 0) {
+    for (std::uint32_t i = 0; i < n; i++) {
+      low.put((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) & low_mask(seg.tid_width));
+    }
+  }
+  out = low.flush();
+  const std::size_t size = high_bytes(n, seg.tid_slope, seg.tid_width);
+  std::memset(out, 0, size);
+  for (std::uint32_t i = 0; i < n; i++) {
+    set_bit(out, ((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) >> seg.tid_width) + i);
+  }
+  return out + size;
+}
+
 std::uint8_t* encode_tids(std::uint8_t* out, const Segment& seg, const Tid* tids, std::uint32_t n) {
+  if (seg.tid_codec == TidCodec::ascending) return encode_ascending(out, seg, tids, n);
   const ColumnModel model = seg.tid();
   if (seg.tid_codec == TidCodec::linear) {
     BitWriter w(out, seg.tid_width);
@@ -258,6 +275,11 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
     } else {
       fit_tids(ws->tids + first, n, level > 0, &seg);
     }
+  }
+  if (seg.tid_codec == TidCodec::ascending) {
+    // Its own span under the same division into low and high bits.
+    seg.tid_base = tid_to_ordinal(ws->tids[first], seg.tid_scale);
+    seg.tid_slope = tid_to_ordinal(ws->tids[first + n - 1], seg.tid_scale) - seg.tid_base;
   }
   if (from > 0) {
     // A constant serves every part of its segment (and its residuals may need all 64 bits).

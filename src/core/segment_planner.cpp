@@ -83,6 +83,7 @@ void fit_tids(const Tid* tids, std::uint32_t n, bool raw, Segment* seg) {
 
 std::size_t segment_bytes(const Segment& seg, const ColumnModel& child, std::uint32_t n, unsigned level) {
   std::size_t bytes = packed_bytes(n, seg.key_width);
+  if (seg.tid_codec == TidCodec::ascending) bytes += high_bytes(n, seg.tid_slope, seg.tid_width);
   if (seg.tid_codec == TidCodec::runs) {
     bytes += packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width);
   } else {
@@ -195,6 +196,26 @@ void SegmentPlanner::fit_tid(PlannedSegment* p, bool try_line) const {
   // Many runs pay only where a line fits them; where lines failed for the parts they fail for the whole.
   if (try_line || p->breaks < p->count / 8) fit_tid_line(p);
   if (seg.tid_width > 0 && p->breaks < p->count / 3) fit_tid_runs(p);
+  if (p->ascending) fit_tid_ascending(p);
+}
+
+// Elias-Fano, if that takes fewer bits.
+void SegmentPlanner::fit_tid_ascending(PlannedSegment* p) const {
+  Segment& seg = p->seg;
+  const std::size_t now = seg.tid_codec == TidCodec::runs
+                              ? packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width)
+                              : packed_bytes(p->count, seg.tid_width);
+  const std::uint64_t span = p->ordinal_hi - p->ordinal_lo;
+  const unsigned low = best_low_width(p->count, span);
+  if (packed_bytes(p->count, low) + high_bytes(p->count, span, low) >= now) return;
+  seg.tid_codec = TidCodec::ascending;
+  seg.tid_scale = p->max_offset;
+  seg.runs = 0;
+  seg.rank_width = 0;
+  seg.tid_base = p->ordinal_lo;
+  seg.tid_slope = span;
+  seg.tid_shift = 0;
+  seg.tid_width = static_cast<std::uint8_t>(low);
 }
 
 void SegmentPlanner::finish_fit(PlannedSegment* p) const {
@@ -256,6 +277,12 @@ PlannedSegment SegmentPlanner::fit(std::uint32_t first, std::uint32_t n, std::ui
       if (offset_hint_ < offset + offset / 4) p.max_offset = offset_hint_;
     }
     survey_ordinals(tids, columns_.runs, &p);
+    // Within a run TIDs ascend; so it takes a look at the runs' starts only.
+    p.ascending = true;
+    for (std::uint32_t r = 0; r < p.breaks && p.ascending; r++) {
+      const std::uint32_t start = columns_.runs[run_begin + r];
+      p.ascending = tids[start - 1] < tids[start];
+    }
     fit_tid(&p, true);
   }
   finish_fit(&p);
@@ -288,7 +315,10 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
     } else {
       survey_ordinals(columns_.tids, columns_.runs, &p);
     }
-    fit_tid(&p, a.lined || b.lined || a.seg.tid_width == 0);
+    p.ascending = a.ascending && b.ascending && columns_.tids[b.first - 1] < columns_.tids[b.first];
+    // Ascending TIDs far apart are Elias-Fano's: a line through them gets no better than through their parts.
+    const bool settled = p.ascending && a.seg.tid_codec == TidCodec::ascending && b.seg.tid_codec == TidCodec::ascending;
+    fit_tid(&p, !settled && (a.lined || b.lined || a.seg.tid_width == 0));
   }
   finish_fit(&p);
   return p;

@@ -28,7 +28,8 @@ struct PlannedSegment {
   std::uint64_t ordinal_lo;  // extremes of the ordinals under seg.tid_scale (TidCodec::linear, leaves)
   std::uint64_t ordinal_hi;
   std::uint16_t max_offset;
-  bool lined;  // a line was worth it
+  bool lined;      // a line was worth it
+  bool ascending;  // strictly
 };
 
 // Columns of `n` entries sorted by (code, tid); children is null for leaves.
@@ -82,6 +83,7 @@ class SegmentPlanner {
   void fit_tid(PlannedSegment* p, bool try_line) const;
   void fit_tid_line(PlannedSegment* p) const;
   void fit_tid_runs(PlannedSegment* p) const;
+  void fit_tid_ascending(PlannedSegment* p) const;
   void finish_fit(PlannedSegment* p) const;
   void note_runs(std::uint32_t first, std::uint32_t n);
   bool extend_exactly(PlannedSegment* a, const PlannedSegment& b) const;

@@ -345,7 +345,7 @@ TEST_F(PageViewTest, GarbageBehindAPlausibleHeaderNeverCrashesAReader) {
     t.magic = kPageMagic;
     t.version = kFormatVersion;
     t.code_width = kCodeWidth;
-    t.level = static_cast<std::uint8_t>(random_() % 3);
+    t.level = static_cast<std::uint8_t>(random_() % 4);
     t.segments = static_cast<std::uint16_t>(1 + random_() % 100);
     t.encoded = static_cast<std::uint16_t>(1 + random_() % (random_() % 2 == 0 ? 300 : kMaxEntries));
     t.flags = static_cast<std::uint16_t>(random_() & 15);
@@ -371,7 +371,7 @@ TEST_F(PageViewTest, GarbageBehindAPlausibleHeaderNeverCrashesAReader) {
       seg.tid_shift = static_cast<std::uint8_t>((random_() & 0x80) | random_() % 18);
       seg.child_shift = static_cast<std::uint8_t>((random_() & 0x80) | random_() % 18);
       seg.rank_width = static_cast<std::uint8_t>(random_() % 18);
-      seg.tid_codec = static_cast<TidCodec>(random_() % 3);
+      seg.tid_codec = static_cast<TidCodec>(random_() % 4);
       seg.runs = static_cast<std::uint16_t>(random_() % 20);
       seg.offset = static_cast<std::uint16_t>(random_() % 4 == 0 ? random_() : 24 + random_() % 2000);
       store(p, seg);

@@ -252,9 +252,14 @@ Decoded naive_decode(const std::uint8_t* page) {
     if (seg.tid_codec == TidCodec::runs) {
       tids += bytes(seg.runs, seg.rank_width);
       children = tids + bytes(seg.runs, seg.tid_width);
+    } else if (seg.tid_codec == TidCodec::ascending) {
+      ranks = tids + bytes(n, seg.tid_width);  // the bitmap of high parts
     } else {
       children = tids + bytes(n, seg.tid_width);
     }
+    const std::uint8_t* high_bits = children;
+    if (seg.tid_codec == TidCodec::ascending) children += (n + (seg.tid_slope >> seg.tid_width) + 7) / 8;
+    std::uint64_t high_at = 0;
     unsigned run = 0;
     for (unsigned i = 0; i < n; i++) {
       Item item{0, 0, kNoBlock};
@@ -264,6 +269,12 @@ Decoded naive_decode(const std::uint8_t* page) {
         const std::uint64_t first =
             naive_line(seg.tid_base, seg.tid_slope, seg.tid_shift, run) + naive_bits(tids, run, seg.tid_width);
         item.tid = naive_tid(first, seg.tid_scale) + (i - naive_bits(ranks, run, seg.rank_width));
+      } else if (seg.tid_codec == TidCodec::ascending) {
+        // The position of the i-th set bit, less i.
+        std::uint64_t position = 0;
+        for (unsigned seen = 0; seen <= i; position++) seen += (ranks[position / 8] >> (position % 8)) & 1;
+        const std::uint64_t high = position - 1 - i;
+        item.tid = naive_tid(seg.tid_base + (high << seg.tid_width) + naive_bits(tids, i, seg.tid_width), seg.tid_scale);
       } else {
         const std::uint64_t ordinal =
             naive_line(seg.tid_base, seg.tid_slope, seg.tid_shift, i) + naive_bits(tids, i, seg.tid_width);
