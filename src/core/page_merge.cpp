@@ -56,15 +56,17 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     }
     // Appending leaves a short segment behind each time. Fit it anew with those in front of it that are no longer
     // than what comes: every entry is fitted a logarithmic number of times, and segments get their full length.
+    merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
     std::size_t length = deltas;
     for (unsigned s = touched; s < behind; s++) length += segment_length(page, s);
-    while (touched > 0 && touched < segments) {
+    while (merge->at_end && touched > 0 && touched < segments) {
       const std::size_t next = segment_length(page, touched - 1);
       if (next > length || length + next > kRefitLimit) break;
       length += next;
       touched--;
     }
   }
+
   merge->strictly_behind = first_rank == encoded;
   merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
 

@@ -397,13 +397,23 @@ bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid
 bool find_child(const PageView& page, const Entry& key, Item* found) {
   bool have = false;
   const unsigned deltas = page.deltas();
+  const std::size_t size = delta_size(page.level());
+  const std::uint8_t* p = page.high_part() + page.dir();
+  const std::uint8_t* best = nullptr;
+  Entry best_entry{0, 0};
   for (unsigned j = 0; j < deltas; j++) {
-    const Item item = page.delta_item(j);
-    if (item.entry() <= key && (!have || item.entry() > found->entry())) {
-      if (!PageView::delta_sound(page.delta_at(j), page.level())) return false;
-      *found = item;
-      have = true;
+    p -= size;
+    const Entry e{load<Code>(p), PageView::delta_tid(p)};
+    if (e <= key && (best == nullptr || e > best_entry)) {
+      best = p;
+      best_entry = e;
     }
+  }
+  if (best != nullptr) {
+    // The one that is believed is checked: its check costs more than the whole search.
+    if (!PageView::delta_sound(best, page.level())) return false;
+    *found = {best_entry.code, best_entry.tid, load<Block>(best + 16)};
+    have = true;
   }
   // The first rank above the key; the one before it is the answer among the encoded.
   unsigned rank;

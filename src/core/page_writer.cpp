@@ -47,7 +47,8 @@ std::uint8_t* encode_ascending(std::uint8_t* out, const Segment& seg, const Tid*
   const std::size_t size = high_bytes(n, seg.tid_slope, seg.tid_width);
   std::memset(out, 0, size);
   for (std::uint32_t i = 0; i < n; i++) {
-    set_bit(out, ((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) >> seg.tid_width) + i);
+    const std::uint64_t bit = ((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) >> seg.tid_width) + i;
+    if (bit < size * 8) set_bit(out, bit);  // always, unless the TIDs come from a damaged page
   }
   return out + size;
 }
@@ -277,9 +278,11 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
     }
   }
   if (seg.tid_codec == TidCodec::ascending) {
-    // Its own span under the same division into low and high bits.
-    seg.tid_base = tid_to_ordinal(ws->tids[first], seg.tid_scale);
-    seg.tid_slope = tid_to_ordinal(ws->tids[first + n - 1], seg.tid_scale) - seg.tid_base;
+    // Its own span under the same division into low and high bits. (It descends on a damaged page only.)
+    const std::uint64_t low = tid_to_ordinal(ws->tids[first], seg.tid_scale);
+    const std::uint64_t high = tid_to_ordinal(ws->tids[first + n - 1], seg.tid_scale);
+    seg.tid_base = low;
+    seg.tid_slope = high > low && high - low <= ref.seg.tid_slope ? high - low : 0;
   }
   if (from > 0) {
     // A constant serves every part of its segment (and its residuals may need all 64 bits).

@@ -129,7 +129,8 @@ void SegmentPlanner::fit_tid_line(PlannedSegment* p) const {
   const std::uint64_t last = tid_to_ordinal(tids[p->count - 1], scale);
   const bool descends = last < first;
   const std::uint64_t rise = descends ? first - last : last - first;
-  if (p->count < 2 || rise < (p->ordinal_hi - p->ordinal_lo) / 2) return;
+  // (Ordinals of a sound page are below 2^48; a damaged one must not overflow the arithmetic below.)
+  if (p->count < 2 || (rise >> 62) != 0 || rise < (p->ordinal_hi - p->ordinal_lo) / 2) return;
   ColumnModel lined{0, 0, line_shift(rise), 0};
   lined.slope = (rise << lined.shift) / (p->count - 1);
   std::int64_t lo = 0;
@@ -152,7 +153,7 @@ void SegmentPlanner::fit_tid_line(PlannedSegment* p) const {
     }
     look(p->count - 1);
   }
-  lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi - lo)));
+  lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
   if (lined.width >= p->seg.tid_width) return;
   lined.base = first + static_cast<std::uint64_t>(lo);
   if (descends) lined.shift |= ColumnModel::kDescending;

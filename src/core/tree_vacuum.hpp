@@ -10,7 +10,8 @@
 namespace learned {
 
 // Removes the entries that the caller marked: bit r of `encoded` and bit j of `deltas` for a leaf that is
-// locked for cleanup. Refits the page where that makes it smaller; otherwise dead marks do, which always fit.
+// locked for cleanup. Refits the page where a fifth or more of it is dead and that makes it smaller; otherwise dead
+// marks do, which always fit.
 // `scratch` is a page of the caller's. No entry moves to another page.
 template <class Store>
 void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded, const std::uint8_t* deltas,
@@ -20,7 +21,9 @@ void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* 
   remove_deltas(scratch, deltas);
   seal(scratch);
   bool better = false;
-  if (!plan_retrain(PageView(scratch), store->workspace(), &better)) {
+  // A fit costs more than all else here. A page that lost little is worth it only when its next merge comes anyway.
+  const PageView marked(scratch);
+  if (marked.dead() * 5 >= marked.encoded() && !plan_retrain(PageView(scratch), store->workspace(), &better)) {
     store->corrupt(store->block(h), "page does not decode");
   }
   store->begin();

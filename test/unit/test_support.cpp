@@ -257,8 +257,6 @@ Decoded naive_decode(const std::uint8_t* page) {
     } else {
       children = tids + bytes(n, seg.tid_width);
     }
-    const std::uint8_t* high_bits = children;
-    if (seg.tid_codec == TidCodec::ascending) children += (n + (seg.tid_slope >> seg.tid_width) + 7) / 8;
     std::uint64_t high_at = 0;
     unsigned run = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -271,9 +269,9 @@ Decoded naive_decode(const std::uint8_t* page) {
         item.tid = naive_tid(first, seg.tid_scale) + (i - naive_bits(ranks, run, seg.rank_width));
       } else if (seg.tid_codec == TidCodec::ascending) {
         // The position of the i-th set bit, less i.
-        std::uint64_t position = 0;
-        for (unsigned seen = 0; seen <= i; position++) seen += (ranks[position / 8] >> (position % 8)) & 1;
-        const std::uint64_t high = position - 1 - i;
+        while (high_at < 65536 && naive_bits(ranks, high_at, 1) == 0) high_at++;
+        const std::uint64_t high = high_at - i;
+        high_at++;
         item.tid = naive_tid(seg.tid_base + (high << seg.tid_width) + naive_bits(tids, i, seg.tid_width), seg.tid_scale);
       } else {
         const std::uint64_t ordinal =
