@@ -1,6 +1,7 @@
 """Driver of bench/run.sh, which builds the extension and starts the server."""
 
 import argparse
+import dataclasses
 import datetime
 import os
 import re
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from harness import datasets, measure, report
+from harness import datasets, measure, report, tables
 from harness.lines import LINES
 from harness.server import BenchError, Server, machine, server_settings
 
@@ -25,11 +26,13 @@ def options():
                         help="interleaved runs of which the median counts (default 5)")
     parser.add_argument("--only", default="", metavar="PATTERN",
                         help="regular expression: only lines whose name contains it")
-    parser.add_argument("--methods", default=os.environ.get("BENCH_METHODS", "learned,btree"),
-                        help="access methods, the subject first and the baseline last"
-                             " (default learned,btree; btree,btree shows the noise)")
+    parser.add_argument("--methods",
+                        default=os.environ.get("BENCH_METHODS", "learned,btree,brin,hash"),
+                        help="access methods: the subject, the baseline, then others"
+                             " (default learned,btree,brin,hash; btree,btree shows the noise)")
     parser.add_argument("--no-build", action="store_true",
                         help="take the installed extension as it is")
+    parser.add_argument("--no-plots", action="store_true", help="Markdown and JSON only")
     parser.add_argument("--output", default="", metavar="DIR",
                         help="where to write (default bench/results/<date>-<commit>)")
     parser.add_argument("--list", action="store_true", help="list the lines and exit")
@@ -40,7 +43,8 @@ def options():
     if args.repeat < 1:
         parser.error("--repeat must be at least 1")
     try:
-        args.lines = [line for line in LINES if re.search(args.only, line.name)]
+        args.lines = [line for line in LINES
+                      if re.search(args.only, line.name) and args.rows >= line.least_rows]
     except re.error as error:
         parser.error(f"--only is not a regular expression: {error}")
     if not args.lines:
@@ -60,11 +64,9 @@ def methods(text, parser):
     return found
 
 
-def with_probe_lines(lines):
-    """A buffers line is counted by its probe line, which must then run too."""
-    names = {line.name for line in lines}
-    names |= {name.replace("buffers.", "probe.") for name in names if name.startswith("buffers.")}
-    names |= {"insert." + line.dataset for line in lines if line.kind == "inserted-size"}
+def with_sources(lines):
+    """A companion line is counted by another one, which must then run too."""
+    names = {line.name for line in lines} | {line.of for line in lines}
     return [line for line in LINES if line.name in names]
 
 
@@ -97,7 +99,7 @@ def describe(args, scale):
     return {
         "date": datetime.datetime.now().isoformat(timespec="seconds"),
         "commit": commit(),
-        "rows": scale.rows, "probes": scale.probes, "inserts": scale.inserts,
+        **dataclasses.asdict(scale),
         "repeat": args.repeat, "only": args.only,
         "methods": [method.label for method in args.methods],
         "machine": machine(),
@@ -112,6 +114,17 @@ def settings_in_force(session):
         " '^(lc_|default_text|log_|DateStyle|dynamic_shared|listen|unix_socket|port|data_dir|client_)'"
         " ORDER BY name;")
     return dict(line.split("=", 1) for line in listed)
+
+
+def plot(directory, say):
+    """By another Python where this one has no matplotlib; no plots are no failure."""
+    plotter = os.environ.get("BENCH_PLOTTER")
+    if not plotter:
+        return
+    script = os.path.join(ROOT, "bench", "harness", "plots.py")
+    done = subprocess.run([plotter, script, directory], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        say(f"no plots:\n{done.stderr}")
 
 
 def main():
@@ -137,7 +150,7 @@ def main():
     scale = datasets.Scale.of(args.rows)
     meta = describe(args, scale)
     directory = output_directory(args, meta)
-    lines = with_probe_lines(args.lines)
+    lines = with_sources(args.lines)
     server = Server()
     bench = measure.Bench(server, args.methods, scale, args.repeat, say)
     bench.connect()
@@ -146,19 +159,26 @@ def main():
         bench.session.run("CREATE EXTENSION learned_index;")
     meta["server"] = "PostgreSQL " + bench.session.value("SHOW server_version")
     meta["settings"] = settings_in_force(bench.session)
+
+    def write(shown):
+        meta["load_after"] = load_average()
+        meta["seconds"] = int((datetime.datetime.now() - started).total_seconds())
+        results = [bench.result(line) for line in shown]
+        report.write(directory, meta, results, args.methods)
+        return results
+
     for data in datasets.DATASETS:
         wanted = [line for line in lines if line.dataset == data.name]
         if wanted:
-            measure.run_dataset(bench, data, wanted)
-            meta["load_after"] = load_average()
-            results = [bench.result(l) for l in lines if l.name in bench.results]
-            report.write(directory, meta, results, args.methods)
+            tables.run_dataset(bench, data, wanted)
+            write([line for line in lines if line.name in bench.results])
+    tables.run_pgbench_lines(bench, [line for line in lines if line.kind == "pgbench"])
     bench.session.close()
-    results = [bench.result(line) for line in lines]
-    report.write(directory, meta, results, args.methods)
+    results = write(lines)
+    plot(directory, say)
     with open(os.path.join(directory, "results.md"), encoding="utf-8") as file:
         print(file.read())
-    verdicts = [report.judge(r, args.methods[0], args.methods[-1])[1] for r in results]
+    verdicts = [report.judge(r, bench.subject, bench.baseline)[1] for r in results]
     if "ERROR" in verdicts:
         say("the end of the server's log:\n" + server.log_tail(40))
     say(f"results in {directory}: {verdicts.count('pass')} pass,"

@@ -1,10 +1,12 @@
-"""The lines of the result: what is measured on which data, with its target.
+"""The lines of the result: what is measured on which table, with its target.
 
-To add a line, add it here; a new kind of measurement goes into measure.py.
+To add a line, add it here; a new kind of measurement goes into queries.py or writes.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
+
+from .datasets import DATASETS
 
 
 @dataclass(frozen=True)
@@ -12,92 +14,216 @@ class Target:
     """For the learned index only. Either a least ratio baseline / learned, or a largest value."""
     ratio: Optional[float] = None
     value: Optional[float] = None
+    unit: str = ""
     note: str = ""
 
     def met(self, ratio, value):
         if self.ratio is not None:
             return ratio is not None and ratio >= self.ratio
-        return value <= self.value
+        return value is not None and value <= self.value
 
     def __str__(self):
-        text = f">= {self.ratio:.2f}x" if self.ratio is not None else f"<= {self.value:.2f}"
+        if self.ratio is not None:
+            text = f">= {self.ratio:.2f}x"
+        elif self.unit == "bytes":
+            text = f"<= {self.value / 1024:.0f} kB"
+        else:
+            text = f"<= {self.value:.2f}"
         return f"{text} ({self.note})" if self.note else text
 
 
 @dataclass(frozen=True)
 class Line:
     name: str
-    kind: str  # size | build | probe | buffers | range | insert
+    kind: str  # which function measures it; see kinds below
     dataset: str
     what: str
-    unit: str = "s"  # s | bytes | buffers
+    unit: str = "s"  # s | bytes | bytes/row | buffers
     target: Optional[Target] = None
     node: str = ""  # plan node that must read the index
-    query: str = ""  # {t} table, {low} {high} bounds; {probes} the probe keys
-    memory: str = ""  # maintenance_work_mem of a build
+    nodes: dict = field(default_factory=dict)  # the same for access methods that differ
+    query: str = ""  # see queries.py for its placeholders
+    answer: str = ""  # attribute of datasets.Answers
+    loops: str = ""  # attribute of datasets.Scale: how often the node must have run
+    memory: str = "1GB"  # maintenance_work_mem of a build
+    workers: int = 0  # of a build
+    checkpoint: bool = False  # just before
+    of: str = ""  # a companion shows what this line ...
+    fact: str = ""  # ... has counted under this name
+    lacks: dict = field(default_factory=dict)  # access method -> why the line is not for it
+    least_rows: int = 0  # below, the line would show nothing of its own
+
+    def reason_against(self, access_method):
+        return self.lacks.get(access_method, "")
+
+    def node_of(self, access_method):
+        return self.nodes.get(access_method, self.node)
 
 
-INDEX_ONLY = "SELECT count(*) FROM {probes} p JOIN {t} t ON t.k = p.k"
-WITH_HEAP = "SELECT sum(t.v) FROM {probes} p JOIN {t} t ON t.k = p.k"
-RANGE = "SELECT count(*) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
+# --- what other methods cannot do ---------------------------------------------------------
 
-BUFFERS = Target(value=1.05)
+NO_INDEX_ONLY = {"hash": "no index-only scans", "brin": "no index-only scans"}
+NO_ORDER = {"hash": "no order", "brin": "no order"}
+NO_RANGES = {"hash": "equality only"}
+NO_LOOKUPS = {"brin": "a lookup reads a range of 128 heap pages"}
+BITMAP = "Bitmap Index Scan"
+
+# --- queries ------------------------------------------------------------------------------
+
+PROBE_KEYS = "SELECT count(*) FROM {probes} p JOIN {t} t ON t.k = p.k"
+PROBE_ROWS = "SELECT sum(t.v) FROM {probes} p JOIN {t} t ON t.k = p.k"
+RANGE_KEYS = "SELECT count(*) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
+RANGE_ROWS = "SELECT sum(v) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
+# The hundredth key, and the values of a hundred rows, from many places.
+ORDER_KEYS = ("SELECT sum(x.last - p.k) FROM {starts} p, LATERAL (SELECT max(k) AS last FROM"
+              " (SELECT k FROM {t} t WHERE t.k >= p.k ORDER BY t.k LIMIT 100) y) x")
+ORDER_ROWS = ("SELECT sum(x.total) FROM {starts} p, LATERAL (SELECT sum(v) AS total FROM"
+              " (SELECT v FROM {t} t WHERE t.k >= p.k ORDER BY t.k LIMIT 100) y) x")
+LIST_KEYS = ("SELECT sum(x.found) FROM {lists} l, LATERAL (SELECT count(*) AS found FROM {t} t"
+             " WHERE t.k = ANY (l.keys)) x")
+LIST_ROWS = ("SELECT sum(x.total) FROM {lists} l, LATERAL (SELECT sum(v) AS total FROM {t} t"
+             " WHERE t.k = ANY (l.keys)) x")
+
+BUFFERS = Target(value=1.02)
 
 
-def probe_lines(data, label):
-    """Each probe line has a companion with the index buffers of one probe."""
+def at_least(ratio, note=""):
+    return Target(ratio=ratio, note=note)
+
+
+def companion(name, of, fact, what, **more):
+    """A line that shows what another one has counted."""
+    return Line(name, "companion", of.dataset, what, of=of.name, fact=fact, lacks=of.lacks, **more)
+
+
+def buffers_line(of):
+    return companion(of.name.replace("probe.", "buffers."), of, "index_buffers_per_loop",
+                     f"index buffers of one: {of.what}", unit="buffers", target=BUFFERS)
+
+
+def query_lines(data, label, unique):
+    """Probes, ranges, ORDER BY and IN-lists on one table."""
+    probe_keys = Line(f"probe.{data}.index-only", "query", data,
+                      f"nested-loop probes, {label}, index-only", target=at_least(3.0),
+                      node="Index Only Scan", query=PROBE_KEYS, answer="probe_count",
+                      loops="probes", lacks=NO_INDEX_ONLY)
+    probe_rows = Line(f"probe.{data}.heap", "query", data,
+                      f"nested-loop probes, {label}, with heap fetch", target=at_least(2.0),
+                      node="Index Scan", query=PROBE_ROWS, answer="probe_sum",
+                      loops="probes", lacks=NO_LOOKUPS)
+    ranges = [
+        Line(f"range.{data}.index-only", "query", data, f"range over 10 %, {label}, index-only",
+             target=at_least(1.5), node="Index Only Scan", query=RANGE_KEYS, answer="range_count",
+             lacks=NO_INDEX_ONLY),
+        Line(f"range.{data}.heap", "query", data, f"range over 10 %, {label}, with heap fetch",
+             target=at_least(1.1), node="Index Scan", nodes={"brin": BITMAP}, query=RANGE_ROWS,
+             answer="range_sum", lacks=NO_RANGES)]
+    if not unique:
+        return ranges
+    order = [
+        Line(f"order.{data}.index-only", "query", data,
+             f"ORDER BY key LIMIT 100, {label}, index-only", target=at_least(1.0),
+             node="Index Only Scan", query=ORDER_KEYS, answer="order_keys", loops="starts",
+             lacks=NO_ORDER),
+        Line(f"order.{data}.heap", "query", data,
+             f"ORDER BY key LIMIT 100, {label}, with heap fetch", target=at_least(1.0),
+             node="Index Scan", query=ORDER_ROWS, answer="order_sum", loops="starts",
+             lacks=NO_ORDER)]
+    lists = [
+        Line(f"inlist.{data}.index-only", "query", data, f"IN-lists of 1,000, {label}, index-only",
+             target=at_least(2.0), node="Index Only Scan", query=LIST_KEYS, answer="list_count",
+             loops="lists", lacks=NO_INDEX_ONLY),
+        Line(f"inlist.{data}.heap", "query", data, f"IN-lists of 1,000, {label}, with heap fetch",
+             node="Index Scan", nodes={"hash": BITMAP}, query=LIST_ROWS, answer="list_sum",
+             loops="lists", lacks=NO_LOOKUPS)]
+    return [probe_keys, buffers_line(probe_keys), probe_rows, buffers_line(probe_rows),
+            *ranges, *order, *lists]
+
+
+def backend_lines(data, label, most_memory):
     return [
-        Line(f"probe.{data}.index-only", "probe", data, f"nested-loop probes, {label}, index-only",
-             target=Target(ratio=2.0), node="Index Only Scan", query=INDEX_ONLY),
-        Line(f"buffers.{data}.index-only", "buffers", data, "index buffers of one such probe",
-             unit="buffers", target=BUFFERS),
-        Line(f"probe.{data}.heap", "probe", data, f"nested-loop probes, {label}, with heap fetch",
-             target=Target(ratio=1.5), node="Index Scan", query=WITH_HEAP),
-        Line(f"buffers.{data}.heap", "buffers", data, "index buffers of one such probe",
-             unit="buffers", target=BUFFERS),
+        Line(f"plan.{data}", "plan", data, f"planning a point query, {label}",
+             target=at_least(1 / 1.05, "at most 1.05 times the time"), node="Index Scan",
+             lacks=NO_LOOKUPS),
+        Line(f"memory.{data}", "memory", data, f"model cache of a backend after probes, {label}",
+             unit="bytes", target=Target(value=most_memory * 1024, unit="bytes"),
+             lacks={name: "keeps no model" for name in ("btree", "hash", "brin")}),
     ]
 
 
-def range_line(data, label):
-    return Line(f"range.{data}", "range", data, f"index-only range over 10 %, {label}",
-                target=Target(ratio=1.0), node="Index Only Scan", query=RANGE)
+def small_buffers_lines(data, label):
+    """The targeted line reads keys only: a fetch from a heap that is not in memory either costs
+    every method the same read, so no index makes it twice as fast."""
+    return [
+        Line(f"small.{data}.index-only", "small", data,
+             f"probes with little shared_buffers, {label}, index-only", target=at_least(2.0),
+             node="Index Only Scan", query=PROBE_KEYS, answer="probe_count", loops="probes",
+             lacks=NO_INDEX_ONLY),
+        Line(f"small.{data}.heap", "small", data,
+             f"probes with little shared_buffers, {label}, with heap fetch", node="Index Scan",
+             query=PROBE_ROWS, answer="probe_sum", loops="probes", lacks=NO_LOOKUPS),
+    ]
 
 
 def build_lines(data, label, ratio):
-    return [
-        Line(f"build.{data}.1GB", "build", data,
-             f"CREATE INDEX, {label}, maintenance_work_mem 1 GB",
-             target=Target(ratio=ratio), memory="1GB"),
-        Line(f"build.{data}.64MB", "build", data,
-             f"CREATE INDEX, {label}, maintenance_work_mem 64 MB", memory="64MB"),
-    ]
+    build = Line(f"build.{data}", "build", data, f"CREATE INDEX, {label}", target=at_least(ratio))
+    return [build, companion(f"wal.{build.name}", build, "wal_bytes", f"WAL of it, {label}",
+                             unit="bytes", target=at_least(2.0))]
 
 
-def insert_lines(data, label):
-    return [
-        Line(f"insert.{data}", "insert", data, f"INSERT .. SELECT into the indexed table, {label}",
-             target=Target(ratio=1 / 1.3, note="at most 1.3 times the time")),
-        Line(f"size.{data}.inserted", "inserted-size", data, f"index size after it, {label}",
-             unit="bytes"),
-    ]
+def insert_lines(data, label, ratio):
+    plain = Line(f"insert.{data}", "insert", data, f"INSERT .. SELECT of 5 %, {label}",
+                 target=at_least(ratio))
+    after = Line(f"insert.{data}.checkpoint", "insert", data,
+                 f"the same again just after a checkpoint, {label}", checkpoint=True)
+    return [plain, after,
+            companion(f"wal.{plain.name}", plain, "wal_bytes_per_row",
+                      f"WAL of an inserted row, heap included, {label}", unit="bytes/row",
+                      target=at_least(1.0)),
+            companion(f"wal.{after.name}", after, "wal_bytes_per_row",
+                      f"the same just after a checkpoint, {label}", unit="bytes/row",
+                      target=at_least(1.0)),
+            companion(f"size.{data}.inserted", plain, "index_bytes",
+                      f"index size after 5 % of inserts, {label}", unit="bytes",
+                      target=at_least(1.9) if data == "random" else None)]
 
 
-def size_line(data, label, ratio):
-    return Line(f"size.{data}", "size", data, f"index size, {label}", unit="bytes",
-                target=Target(ratio=ratio))
+def copy_lines(data, label):
+    copy = Line(f"copy.{data}", "copy", data, f"COPY into an empty indexed table, {label}",
+                target=at_least(1.0))
+    return [copy, companion(f"vacuum.copy.{data}", copy, "vacuum_seconds",
+                            f"DELETE of 10 % at random and VACUUM of that table, {label}",
+                            target=at_least(1.2))]
 
+
+# Sizes without a figure of their own: never larger than btree.
+SIZE_RATIOS = {"serial": 100.0, "widths": 50.0, "timestamps": 11.0, "writers": 8.0,
+               "random": 2.3, "distinct": 4.0}
 
 LINES = [
-    size_line("serial", "serial bigint", 40.0),
-    size_line("timestamps", "ms timestamps with jitter", 8.0),
-    size_line("random", "random 62-bit", 2.1),
-    *build_lines("serial", "sequential", 1.7),
-    *build_lines("random", "random", 2.5),
-    *probe_lines("serial", "serial"),
-    *probe_lines("random", "random keys"),
-    range_line("serial", "serial"),
-    range_line("timestamps", "timestamps"),
-    range_line("random", "random keys"),
-    *insert_lines("serial", "sequential"),
-    *insert_lines("random", "random"),
+    *(Line(f"size.{data.name}", "size", data.name, f"index size, {data.label}", unit="bytes",
+           target=at_least(SIZE_RATIOS.get(data.name, 1.0))) for data in DATASETS),
+    Line("size.aged.lived", "lived", "aged", "index that was there while the table aged",
+         unit="bytes"),
+    *query_lines("serial", "serial", unique=True),
+    *query_lines("random", "random keys", unique=True),
+    *query_lines("timestamps", "timestamps", unique=False),
+    *backend_lines("serial", "serial", most_memory=8),
+    *backend_lines("random", "random keys", most_memory=256),
+    *small_buffers_lines("serial", "serial"),
+    *small_buffers_lines("random", "random keys"),
+    *build_lines("serial", "sequential", 2.5),
+    *build_lines("random", "random", 3.5),
+    Line("build.random.64MB", "build", "random",
+         "CREATE INDEX, random, maintenance_work_mem 64 MB", memory="64MB", least_rows=4_000_000),
+    Line("build.random.workers", "build", "random", "CREATE INDEX, random, 2 workers allowed",
+         target=at_least(2.0), workers=2),
+    *insert_lines("serial", "sequential", 1.0),
+    *insert_lines("random", "random", 1.3),
+    Line("vacuum.random", "vacuum", "random", "DELETE of 10 % at random and VACUUM, random keys",
+         target=at_least(1.2)),
+    *copy_lines("serial", "sequential"),
+    *copy_lines("random", "random"),
+    Line("pgbench", "pgbench", "pgbench", "a TPC-B-like transaction, index on accounts",
+         target=at_least(1.0), node="Index Scan", lacks=NO_LOOKUPS),
 ]

@@ -22,9 +22,9 @@ def server_settings(rows):
     fsync (which the scripts' throw-away servers switch off), full_page_writes and wal_level
     have their defaults: durability is part of the cost of a build or an insert.
     """
-    # One data set is alive at a time: heap 44 bytes a row, B-tree 22.5, learned at most
-    # as much, probe and insert tables, splits. Four times the heap plus a reserve also
-    # keeps the heap below a quarter, where sequential scans do not use a small ring.
+    # One data set is alive at a time: heap 44 bytes a row (78 with varying width), B-tree 22.5,
+    # learned at most as much, hash about 40, helper tables, splits. Four times the heap plus a
+    # reserve also keeps the heap below a quarter, where sequential scans do not use a small ring.
     shared_mb = 512 + rows * 200 // 1_000_000
     large = rows > 4_000_000
     return {
@@ -57,13 +57,34 @@ class Server:
 
     def __init__(self):
         try:
-            self.psql = os.environ["BENCH_PSQL"]
+            self.bindir = os.environ["BENCH_BINDIR"]
+            self.data = os.environ["BENCH_DATA"]
+            self.user = os.environ["BENCH_SERVER_USER"]  # empty: the one who runs this
             self.log_file = os.environ["BENCH_SERVER_LOG"]
+            self.psql = os.path.join(self.bindir, "psql")
         except KeyError as missing:
             raise BenchError(f"{missing} is not set: start bench/run.sh") from missing
 
     def session(self):
         return Session(self.psql)
+
+    def restart(self, shared_buffers):
+        """With another amount of shared buffers; None: what it was started with.
+        REQUIRES: no session is open (it would be ended)."""
+        session = self.session()
+        session.run(f"ALTER SYSTEM SET shared_buffers = '{shared_buffers}'" if shared_buffers
+                    else "ALTER SYSTEM RESET shared_buffers")
+        session.close()
+        command = [os.path.join(self.bindir, "pg_ctl"), "-D", self.data, "-l", self.log_file,
+                   "-m", "fast", "-w", "-t", "600", "restart"]
+        if self.user:  # the server does not run as root
+            command = ["runuser", "-u", self.user, "--", "env", "HOME=" + self.data, *command]
+        # No pipes: the server would inherit them, and their end would never come.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, cwd="/",
+                              env=clean_environment())
+        if done.returncode != 0:
+            raise BenchError("the server did not restart:\n" + self.log_tail())
 
     def log_tail(self, lines=15):
         try:
@@ -77,12 +98,12 @@ class Session:
     """One psql process, so that every measurement runs in a backend that has already
     mapped the shared memory and filled its caches. An error ends the session."""
 
-    def __init__(self, psql):
+    def __init__(self, psql, arguments=(), environment=None):
         self.count = 0
         self.process = subprocess.Popen(
-            [psql, "-XqAt", "-v", "ON_ERROR_STOP=1"],
+            [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=clean_environment(), cwd="/")
+            text=True, env=environment or clean_environment(), cwd="/")
 
     def run(self, sql):
         """Runs SQL (the last semicolon may be missing) or psql commands; returns the lines
@@ -115,10 +136,11 @@ class Session:
     def timed(self, statement):
         """Runs one statement; returns (seconds, output lines without the time)."""
         lines = self.run(f"\\timing on\n{statement};\n\\timing off")
-        match = re.match(r"Time: ([0-9.]+) ms", lines[-1]) if lines else None
-        if not match:
+        times = [line for line in lines if re.match(r"Time: [0-9.]+ ms", line)]
+        if len(times) != 1:
             raise BenchError(f"no time from psql: {lines}")
-        return float(match.group(1)) / 1000.0, lines[:-1]
+        return (float(times[0].split()[1]) / 1000.0,
+                [line for line in lines if line is not times[0]])
 
     def close(self):
         try:

@@ -177,6 +177,8 @@ unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
     if (first > 0) lo = first < count ? static_cast<unsigned>(first) : count;
     if (last < count) hi = static_cast<unsigned>(last);
   }
+  // The entry will be near the middle: fetch its TID along with its key.
+  __builtin_prefetch(tid_bits + (std::size_t{lo} + hi) / 2 * seg.tid_width / 8);
   unsigned reads = 0;
   while (lo < hi) {
     const unsigned mid = (lo + hi) / 2;

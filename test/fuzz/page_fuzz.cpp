@@ -60,6 +60,11 @@ void make_page(Page* page, std::uint8_t shape) {
     ws->tids[i] = (shape & 8) != 0
                       ? make_tid(i / 37, static_cast<std::uint16_t>(i % 37 + 1))
                       : make_tid(i / (20 + shape % 7), static_cast<std::uint16_t>(i % (20 + shape % 7) + 1));
+    // Rows of a few keys, far apart: Elias-Fano.
+    if ((shape & 128) != 0) {
+      ws->codes[i] = i / 150;
+      ws->tids[i] = make_tid(i * 20 + static_cast<std::uint32_t>(state >> 60), static_cast<std::uint16_t>(1 + (state >> 50) % 99));
+    }
     ws->children[i] = 5 + i + static_cast<Block>(state >> 61);
   }
   ws->codes[0] = 0;

@@ -79,7 +79,7 @@ class PageCheckTest : public testing::Test {
     // Rewritten with fewer entries, the page has room.
     decode_all(image);
     const PageIdentity id = identity_of(PageView(image.bytes));
-    const Columns columns = workspace_columns(ws_, 0);
+    const Columns columns = workspace_columns(ws_.get(), 0);
     SegmentPlanner plan(ws_->segments, columns, 0);
     plan.push(0, 400);
     write_page(image.bytes, id, plan, columns, nullptr, 0);

@@ -430,8 +430,8 @@ TEST_F(PageMergeTest, RetrainOfNothingIsAnEmptyPage) {
 }
 
 TEST_F(PageMergeTest, DamagedPagesAreRefusedOrHarmless) {
-  for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random}) {
-    const Items items = fill(Keys::jumps, tids, 0, 400);
+  for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random, Tids::extremes}) {
+    const Items items = fill(tids == Tids::extremes ? Keys::few_values : Keys::jumps, tids, 0, 400);
     add(40, [&] { return near(items); });
     kill(5);
     const PageBytes good = page_;

@@ -323,9 +323,9 @@ TEST_F(PageViewTest, HeaderFaultsAreNamed) {
 }
 
 TEST_F(PageViewTest, FlippedBytesNeverCrashAReader) {
-  for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random}) {
+  for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random, Tids::extremes}) {
     for (const unsigned level : {0u, 1u}) {
-      fill(Keys::jumps, tids, level, 400);
+      fill(tids == Tids::extremes ? Keys::few_values : Keys::jumps, tids, level, 400);
       const PageBytes good = page_;
       for (std::size_t at = kLowerOffset; at < kPageSize; at++) {
         if (at > 200 && at < PageView(good).dir() && at % 5 != 0) continue;  // residuals are all alike

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "test_support.hpp"
 
 namespace learned {
@@ -134,6 +136,28 @@ TEST_F(SegmentPlannerTest, RunsOfRowsCostBitsPerPageNotPerRow) {
   bool runs = false;
   for (std::size_t s = 0; s < plan.size(); s++) runs |= plan[s].seg.tid_codec == TidCodec::runs;
   EXPECT_TRUE(runs);
+}
+
+TEST_F(SegmentPlannerTest, RowsOfOneKeyFarApartCostTheirGapAndTwoBits) {
+  // The bound of Elias-Fano: 2 + log2(universe / n) bits per TID.
+  for (const std::uint32_t gap : {3u, 20u, 1000u, 100000u}) {
+    SCOPED_TRACE(gap);
+    Entries entries;
+    std::uint32_t row = 0;
+    for (std::size_t i = 0; i < 2000; i++) {
+      row += 1 + static_cast<std::uint32_t>(random_() % (2 * gap));
+      entries.push_back({7, make_tid(row / 100, static_cast<std::uint16_t>(row % 100 + 1))});
+    }
+    load(as_items(entries));
+    SegmentPlanner plan = planner(0);
+    plan.push(0, 2000);
+    plan.compact();
+    const double bits = static_cast<double>(plan.bytes() - plan.size() * segment_size(0)) * 8 / 2000;
+    EXPECT_LT(bits, 2.1 + std::log2(gap + 0.5));
+    bool ascending = false;
+    for (std::size_t s = 0; s < plan.size(); s++) ascending |= plan[s].seg.tid_codec == TidCodec::ascending;
+    EXPECT_TRUE(ascending);
+  }
 }
 
 TEST_F(SegmentPlannerTest, DescendingTidsAreALineToo) {

@@ -1,0 +1,268 @@
+"""Behind bench/advise.sh: measures both kinds of index on a copy of a user's column, and recommends."""
+
+import argparse
+import os
+import statistics
+import sys
+from dataclasses import dataclass
+
+from harness.measure import Expected, asserted_run
+from harness.server import BenchError, Session
+
+METHODS = ("learned", "btree")
+SAMPLE = "pg_temp.learned_index_sample"
+KEYS = "pg_temp.learned_index_keys"
+INDEX = "learned_index_trial"
+ROUNDS = 5
+MOST_PROBES = 100_000
+MOST_MATCHES = 1_000_000  # rows that all probes together may find
+MOST_BYTES = 1 << 30  # of the copy, TOAST included
+SMALL_TABLE = 10_000  # rows: below, one index is as good as the other
+
+
+class Refusal(Exception):
+    """Why there is nothing to measure."""
+
+
+def literal(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass
+class Column:
+    table: str  # quoted, with schema where needed
+    name: str  # quoted
+    type: str
+    attnum: int
+    oid: int
+    rows: int
+    blocks: int
+    row_bytes: float  # with TOAST
+
+    @property
+    def full_name(self):
+        return f"{self.table}.{self.name}"
+
+
+def find_column(session, table, column):
+    found = session.run(f"""
+        SELECT c.oid, c.relkind, c.oid::regclass, quote_ident(a.attname), a.attnum,
+               format_type(a.atttypid, a.atttypmod), pg_relation_size(c.oid),
+               pg_table_size(c.oid), c.reltuples
+          FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+               AND NOT a.attisdropped AND a.attname = {literal(column)}
+         WHERE c.oid = {literal(table)}::regclass;""")
+    oid, kind, table, name, attnum, kind_of_key, heap, size, rows = found[0].split("|")
+    if kind not in "rm":
+        raise Refusal(f"{table} is not a table: of a partitioned table name one partition")
+    if not attnum:
+        raise Refusal(f"{table} has no column {column}")
+    rows = float(rows)
+    if rows <= 0:  # never analyzed
+        rows = float(session.value(f"SELECT count(*) FROM {table}"))
+    if rows == 0 or int(heap) == 0:
+        raise Refusal(f"{table} is empty")
+    block = int(session.value("SHOW block_size"))
+    return Column(table, name, kind_of_key, int(attnum), int(oid), int(rows), int(heap) // block,
+                  int(size) / rows)
+
+
+def copy_rows(session, column, most_rows):
+    """Returns what was copied, in words. Consecutive blocks keep both the order of the rows and their
+    number on a page. Fewer rows mean wider gaps between random keys and narrower positions of rows,
+    by the same number of bits, so that the sample's bytes per row are those of the whole."""
+    most_rows = min(most_rows, max(1, int(MOST_BYTES / column.row_bytes)))
+    where, words = "", "all rows"
+    if column.rows > most_rows:
+        blocks = max(1, int(column.blocks * most_rows / column.rows))
+        first = (column.blocks - blocks) // 2
+        where = f" WHERE ctid >= '({first},0)' AND ctid < '({first + blocks},0)'"
+        words = f"a sample, blocks {first:,} to {first + blocks - 1:,} of {column.blocks:,}"
+    session.run(f"CREATE TEMPORARY TABLE {SAMPLE.split('.')[1]} ON COMMIT DROP AS"
+                f" SELECT * FROM ONLY {column.table}{where}; ANALYZE {SAMPLE};")
+    return words
+
+
+def choose_keys(session, column):
+    """Present keys in random order; so few that duplicates do not make the probes endless."""
+    name = KEYS.split(".")[1]
+    session.run(f"""
+        CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS SELECT {column.name} AS k FROM {SAMPLE}
+          WHERE {column.name} IS NOT NULL ORDER BY random() LIMIT {MOST_PROBES};
+        ANALYZE {KEYS};""")
+    found = int(session.value(f"SELECT count(*) FROM {KEYS}"))
+    if found == 0:
+        raise Refusal(f"{column.full_name} has no values but NULL")
+    tried = min(100, found)
+    matches = int(session.value(
+        f"SELECT count(*) FROM (SELECT k FROM {KEYS} LIMIT {tried}) p"
+        f" JOIN {SAMPLE} t ON t.{column.name} = p.k"))
+    wanted = max(100, min(MOST_PROBES, int(MOST_MATCHES * tried / max(1, matches))))
+    session.run(f"DELETE FROM {KEYS} WHERE ctid NOT IN (SELECT ctid FROM {KEYS} LIMIT {wanted});"
+                f"ANALYZE {KEYS};" if wanted < found else f"ANALYZE {KEYS};")
+    return min(wanted, found)
+
+
+FORCE_THE_INDEX = "".join(f"SET LOCAL enable_{name} = off;" for name in (
+    "hashjoin", "mergejoin", "bitmapscan", "material", "memoize"))
+
+
+def trial(session, method, column, probes):
+    """One build and one set of probes; the savepoint takes the index away again."""
+    session.run("SAVEPOINT trial;")
+    build, _ = session.timed(
+        f"CREATE INDEX {INDEX} ON {SAMPLE} USING {method} ({column.name})")
+    size = int(session.value(f"SELECT pg_total_relation_size('pg_temp.{INDEX}')"))
+    session.run(FORCE_THE_INDEX)
+    # count(t.tableoid) needs the row, so that the row is fetched.
+    sql = f"SELECT count(t.tableoid) FROM {KEYS} p JOIN {SAMPLE} t ON t.{column.name} = p.k"
+    expected = Expected("probe", "Index Scan", INDEX, probes, in_memory=False)
+    facts = asserted_run(session, SAMPLE, sql, expected)
+    probe, answer = session.timed(sql)
+    result = {"size": size, "build": build, "probe": probe / probes, "answer": answer,
+              "pages": facts["index_buffers_per_loop"]}
+    if method == "learned":
+        result["bits"] = session.value("SELECT round(bits_per_key::numeric, 1) || ' bits a row for keys, '"
+                                       " || round(bits_per_tid::numeric, 1) || ' for row positions'"
+                                       f" FROM learned_index_stats('pg_temp.{INDEX}')")
+    session.run("ROLLBACK TO SAVEPOINT trial;")
+    return result
+
+
+def measure(session, column, probes):
+    trials = {method: [] for method in METHODS}
+    for number in range(ROUNDS):
+        for method in METHODS if number % 2 == 0 else METHODS[::-1]:
+            trials[method].append(trial(session, method, column, probes))
+    answers = {result["answer"][0] for results in trials.values() for result in results}
+    if len(answers) != 1:
+        raise BenchError(f"the indexes answer differently: {sorted(answers)}")
+    medians = {method: {name: statistics.median(result[name] for result in results)
+                        for name in ("size", "build", "probe", "pages")}
+               for method, results in trials.items()}
+    return medians, trials["learned"][0]["bits"]
+
+
+def existing_indexes(session, column):
+    """(description, why learned cannot take its place) of each index that begins with the column."""
+    found = session.run(f"""
+        SELECT c.oid::regclass, am.amname, i.indisunique, i.indnatts, i.indisprimary,
+               pg_size_pretty(pg_relation_size(c.oid))
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
+         WHERE i.indrelid = {column.oid} AND i.indkey[0] = {column.attnum} ORDER BY 1;""")
+    described = []
+    for line in found:
+        name, method, unique, columns, primary, size = line.split("|")
+        reason = ""
+        if primary == "t":
+            reason = "a primary key"
+        elif unique == "t":
+            reason = "unique"
+        elif int(columns) > 1:
+            reason = f"of {columns} columns"
+        described.append((f"{name} ({method}, {size})", reason))
+    return described
+
+
+def recommendation(column, medians, existing):
+    learned, btree = medians["learned"], medians["btree"]
+    smaller = btree["size"] / learned["size"]
+    faster = btree["probe"] / learned["probe"]
+    saved = (btree["size"] - learned["size"]) * column.rows / medians["rows"]
+    bound = [f"{name} is {reason}" for name, reason in existing if reason]
+    if column.rows < SMALL_TABLE:
+        return "keep btree: so small a table gains nothing"
+    if smaller < 1.2 and faster < 1.2:
+        return f"keep btree: {smaller:.1f} times the space and {faster:.1f} times the speed are no gain"
+    text = (f"use learned: {smaller:.1f} times smaller (about {megabytes(saved)} less for the whole"
+            f" table), lookups {faster:.1f} times as fast")
+    if smaller < 1.2:
+        text = f"learned is faster ({faster:.1f} times) but not much smaller ({smaller:.1f} times)"
+    elif faster < 0.95:
+        text += ": a matter of space against time"
+    if bound:
+        text += ("\n  but keep what learned cannot replace: " + "; ".join(bound)
+                 + "\n  (a single value can be kept unique by EXCLUDE USING learned"
+                 f" ({column.name} WITH =))")
+    return text
+
+
+def megabytes(size):
+    return f"{size / 1e6:,.2f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
+
+
+def duration(seconds):
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.2f} us"
+    return f"{seconds:.3f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+
+
+def show(column, sample, medians, settings):
+    learned, btree, rows = medians["learned"], medians["btree"], medians["rows"]
+    print(f"{column.full_name} ({column.type}), about {column.rows:,} rows")
+    print(f"measured on a copy of {rows:,} rows ({sample}), medians of {ROUNDS}, {settings}\n")
+    whole = column.rows / rows
+    lines = [("index size", "size", megabytes), ("CREATE INDEX", "build", duration),
+             ("one probe, row fetched", "probe", duration),
+             ("index pages per probe", "pages", lambda pages: f"{pages:.2f}")]
+    print(f"  {'':28}{'learned':>14}{'btree':>14}{'btree/learned':>16}")
+    for label, name, text in lines:
+        print(f"  {label:28}{text(learned[name]):>14}{text(btree[name]):>14}"
+              f"{btree[name] / learned[name]:>15.2f}x")
+        if name == "size" and whole > 1.01:
+            print(f"  {'for the whole table, about':28}{megabytes(learned[name] * whole):>14}"
+                  f"{megabytes(btree[name] * whole):>14}")
+
+
+def advise(session, table, column_name, most_rows):
+    # Before the first temporary table; the copy and its index stay in memory.
+    session.run("SET temp_buffers = '1GB'; SET client_min_messages = warning; BEGIN;"
+                "SET LOCAL statement_timeout = 0; SET LOCAL jit = off;"
+                "SET LOCAL max_parallel_workers_per_gather = 0;"
+                "SET LOCAL max_parallel_maintenance_workers = 0;")
+    if session.value("SELECT count(*) FROM pg_extension WHERE extname = 'learned_index'") == "0":
+        session.run("CREATE EXTENSION learned_index;")
+    column = find_column(session, table, column_name)
+    sample = copy_rows(session, column, most_rows)
+    probes = choose_keys(session, column)
+    medians, bits = measure(session, column, probes)
+    medians["rows"] = int(session.value(f"SELECT count(*) FROM {SAMPLE}"))
+    existing = existing_indexes(session, column)
+    memory = session.value("SHOW maintenance_work_mem")
+    session.run("ROLLBACK;")
+    show(column, sample, medians,
+         f"{probes:,} probes, maintenance_work_mem {memory}, no workers")
+    print(f"\n  learned: {bits}")
+    for text, _ in existing:
+        print(f"  there is: {text}")
+    print(f"\nrecommendation: {recommendation(column, medians, existing)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="bench/advise.sh",
+        description="Measures learned against btree on a copy of a column, and recommends.")
+    parser.add_argument("--rows", type=int, default=2_000_000, metavar="N",
+                        help="copy at most so many rows (default 2 million)")
+    parser.add_argument("dbname", metavar="DBNAME")
+    parser.add_argument("table", metavar="TABLE", help="as in SQL: schema.table, quoted if needed")
+    parser.add_argument("column", metavar="COLUMN", help="its name as it is, without quotes")
+    args = parser.parse_args()
+    if args.rows < 1000:
+        parser.error("--rows must be at least 1000")
+    session = Session("psql", ["-d", args.dbname], dict(os.environ))
+    try:
+        advise(session, args.table, args.column, args.rows)
+        return 0
+    except (BenchError, Refusal) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    finally:
+        session.close()  # whatever is open is rolled back
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
