@@ -140,28 +140,30 @@ def measure(session, column, probes):
     medians = {method: {name: statistics.median(result[name] for result in results)
                         for name in ("size", "build", "probe", "pages")}
                for method, results in trials.items()}
+    medians["matches"] = int(answers.pop()) / probes
     return medians, trials["learned"][0]["bits"]
 
 
+@dataclass
+class Existing:
+    name: str
+    method: str
+    unique: bool
+    primary: bool
+    columns: int
+    size: str
+
+
 def existing_indexes(session, column):
-    """(description, why learned cannot take its place) of each index that begins with the column."""
+    """Those that begin with the column."""
     found = session.run(f"""
-        SELECT c.oid::regclass, am.amname, i.indisunique, i.indnatts, i.indisprimary,
+        SELECT c.oid::regclass, am.amname, i.indisunique, i.indisprimary, i.indnatts,
                pg_size_pretty(pg_relation_size(c.oid))
           FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
          WHERE i.indrelid = {column.oid} AND i.indkey[0] = {column.attnum} ORDER BY 1;""")
-    described = []
-    for line in found:
-        name, method, unique, columns, primary, size = line.split("|")
-        reason = ""
-        if primary == "t":
-            reason = "a primary key"
-        elif unique == "t":
-            reason = "unique"
-        elif int(columns) > 1:
-            reason = f"of {columns} columns"
-        described.append((f"{name} ({method}, {size})", reason))
-    return described
+    fields = [line.split("|") for line in found]
+    return [Existing(name, method, unique == "t", primary == "t", int(columns), size)
+            for name, method, unique, primary, columns, size in fields]
 
 
 def recommendation(column, medians, existing):
@@ -169,26 +171,35 @@ def recommendation(column, medians, existing):
     smaller = btree["size"] / learned["size"]
     faster = btree["probe"] / learned["probe"]
     saved = (btree["size"] - learned["size"]) * column.rows / medians["rows"]
-    bound = [f"{name} is {reason}" for name, reason in existing if reason]
+    unique = [index for index in existing if index.unique and index.columns == 1]
     if column.rows < SMALL_TABLE:
         return "keep btree: so small a table gains nothing"
+    if unique:
+        return (f"keep btree: {unique[0].name} is"
+                f" {'a primary key' if unique[0].primary else 'unique'}, and a learned index beside it"
+                f" would only take more space.\n  Where nothing refers to that key, EXCLUDE USING"
+                f" learned ({column.name} WITH =) could keep it unique at a size {smaller:.1f} times"
+                " smaller.")
     if smaller < 1.2 and faster < 1.2:
-        return f"keep btree: {smaller:.1f} times the space and {faster:.1f} times the speed are no gain"
-    text = (f"use learned: {smaller:.1f} times smaller (about {megabytes(saved)} less for the whole"
-            f" table), lookups {faster:.1f} times as fast")
+        return f"keep btree: {smaller:.1f} times smaller and {faster:.1f} times as fast is no gain"
     if smaller < 1.2:
-        text = f"learned is faster ({faster:.1f} times) but not much smaller ({smaller:.1f} times)"
-    elif faster < 0.95:
-        text += ": a matter of space against time"
-    if bound:
-        text += ("\n  but keep what learned cannot replace: " + "; ".join(bound)
-                 + "\n  (a single value can be kept unique by EXCLUDE USING learned"
-                 f" ({column.name} WITH =))")
+        text = f"use learned: {faster:.1f} times as fast, though hardly smaller ({smaller:.1f} times)"
+    else:
+        text = (f"use learned: {smaller:.1f} times smaller (about {size_text(saved)} less for the"
+                f" whole table), lookups {faster:.1f} times as fast")
+        if faster < 0.95:
+            text += ": space against time"
+    for index in existing:
+        if index.columns > 1:
+            text += (f"\n  {index.name} has {index.columns} columns: learned replaces it only where"
+                     " the first one is enough")
     return text
 
 
-def megabytes(size):
-    return f"{size / 1e6:,.2f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
+def size_text(size):
+    if size < 1e6:
+        return f"{size / 1024:,.0f} kB"
+    return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
 
 
 def duration(seconds):
@@ -202,16 +213,18 @@ def show(column, sample, medians, settings):
     print(f"{column.full_name} ({column.type}), about {column.rows:,} rows")
     print(f"measured on a copy of {rows:,} rows ({sample}), medians of {ROUNDS}, {settings}\n")
     whole = column.rows / rows
-    lines = [("index size", "size", megabytes), ("CREATE INDEX", "build", duration),
-             ("one probe, row fetched", "probe", duration),
+    fetched = medians["matches"]
+    probe = f"one probe, {fetched:,.0f} row{'s' if fetched >= 1.5 else ''} fetched"
+    lines = [("index size", "size", size_text), ("CREATE INDEX", "build", duration),
+             (probe, "probe", duration),
              ("index pages per probe", "pages", lambda pages: f"{pages:.2f}")]
     print(f"  {'':28}{'learned':>14}{'btree':>14}{'btree/learned':>16}")
     for label, name, text in lines:
         print(f"  {label:28}{text(learned[name]):>14}{text(btree[name]):>14}"
               f"{btree[name] / learned[name]:>15.2f}x")
         if name == "size" and whole > 1.01:
-            print(f"  {'for the whole table, about':28}{megabytes(learned[name] * whole):>14}"
-                  f"{megabytes(btree[name] * whole):>14}")
+            print(f"  {'for the whole table, about':28}{size_text(learned[name] * whole):>14}"
+                  f"{size_text(btree[name] * whole):>14}")
 
 
 def advise(session, table, column_name, most_rows):
@@ -233,8 +246,8 @@ def advise(session, table, column_name, most_rows):
     show(column, sample, medians,
          f"{probes:,} probes, maintenance_work_mem {memory}, no workers")
     print(f"\n  learned: {bits}")
-    for text, _ in existing:
-        print(f"  there is: {text}")
+    for index in existing:
+        print(f"  there is: {index.name} ({index.method}, {index.size})")
     print(f"\nrecommendation: {recommendation(column, medians, existing)}")
 
 

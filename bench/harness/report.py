@@ -73,7 +73,7 @@ def counted(result, label):
     if "transactions_per_second" in facts:
         said.append(f"{fact('transactions_per_second'):.0f} transactions a second")
     if "copies" in facts:
-        said.append(f"{facts['copies']} copies")
+        said.append(f"{facts['copies']} {'copy' if facts['copies'] == 1 else 'copies'}")
     return f"{label}: {', '.join(said)}" if said else ""
 
 

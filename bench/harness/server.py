@@ -125,6 +125,7 @@ class Session:
                 return lines
             lines.append(line)
         self.process.wait()
+        lines = [line for line in lines if not line.startswith("Time: ")]
         raise BenchError("\n".join(lines) or "the server closed the connection")
 
     def value(self, sql):

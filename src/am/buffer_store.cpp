@@ -23,7 +23,9 @@ struct Seen {
 constexpr uint32 kSeenSlots = 32768;
 Seen seen[kSeenSlots];
 
-uint32 identity_of_index(Relation index) { return static_cast<uint32>(compat::file_number(index)) * 2654435769u; }
+uint32 identity_of_index(Relation index) {
+  return static_cast<uint32>(compat::file_number(index)) * 2654435769u;
+}
 Seen* seen_slot(uint32 identity, Block block) { return &seen[(block + (identity >> 16)) % kSeenSlots]; }
 
 // What a search reads first; fetched while the lock is being taken.
@@ -43,7 +45,8 @@ static_assert(kNoBlock == InvalidBlockNumber);
 
 }  // namespace
 
-BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy) : index_(index), strategy_(strategy) {}
+BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy)
+    : index_(index), strategy_(strategy) {}
 
 bool BufferStore::exists(Block block) {
   DirectoryCopy* copy = directory();
@@ -186,7 +189,8 @@ void BufferStore::corrupt(Block block, Fault fault) {
   if (strstr(fault, "newer format version") != nullptr) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
-                    errdetail("This version of learned_index reads formats up to %d.", static_cast<int>(kFormatVersion)),
+                    errdetail("This version of learned_index reads formats up to %d.",
+                              static_cast<int>(kFormatVersion)),
                     errhint("Install the version of learned_index that wrote the index, or REINDEX.")));
   }
   ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),

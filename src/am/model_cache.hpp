@@ -19,7 +19,7 @@ struct InnerCopy {
 
 struct DirectoryCopy {
   compat::FileId file;  // none: free
-  int backend;  // whose temporary index it is; a file is named by both
+  int backend;          // whose temporary index it is; a file is named by both
   uint64 last_use;
   MemoryContext context;  // all copies
   Size bytes;             // what they take

@@ -30,8 +30,8 @@ struct Part {
 // The leaf that the scan stands on, restricted to one part.
 struct LeafCursor {
   bool loaded;
-  bool copied;     // `view` is the copy; else everything is in the batch
-  Buffer pinned;   // InvalidBuffer unless the pin must be kept
+  bool copied;    // `view` is the copy; else everything is in the batch
+  Buffer pinned;  // InvalidBuffer unless the pin must be kept
   Block block;
   TreeId tree;
   bool rightmost;
@@ -84,7 +84,7 @@ struct ScanState {
   std::uint8_t* copy;  // kPageSize bytes, made on first use
   MemoryContext context;
   BlockNumber heap_blocks;  // the table has at least so many blocks
-  char* tuple;  // the index tuple of an index-only scan
+  char* tuple;              // the index tuple of an index-only scan
 };
 static_assert(std::is_trivially_destructible_v<ScanState>);
 
@@ -113,7 +113,8 @@ void unload(ScanState* s) {
 [[noreturn]] void damaged(ScanState* s, Block block) { s->store.corrupt(block, "page does not decode"); }
 
 // Ranks of the encoded entries that belong to the part.
-void find_ranks(ScanState* s, const PageView& page, const Part& part, Block block, unsigned* begin, unsigned* end) {
+void find_ranks(ScanState* s, const PageView& page, const Part& part, Block block, unsigned* begin,
+                unsigned* end) {
   bool sound = true;
   if (part.tree == TreeId::nulls) {
     *begin = 0;
@@ -149,7 +150,8 @@ void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
   int p = begin;
   while (p < end) {
     int next = end;
-    if (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < end) next = static_cast<int>(leaf.delta_position[d]);
+    if (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < end)
+      next = static_cast<int>(leaf.delta_position[d]);
     const auto n = static_cast<unsigned>(next - p);
     decode_ranks(s, page, rank, rank + n, static_cast<unsigned>(p - begin));
     rank += n;

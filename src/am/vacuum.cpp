@@ -17,8 +17,8 @@ struct VacuumState {
   IndexBulkDeleteCallback callback;
   void* callback_state;
   BufferStore store;
-  std::uint8_t* scratch;    // a page
-  std::uint8_t* encoded;    // doomed encoded entries, a bitmap
+  std::uint8_t* scratch;  // a page
+  std::uint8_t* encoded;  // doomed encoded entries, a bitmap
   std::uint8_t deltas[(kMaxDelta + 7) / 8];
 };
 
@@ -91,8 +91,8 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   }
   const PageView after(buffer_bytes(buffer));
   v->stats->num_index_tuples += after.live();
-  *out = {block,        after.right(), after.rightmost(), after.high(),
-          after.live(), static_cast<unsigned>(after.lower() + (kPageSize - after.upper()))};
+  *out = {block,        after.right(), after.rightmost(),
+          after.high(), after.live(),  static_cast<unsigned>(after.lower() + (kPageSize - after.upper()))};
 }
 
 void vacuum_tree(VacuumState* v, TreeId tree_id) {
@@ -106,7 +106,8 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
     visit_leaf(v, buffer, &here);
     UnlockReleaseBuffer(buffer);
     // Nearly empty neighbours become one. (The sum is a first guess; join_left() decides.)
-    if (left.block != kNoBlock && (here.live == 0 || left.live == 0 || left.used + here.used < kPageSize * 2 / 3) &&
+    if (left.block != kNoBlock &&
+        (here.live == 0 || left.live == 0 || left.used + here.used < kPageSize * 2 / 3) &&
         join_left(&v->store, tree_id, left.block, here.block, v->scratch)) {
       v->stats->pages_newly_deleted++;
       RecordFreeIndexPage(v->info->index, here.block);
@@ -158,7 +159,8 @@ IndexBulkDeleteResult* learned_bulk_delete(IndexVacuumInfo* info, IndexBulkDelet
   // A long VACUUM may come here several times; each walk counts anew.
   stats->estimated_count = false;
   stats->num_index_tuples = 0;
-  VacuumState v{info, stats, callback, callback_state, BufferStore(info->index, info->strategy), nullptr, nullptr, {}};
+  VacuumState v{info,    stats,   callback, callback_state, BufferStore(info->index, info->strategy),
+                nullptr, nullptr, {}};
   v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
   v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
   for (int t = 0; t < kTreeCount; t++) vacuum_tree(&v, static_cast<TreeId>(t));

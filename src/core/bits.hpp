@@ -32,9 +32,7 @@ constexpr std::uint64_t low_mask(unsigned width) {
 }
 
 // Bytes of `count` values of `width` bits, rounded up.
-constexpr std::size_t packed_bytes(std::size_t count, unsigned width) {
-  return (count * width + 7) / 8;
-}
+constexpr std::size_t packed_bytes(std::size_t count, unsigned width) { return (count * width + 7) / 8; }
 
 // Value number `index` of a packed array. REQUIRES: width <= 64, and kBitSlack readable bytes behind the
 // array (a page's trailer provides them).

@@ -20,7 +20,10 @@ struct TreeShape {
 class PageFiller {
  public:
   PageFiller(Workspace* ws, unsigned level, int fillfactor)
-      : ws_(ws), level_(level), fillfactor_(fillfactor), columns_(workspace_columns(ws, level)),
+      : ws_(ws),
+        level_(level),
+        fillfactor_(fillfactor),
+        columns_(workspace_columns(ws, level)),
         plan_(ws->segments, columns_, level) {}
 
   // Adds an entry; true when a page is full: then take_page() must be called before the next add().
@@ -109,7 +112,12 @@ template <class Sink>
 class BulkLoader {
  public:
   BulkLoader(Sink* sink, Workspace* ws, TreeId tree, int fillfactor, Block first_block)
-      : sink_(sink), ws_(ws), tree_(tree), fillfactor_(fillfactor), next_(first_block), filler_(ws, 0, fillfactor) {}
+      : sink_(sink),
+        ws_(ws),
+        tree_(tree),
+        fillfactor_(fillfactor),
+        next_(first_block),
+        filler_(ws, 0, fillfactor) {}
 
   // REQUIRES: ascending (code, tid).
   void add(Code code, Tid tid) {

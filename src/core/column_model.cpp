@@ -36,7 +36,8 @@ ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n) {
   const std::int64_t min_error = std::min(std::min(lo[0], lo[1]), std::min(lo[2], lo[3]));
   const std::int64_t max_error = std::max(std::max(hi[0], hi[1]), std::max(hi[2], hi[3]));
   lined.base = first + static_cast<std::uint64_t>(min_error);
-  lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(max_error) - static_cast<std::uint64_t>(min_error)));
+  lined.width = static_cast<std::uint8_t>(
+      bits_for(static_cast<std::uint64_t>(max_error) - static_cast<std::uint64_t>(min_error)));
   return lined.width <= flat.width ? lined : flat;
 }
 

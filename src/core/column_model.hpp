@@ -64,7 +64,8 @@ ColumnModel fit_any(std::size_t n, Get get) {
   std::uint64_t climb = 0;  // slope * i, below 2^63
   for (std::size_t i = 0; i < n; i++, climb += lined.slope) {
     const std::uint64_t line = climb >> lined.shift;
-    const auto error = static_cast<std::int64_t>(get(i) - first - (descends ? std::uint64_t{0} - line : line));
+    const auto error =
+        static_cast<std::int64_t>(get(i) - first - (descends ? std::uint64_t{0} - line : line));
     min_error = error < min_error ? error : min_error;
     max_error = error > max_error ? error : max_error;
   }

@@ -26,9 +26,7 @@ class MemoryStore {
     std::uint8_t bytes[kPageSize];
   };
 
-  MemoryStore() : workspace_(new Workspace) {
-    init_empty();
-  }
+  MemoryStore() : workspace_(new Workspace) { init_empty(); }
 
   // An index with two empty leaves.
   void init_empty() {
@@ -37,7 +35,8 @@ class MemoryStore {
     add_page();
     for (int t = 0; t < kTreeCount; t++) {
       const Block b = add_page();
-      write_empty_page(pages_[b]->bytes, {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
+      write_empty_page(pages_[b]->bytes,
+                       {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
     }
     write_meta_page(pages_[0]->bytes, {{1, 2}, {0, 0}, 0});
   }

@@ -13,8 +13,8 @@ inline constexpr std::uint32_t kMetaMagic = 0x4C524D54;  // "TMRL" in a hex dump
 
 struct MetaPage {
   std::uint32_t magic;
-  std::uint8_t version;     // kFormatVersion of the writer
-  std::uint8_t code_width;  // bytes of a code
+  std::uint8_t version;            // kFormatVersion of the writer
+  std::uint8_t code_width;         // bytes of a code
   std::uint8_t level[kTreeCount];  // level of each root; 0: the root is a leaf
   Block root[kTreeCount];
   std::uint32_t key_kind;  // type of the indexed column (its OID for built-in types), for inspection

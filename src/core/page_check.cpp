@@ -127,7 +127,8 @@ Fault check_segments(const PageView& page, Workspace* ws) {
     if (Fault fault = check_segment(page, s, limit, &at, &ref); fault != nullptr) return fault;
     if (ref.seg.tid_codec == TidCodec::ascending) {
       std::size_t set = 0;
-      for (std::uint32_t i = 0; i < ref.high_size; i++) set += static_cast<unsigned>(std::popcount(ref.high_bits[i]));
+      for (std::uint32_t i = 0; i < ref.high_size; i++)
+        set += static_cast<unsigned>(std::popcount(ref.high_bits[i]));
       if (set != ref.count) return "bitmap of ascending tids has a wrong number of bits";
     }
     if (ref.seg.tid_codec != TidCodec::runs) continue;

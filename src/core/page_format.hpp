@@ -28,11 +28,11 @@ namespace learned {
 
 inline constexpr std::size_t kPageSize = 8192;
 inline constexpr std::size_t kHeaderSize = 24;
-inline constexpr std::size_t kLowerOffset = 12;    // uint16
-inline constexpr std::size_t kUpperOffset = 14;    // uint16
-inline constexpr std::size_t kSpecialOffset = 16;  // uint16
-inline constexpr std::size_t kPageSizeVersionOffset = 18;   // uint16: page size | layout version
-inline constexpr std::uint16_t kServerLayoutVersion = 4;  // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
+inline constexpr std::size_t kLowerOffset = 12;            // uint16
+inline constexpr std::size_t kUpperOffset = 14;            // uint16
+inline constexpr std::size_t kSpecialOffset = 16;          // uint16
+inline constexpr std::size_t kPageSizeVersionOffset = 18;  // uint16: page size | layout version
+inline constexpr std::uint16_t kServerLayoutVersion = 4;   // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
 
 inline constexpr std::uint32_t kPageMagic = 0x4C524E44;  // "DNRL" in a hex dump
 // Raised when the layout changes; a newer library reads every older version.
@@ -74,9 +74,10 @@ inline constexpr std::size_t kSpecial = kPageSize - sizeof(PageTrailer);
 enum class TidCodec : std::uint8_t {
   linear = 0,  // residuals against a line through all ordinals
   runs = 1,    // consecutive TIDs: packed first ranks of the runs, then the column of their first ordinals
-  ascending = 2,  // ascending TIDs far apart (rows of one key): Elias-Fano. tid_base is the first ordinal, tid_slope
-                  // the last one less that; tid_width low bits of each ordinal are packed, then a bitmap has for
-                  // the i-th entry its bit (high part + i) set (Elias, JACM 1974; Vigna, WSDM 2013, section 3)
+  ascending =
+      2,  // ascending TIDs far apart (rows of one key): Elias-Fano. tid_base is the first ordinal, tid_slope
+          // the last one less that; tid_width low bits of each ordinal are packed, then a bitmap has for
+          // the i-th entry its bit (high part + i) set (Elias, JACM 1974; Vigna, WSDM 2013, section 3)
 };
 
 // A segment: entries [first_rank, next segment's first_rank) under one model per column.

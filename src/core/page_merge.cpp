@@ -181,9 +181,7 @@ std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level
   plan.push(0, n);
   std::uint32_t cut = n / 2;
   if (!plan.overflow()) {
-    const auto cost = [&](std::size_t s) {
-      return plan[s].bytes + segment_size(level) + plan[s].count / 8;
-    };
+    const auto cost = [&](std::size_t s) { return plan[s].bytes + segment_size(level) + plan[s].count / 8; };
     std::size_t total = 0;
     for (std::size_t s = 0; s < plan.size(); s++) total += cost(s);
     std::size_t before = 0;
@@ -254,8 +252,9 @@ bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry*
   }
   // Stragglers of several writers land a little before the end: leave them a page with room.
   const std::uint32_t goal = merge.strictly_behind ? merge.decoded - 1
-                             : merge.decoded > kMaxDelta ? merge.decoded - static_cast<std::uint32_t>(kMaxDelta)
-                                                         : 0;
+                             : merge.decoded > kMaxDelta
+                                 ? merge.decoded - static_cast<std::uint32_t>(kMaxDelta)
+                                 : 0;
   std::uint32_t taken = 0;
   while (taken < goal) {
     const std::uint32_t step = std::min<std::uint32_t>(SegmentPlanner::kBlock, goal - taken);
@@ -299,7 +298,8 @@ bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entr
   if (n < 2) return true;
   const Columns columns = workspace_columns(ws, level);
   const std::uint32_t cut = balanced_cut(ws, columns, level, n);
-  *separator = separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
+  *separator =
+      separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
   const SplitIdentity ids = split_identity(page, right_block, *separator);
   bool left_fits = false;
   bool right_fits = false;
@@ -347,7 +347,8 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
     for (unsigned s = 1; s < page.segments(); s++) {
       SegmentRef ref;
       if (!load_segment(page, s, &ref)) return false;
-      const std::size_t distance = ref.seg.offset > middle ? ref.seg.offset - middle : middle - ref.seg.offset;
+      const std::size_t distance =
+          ref.seg.offset > middle ? ref.seg.offset - middle : middle - ref.seg.offset;
       if (distance < best) {
         best = distance;
         cut = ref.seg.first_rank;
@@ -367,7 +368,8 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
 
 }  // namespace
 
-bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws, Entry* separator) {
+bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
+                Entry* separator) {
   bool done = false;
   if (page.rightmost()) {
     if (!split_full_end(page, right_block, incoming, ws, separator, &done)) return false;

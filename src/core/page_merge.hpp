@@ -11,8 +11,8 @@ namespace learned {
 struct MergePlan {
   SegmentPlanner plan;
   Columns columns;
-  unsigned dead_count = 0;   // of the kept segments; bits in Workspace::dead_map
-  std::size_t kept = 0;      // segments kept in front of the decoded ones
+  unsigned dead_count = 0;  // of the kept segments; bits in Workspace::dead_map
+  std::size_t kept = 0;     // segments kept in front of the decoded ones
   std::size_t kept_behind = 0;
   std::uint32_t decoded = 0;  // entries in the columns
   bool at_end = false;        // the delta belongs behind or among the page's last few entries
@@ -41,7 +41,8 @@ std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level
 // always fits: every part holds a subset of the page's bytes (write_slice(): the back part of a segment may
 // cost two bits more per entry, so a page of a single segment is cut at three quarters, where
 // kMaxEntries / 4 * 2 bits = 3 kB beside a quarter of the page's bytes still fit).
-bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws, Entry* separator);
+bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
+                Entry* separator);
 
 // Rewrites a page from its live entries alone when that is smaller than what it is now; the image goes to
 // ws->page. *better tells whether it is. False: corrupt.

@@ -20,7 +20,8 @@ Fault check_header(const PageView& page) {
   if ((dir - upper) / delta_size(t.level) > kMaxDelta) return "delta area is too long";
   // The bytes below the delta are zero, unless `upper` was raised past entries (which never have zeros there). A
   // compact copy has no such bytes.
-  if (page.low_part() == page.high_part() && upper - lower >= delta_size(t.level) && load<std::uint64_t>(page.high_part() + upper - 8) != 0) {
+  if (page.low_part() == page.high_part() && upper - lower >= delta_size(t.level) &&
+      load<std::uint64_t>(page.high_part() + upper - 8) != 0) {
     return "delta area is cut off";
   }
   if (t.encoded > kMaxEntries || t.dead > t.encoded) return "entry counts are impossible";
@@ -45,7 +46,8 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   if (seg.first_rank >= end || end > page.encoded() || (s == 0 && seg.first_rank != 0)) return false;
   const unsigned count = end - seg.first_rank;
   ref->count = count;
-  if (seg.key_width > 64 || seg.tid_width > 64 || (seg.key_shift & 0x7F) > 16 || (seg.tid_shift & 0x7F) > 16) {
+  if (seg.key_width > 64 || seg.tid_width > 64 || (seg.key_shift & 0x7F) > 16 ||
+      (seg.tid_shift & 0x7F) > 16) {
     return false;
   }
   std::size_t at = seg.offset;
@@ -136,7 +138,8 @@ Tid SegmentRef::tid_at(unsigned i) const {
     SetBits bits(high_bits, high_size);
     bits.skip(i);
     const std::uint64_t high = bits.next() - std::uint64_t{i};
-    return ordinal_to_tid(seg.tid_base + (high << seg.tid_width) + read_bits(tid_bits, i, seg.tid_width), seg.tid_scale);
+    return ordinal_to_tid(seg.tid_base + (high << seg.tid_width) + read_bits(tid_bits, i, seg.tid_width),
+                          seg.tid_scale);
   }
   if (seg.tid_codec == TidCodec::linear) {
     return ordinal_to_tid(model.predict(i) + read_bits(tid_bits, i, seg.tid_width), seg.tid_scale);
@@ -166,8 +169,8 @@ unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
   unsigned lo = 0;
   unsigned hi = count;
   if (seg.key_slope != 0 && (seg.key_shift & ColumnModel::kDescending) == 0) {
-    const double step = static_cast<double>(seg.key_slope) /
-                        static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
+    const double step =
+        static_cast<double>(seg.key_slope) / static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
     const double target =
         static_cast<double>(code - seg.first_code) + static_cast<double>(seg.first_code - seg.key_base);
     // line(i) is step * i rounded down, hence the + 1. A writer's residuals never exceed its line's rise over
@@ -293,7 +296,8 @@ void decode_column(const ColumnModel& model, const std::uint8_t* bits, unsigned 
   } else if (model.width == 0) {
     for (unsigned i = 0; i < n; i++) out[i] = model.predict(begin + i);
   } else {
-    for (unsigned i = 0; i < n; i++) out[i] = model.predict(begin + i) + read_bits(bits, begin + i, model.width);
+    for (unsigned i = 0; i < n; i++)
+      out[i] = model.predict(begin + i) + read_bits(bits, begin + i, model.width);
   }
 }
 

@@ -37,15 +37,11 @@ class PageView {
   bool incomplete_split() const { return (flags() & kIncompleteSplit) != 0; }
 
   std::size_t dir() const { return kSpecial - segments() * segment_size(level()); }
-  unsigned deltas() const {
-    return static_cast<unsigned>((dir() - upper()) / delta_size(level()));
-  }
+  unsigned deltas() const { return static_cast<unsigned>((dir() - upper()) / delta_size(level())); }
   unsigned live() const { return encoded() - dead() + deltas(); }
 
   // Delta entry j, 0 the oldest. REQUIRES: j < deltas().
-  const std::uint8_t* delta_at(unsigned j) const {
-    return hi_ + dir() - (j + 1) * delta_size(level());
-  }
+  const std::uint8_t* delta_at(unsigned j) const { return hi_ + dir() - (j + 1) * delta_size(level()); }
   Item delta_item(unsigned j) const {
     const std::uint8_t* p = delta_at(j);
     return {load<Code>(p), delta_tid(p), level() > 0 ? load<Block>(p + 16) : kNoBlock};
@@ -57,9 +53,7 @@ class PageView {
            delta_check(load<Code>(p), delta_tid(p), level > 0 ? load<Block>(p + 16) : kNoBlock);
   }
 
-  bool is_dead(unsigned rank) const {
-    return (flags() & kHasDead) != 0 && test_bit(dead_map(), rank);
-  }
+  bool is_dead(unsigned rank) const { return (flags() & kHasDead) != 0 && test_bit(dead_map(), rank); }
   const std::uint8_t* dead_map() const { return lo_ + lower() - (encoded() + 7) / 8; }
 
   // True when the position may be on this page; false: look right (>= high) or elsewhere.

@@ -81,7 +81,8 @@ std::uint8_t* encode_tids(std::uint8_t* out, const Segment& seg, const Tid* tids
   return firsts.flush();
 }
 
-std::uint8_t* encode_segment(std::uint8_t* out, const PlannedSegment& p, const Columns& columns, unsigned level) {
+std::uint8_t* encode_segment(std::uint8_t* out, const PlannedSegment& p, const Columns& columns,
+                             unsigned level) {
   if (p.verbatim != nullptr || p.bytes == 0) {
     if (p.bytes > 0) std::memcpy(out, p.verbatim, p.bytes);
     return out + p.bytes;
@@ -116,8 +117,8 @@ PageIdentity identity_of(const PageView& page) {
   return {static_cast<TreeId>(t.tree), t.level, t.flags, t.left, t.right, t.low, t.high};
 }
 
-void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan, const Columns& columns,
-                const std::uint8_t* dead, unsigned dead_count) {
+void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan,
+                const Columns& columns, const std::uint8_t* dead, unsigned dead_count) {
   start_page(page, id);
   std::uint8_t* at = page + kHeaderSize;
   const std::size_t size = segment_size(id.level);
@@ -153,9 +154,7 @@ void write_empty_page(std::uint8_t* page, const PageIdentity& id) {
   seal(page);
 }
 
-void seal(std::uint8_t* page) {
-  store(page + kSpecial + offsetof(PageTrailer, check), page_checksum(page));
-}
+void seal(std::uint8_t* page) { store(page + kSpecial + offsetof(PageTrailer, check), page_checksum(page)); }
 
 unsigned delta_room(const PageView& page) {
   const std::size_t free = page.upper() - page.lower();
@@ -223,7 +222,9 @@ void set_flags(std::uint8_t* page, std::uint16_t flags) {
   store(page + kSpecial + offsetof(PageTrailer, flags), flags);
 }
 void set_left(std::uint8_t* page, Block left) { store(page + kSpecial + offsetof(PageTrailer, left), left); }
-void set_low(std::uint8_t* page, const Entry& low) { store(page + kSpecial + offsetof(PageTrailer, low), low); }
+void set_low(std::uint8_t* page, const Entry& low) {
+  store(page + kSpecial + offsetof(PageTrailer, low), low);
+}
 
 bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
   SegmentRef ref;
@@ -251,14 +252,15 @@ ColumnModel refit(const ColumnModel& model, const Value* values, std::uint32_t n
     hi = error > hi ? error : hi;
   }
   m.base = values[0] + static_cast<std::uint64_t>(lo);
-  m.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
+  m.width =
+      static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
   return m;
 }
 
 // Plans entries [from, to) of a segment, which are at columns[first, first + to - from). The front part keeps all
 // models: what holds for a segment holds for its beginning. A back part starts its lines elsewhere.
-void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t first, Workspace* ws, unsigned level,
-               PlannedSegment* out) {
+void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t first, Workspace* ws,
+               unsigned level, PlannedSegment* out) {
   const std::uint32_t n = to - from;
   Segment& seg = out->seg;
   out->first = first;
@@ -308,8 +310,8 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
 
 }  // namespace
 
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin, unsigned end,
-                 Workspace* ws) {
+bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
+                 unsigned end, Workspace* ws) {
   const Columns columns = workspace_columns(ws, id.level);
   SegmentPlanner plan(ws->segments, columns, id.level);
   std::uint32_t used = 0;

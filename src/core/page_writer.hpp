@@ -31,8 +31,8 @@ PageIdentity identity_of(const PageView& page);
 
 // Writes a whole page from a plan, with no delta entries. `dead` is null or a bitmap over the plan's entries
 // of which `dead_count` bits are set. REQUIRES: plan_fits(plan, level, 0).
-void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan, const Columns& columns,
-                const std::uint8_t* dead, unsigned dead_count);
+void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan,
+                const Columns& columns, const std::uint8_t* dead, unsigned dead_count);
 // The same without a single entry.
 void write_empty_page(std::uint8_t* page, const PageIdentity& id);
 
@@ -67,7 +67,7 @@ bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out);
 // [id.low, id.high) as a page of their own, keeping the models. A whole segment is copied; the front part of a
 // segment too. The back part of a segment is fitted anew along its line, which may cost one bit per entry and
 // column (the line is rounded down from another starting rank). False: corrupt.
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin, unsigned end,
-                 struct Workspace* ws);
+bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
+                 unsigned end, struct Workspace* ws);
 
 }  // namespace learned

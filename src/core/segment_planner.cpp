@@ -37,7 +37,8 @@ std::uint64_t fit_runs(const Tid* tids, std::uint32_t n, std::uint64_t limit, Se
 }
 
 // Whether a line without residuals predicts n further values, from rank `at` on.
-bool continues_exactly(const ColumnModel& model, std::uint32_t at, const std::uint64_t* values, std::uint32_t n) {
+bool continues_exactly(const ColumnModel& model, std::uint32_t at, const std::uint64_t* values,
+                       std::uint32_t n) {
   if ((model.slope & low_mask(model.shift & 0x7F)) == 0 && (model.shift & ColumnModel::kDescending) == 0) {
     // A whole number a step, as serial numbers have: no multiplication.
     const std::uint64_t step = model.slope >> model.shift;
@@ -153,7 +154,8 @@ void SegmentPlanner::fit_tid_line(PlannedSegment* p) const {
     }
     look(p->count - 1);
   }
-  lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
+  lined.width =
+      static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
   if (lined.width >= p->seg.tid_width) return;
   lined.base = first + static_cast<std::uint64_t>(lo);
   if (descends) lined.shift |= ColumnModel::kDescending;
@@ -192,7 +194,8 @@ void SegmentPlanner::fit_tid(PlannedSegment* p, bool try_line) const {
   seg.runs = 0;
   seg.rank_width = 0;
   p->lined = false;
-  set_tid_model({p->ordinal_lo, 0, 0, static_cast<std::uint8_t>(bits_for(p->ordinal_hi - p->ordinal_lo))}, &seg);
+  set_tid_model({p->ordinal_lo, 0, 0, static_cast<std::uint8_t>(bits_for(p->ordinal_hi - p->ordinal_lo))},
+                &seg);
   if (seg.tid_width == 0) return;
   // Many runs pay only where a line fits them; where lines failed for the parts they fail for the whole.
   if (try_line || p->breaks < p->count / 8) fit_tid_line(p);
@@ -318,7 +321,8 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
     }
     p.ascending = a.ascending && b.ascending && columns_.tids[b.first - 1] < columns_.tids[b.first];
     // Ascending TIDs far apart are Elias-Fano's: a line through them gets no better than through their parts.
-    const bool settled = p.ascending && a.seg.tid_codec == TidCodec::ascending && b.seg.tid_codec == TidCodec::ascending;
+    const bool settled =
+        p.ascending && a.seg.tid_codec == TidCodec::ascending && b.seg.tid_codec == TidCodec::ascending;
     fit_tid(&p, !settled && (a.lined || b.lined || a.seg.tid_width == 0));
   }
   finish_fit(&p);
@@ -328,7 +332,8 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
 // Extends `a` by the entries of `b` when a's models predict every one of them exactly.
 bool SegmentPlanner::extend_exactly(PlannedSegment* a, const PlannedSegment& b) const {
   const Segment& seg = a->seg;
-  if (seg.key_width != 0 || seg.tid_width != 0 || seg.tid_codec != TidCodec::linear || b.verbatim != nullptr) {
+  if (seg.key_width != 0 || seg.tid_width != 0 || seg.tid_codec != TidCodec::linear ||
+      b.verbatim != nullptr) {
     return false;
   }
   if (level_ > 0 && a->child.width != 0) return false;
@@ -349,7 +354,8 @@ bool SegmentPlanner::extend_exactly(PlannedSegment* a, const PlannedSegment& b) 
   const std::uint32_t end = b.first + b.count;
   a->count += b.count;
   if (level_ == 0 && a->verbatim == nullptr) {
-    while (a->run_begin + a->breaks < run_count_ && columns_.runs[a->run_begin + a->breaks] < end) a->breaks++;
+    while (a->run_begin + a->breaks < run_count_ && columns_.runs[a->run_begin + a->breaks] < end)
+      a->breaks++;
     const std::uint64_t last = tid.predict(a->count - 1);
     a->ordinal_lo = last < a->ordinal_lo ? last : a->ordinal_lo;
     a->ordinal_hi = last > a->ordinal_hi ? last : a->ordinal_hi;

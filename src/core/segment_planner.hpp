@@ -23,8 +23,8 @@ struct PlannedSegment {
   const std::uint8_t* verbatim;  // residuals to copy instead of encoding the columns; null: encode
 
   // Facts about its TIDs that spare the planner another pass when it merges.
-  std::uint32_t run_begin;  // first of the planner's run starts behind `first`
-  std::uint32_t breaks;     // runs of consecutive TIDs, less one
+  std::uint32_t run_begin;   // first of the planner's run starts behind `first`
+  std::uint32_t breaks;      // runs of consecutive TIDs, less one
   std::uint64_t ordinal_lo;  // extremes of the ordinals under seg.tid_scale (TidCodec::linear, leaves)
   std::uint64_t ordinal_hi;
   std::uint16_t max_offset;
@@ -97,8 +97,8 @@ class SegmentPlanner {
   std::size_t depth_ = 0;
   std::size_t entries_ = 0;
   std::size_t bytes_ = 0;
-  std::size_t run_count_ = 0;   // of columns_.runs
-  std::uint32_t pushed_ = 0;    // behind the last entry pushed
+  std::size_t run_count_ = 0;      // of columns_.runs
+  std::uint32_t pushed_ = 0;       // behind the last entry pushed
   std::uint16_t offset_hint_ = 0;  // highest offset of scattered TIDs so far
   bool overflow_ = false;
 };

@@ -219,7 +219,8 @@ class Tree {
       const bool found = find_child(view(h), key, &child);
       const Block here_block = store_->block(h);
       store_->release(h);
-      if (!found || child.child == kMetaBlock) store_->corrupt(here_block, "inner page has no child for a key of its range");
+      if (!found || child.child == kMetaBlock)
+        store_->corrupt(here_block, "inner page has no child for a key of its range");
       block = child.child;
       at--;
     }
@@ -240,7 +241,8 @@ class Tree {
     if (!plan_fits(merge.plan, level, room)) merge.plan.compact();
     if (plan_fits(merge.plan, level, room) && page.deltas() > 0) {
       store_->begin();
-      write_page(store_->edit(h, false), identity_of(page), merge.plan, merge.columns, ws->dead_map, merge.dead_count);
+      write_page(store_->edit(h, false), identity_of(page), merge.plan, merge.columns, ws->dead_map,
+                 merge.dead_count);
       store_->commit();
       return true;
     }
@@ -303,7 +305,8 @@ class Tree {
     if (fault != nullptr) store_->corrupt(kMetaBlock, fault);
 
     std::memset(ws->page, 0, kPageSize);
-    write_empty_page(ws->page, {id_, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
+    write_empty_page(ws->page,
+                     {id_, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
     add_delta(ws->page, {0, 0, store_->block(left)});
     add_delta(ws->page, downlink);
     info.root[index()] = store_->block(root);

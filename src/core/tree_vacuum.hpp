@@ -14,8 +14,8 @@ namespace learned {
 // marks do, which always fit.
 // `scratch` is a page of the caller's. No entry moves to another page.
 template <class Store>
-void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded, const std::uint8_t* deltas,
-                    std::uint8_t* scratch) {
+void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded,
+                    const std::uint8_t* deltas, std::uint8_t* scratch) {
   std::memcpy(scratch, store->bytes(h), kPageSize);
   if (PageView(scratch).encoded() > 0) mark_dead(scratch, encoded);
   remove_deltas(scratch, deltas);
@@ -23,7 +23,8 @@ void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* 
   bool better = false;
   // A fit costs more than all else here. A page that lost little is worth it only when its next merge comes anyway.
   const PageView marked(scratch);
-  if (marked.dead() * 5 >= marked.encoded() && !plan_retrain(PageView(scratch), store->workspace(), &better)) {
+  if (marked.dead() * 5 >= marked.encoded() &&
+      !plan_retrain(PageView(scratch), store->workspace(), &better)) {
     store->corrupt(store->block(h), "page does not decode");
   }
   store->begin();
@@ -73,7 +74,8 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   }
 
   // The joined page, in `scratch`.
-  if (tree.view(left).encoded() + tree.view(gone).encoded() + 2 * kMaxDelta > kMaxEntries / 2) return give_up();
+  if (tree.view(left).encoded() + tree.view(gone).encoded() + 2 * kMaxDelta > kMaxEntries / 2)
+    return give_up();
   std::uint32_t n_left;
   std::uint32_t n_gone;
   if (!decode_live(tree.view(left), ws, &n_left)) store->corrupt(left_block, "page does not decode");
@@ -113,7 +115,8 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   std::uint32_t i = 0;
   while (i < n && ws->children[i] != block) i++;
   if (i == 0 || i == n || ws->children[i - 1] != left_block) return give_up();
-  if (Entry{ws->codes[i], ws->tids[i]} != separator) store->corrupt(store->block(parent), "separator differs from its child's low fence");
+  if (Entry{ws->codes[i], ws->tids[i]} != separator)
+    store->corrupt(store->block(parent), "separator differs from its child's low fence");
   for (n--; i < n; i++) {
     ws->codes[i] = ws->codes[i + 1];
     ws->tids[i] = ws->tids[i + 1];
@@ -136,7 +139,8 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
     set_left(image, left_block);
     seal(image);
   }
-  write_page(store->edit(parent, false), identity_of(tree.view(parent)), parent_plan, parent_columns, nullptr, 0);
+  write_page(store->edit(parent, false), identity_of(tree.view(parent)), parent_plan, parent_columns, nullptr,
+             0);
   store->commit();
   give_up();
   return true;

@@ -20,9 +20,7 @@ inline constexpr Code kMaxCode = ~Code{0};
 using Tid = std::uint64_t;
 inline constexpr Tid kMaxTid = (Tid{1} << 48) - 1;
 
-constexpr Tid make_tid(std::uint32_t block, std::uint16_t offset) {
-  return (Tid{block} << 16) | offset;
-}
+constexpr Tid make_tid(std::uint32_t block, std::uint16_t offset) { return (Tid{block} << 16) | offset; }
 constexpr std::uint32_t tid_block(Tid tid) { return static_cast<std::uint32_t>(tid >> 16); }
 constexpr std::uint16_t tid_offset(Tid tid) { return static_cast<std::uint16_t>(tid & 0xFFFF); }
 

@@ -63,7 +63,8 @@ void make_page(Page* page, std::uint8_t shape) {
     // Rows of a few keys, far apart: Elias-Fano.
     if ((shape & 128) != 0) {
       ws->codes[i] = i / 150;
-      ws->tids[i] = make_tid(i * 20 + static_cast<std::uint32_t>(state >> 60), static_cast<std::uint16_t>(1 + (state >> 50) % 99));
+      ws->tids[i] = make_tid(i * 20 + static_cast<std::uint32_t>(state >> 60),
+                             static_cast<std::uint16_t>(1 + (state >> 50) % 99));
     }
     ws->children[i] = 5 + i + static_cast<Block>(state >> 61);
   }

@@ -89,7 +89,7 @@ class Fuzzer {
   }
 
  private:
-  static constexpr std::size_t kMostEntries = 60000;
+  static constexpr std::size_t kMostEntries = 20000;
 
   Tid next_tid(std::uint64_t step) {
     tid_ += step;
