@@ -57,7 +57,7 @@ DATASETS = [
     Dataset("random", "random 62-bit", RANDOM_62_BIT, new_key=RANDOM_62_BIT, next_key="k + 1",
             key_at="(4611686018427387904::numeric * {f})::bigint"),
     Dataset("lognormal", "lognormal (0, 2), random order", f"(exp(2 * {NORMAL}) * 1e9)::bigint"),
-    # A thousand clusters a millionth of their distance wide; one key in a thousand is anywhere.
+    # A thousand clusters, each far narrower than their distances; one key in a thousand is anywhere.
     Dataset("clusters", "1,000 clusters, 0.1 % far outliers, random order",
             f"CASE WHEN random() < 0.001 THEN {RANDOM_62_BIT} ELSE floor(random() * 1000)::bigint"
             f" * 4611686018427387 + ({NORMAL} * 1e9)::bigint END"),

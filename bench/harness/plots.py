@@ -6,6 +6,7 @@ import os
 import sys
 
 import matplotlib
+import matplotlib.ticker
 
 matplotlib.use("Agg")
 # Reproducible files with text that can be searched.
@@ -54,10 +55,10 @@ def plot_ratios(directory, meta, lines):
     save(figure, directory, "ratios.svg")
 
 
-def draw_bars(meta, lines, scale):
+def draw_bars(meta, lines, scale, inches):
     """Bars of all methods side by side, each median divided by scale(line)."""
     methods = meta["methods"]
-    figure, axes = pyplot.subplots(figsize=(max(6, 0.9 * len(lines)), 4))
+    figure, axes = pyplot.subplots(figsize=(max(6, inches * len(lines)), 4))
     width = 0.8 / len(methods)
     for number, method in enumerate(methods):
         points = [(place + (number - (len(methods) - 1) / 2) * width,
@@ -76,7 +77,7 @@ def plot_sizes(directory, meta, lines):
     shown = [line for line in lines if line["name"].startswith("size.") and not line["error"]]
     if not shown:
         return
-    figure, axes = draw_bars(meta, shown, lambda line: meta["rows"])
+    figure, axes = draw_bars(meta, shown, lambda line: meta["rows"], inches=0.7)
     axes.set_xticklabels([line["name"].replace("size.", "") for line in shown], rotation=40,
                          ha="right", fontsize=8)
     axes.set_ylabel("bytes of index a row")
@@ -92,10 +93,12 @@ def plot_times(directory, meta, lines):
     if not shown:
         return
     figure, axes = draw_bars(meta, shown,
-                             lambda line: line["methods"][baseline]["median"])
+                             lambda line: line["methods"][baseline]["median"], inches=0.35)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xticklabels([line["name"] for line in shown], rotation=60, ha="right", fontsize=8)
     axes.set_ylabel(f"time, {baseline} = 1 (lower is better)")
+    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     axes.set_title("Times\n" + caption(meta), fontsize=9)
     save(figure, directory, "times.svg")

@@ -10,9 +10,6 @@ from .measure import (Expected, asserted_run, check_structure, create_indexes, d
 from .server import BenchError
 
 PLANNINGS = 200  # in one sample of a planning time
-# Of queries so short that one a visit would leave the visit's overhead to be measured.
-SAMPLES_OF_SHORT = 3
-SHORT = 0.5  # seconds
 
 
 def only_this_index(bench, data, method):
@@ -72,14 +69,12 @@ def query_line(bench, data, line, answers, in_memory=True):
         only_this_index(bench, data, method)
         steer(bench, line, method)
         bench.session.run(warm + ";")
-        for _ in range(SAMPLES_OF_SHORT):
+        for _ in range(line.samples):
             seconds, answer = bench.session.timed(sql)
             if answer != [right]:
                 raise BenchError(f"{line.name}: {method.label} answers {answer},"
                                  f" a sequential scan {right}")
             result.add(method.label, seconds)
-            if seconds > SHORT:
-                break
         leave(bench)
 
 

@@ -1,6 +1,7 @@
 """Markdown and JSON of a run."""
 
 import json
+import math
 import os
 
 
@@ -128,7 +129,8 @@ def markdown(meta, results, methods):
         line = result.line
         cells = [method_cell(result, m, verdict, meta["rows"]) for m in methods]
         target = str(line.target) if line.target else ""
-        ratio_text = f"{ratio:.2f}x" if ratio is not None else "-"
+        # Rounded down: what is shown as the target has reached it.
+        ratio_text = f"{math.floor(ratio * 100) / 100:.2f}x" if ratio is not None else "-"
         out.append(f"| {line.name} | {line.what} | {' | '.join(cells)} | {ratio_text} |"
                    f" {target} | {verdict} | {plan_cell(result, subject, baseline)} |")
         for method in methods:

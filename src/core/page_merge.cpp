@@ -19,6 +19,49 @@ bool predicts_exactly(const Segment& seg) {
   return seg.key_width == 0 && seg.tid_width == 0 && seg.tid_codec == TidCodec::linear;
 }
 
+struct RankRange {
+  unsigned begin;
+  unsigned end;
+};
+
+// Decodes the live entries of the ranks and merges them with ws->delta[0, deltas) into the columns from `at` on.
+bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, Workspace* ws, std::uint32_t at,
+                   std::uint32_t* out) {
+  const bool inner = page.level() > 0;
+  const bool has_dead = (page.flags() & kHasDead) != 0;
+  const unsigned count = ranks.end - ranks.begin;
+  if (std::size_t{at} + count + deltas > Workspace::kCapacity) return false;
+  // Decode behind the room that the delta will take, then merge from there.
+  const Code* codes = ws->codes + at + deltas;
+  const Tid* tids = ws->tids + at + deltas;
+  const Block* children = ws->children + at + deltas;
+  if (!decode(page, ranks.begin, ranks.end, ws->codes + at + deltas, ws->tids + at + deltas,
+              inner ? ws->children + at + deltas : nullptr)) {
+    return false;
+  }
+  std::uint32_t n = at;
+  const auto put = [&](const Item& item) {
+    ws->codes[n] = item.code;
+    ws->tids[n] = item.tid;
+    ws->children[n] = item.child;
+    n++;
+  };
+  unsigned d = 0;
+  for (unsigned i = 0; i <= count; i++) {
+    const bool at_end = i == count;
+    // n <= at + i + d <= at + i + deltas: what is overwritten was read before.
+    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) put(ws->delta[d++]);
+    if (at_end || (has_dead && page.is_dead(ranks.begin + i))) continue;
+    put({codes[i], tids[i], inner ? children[i] : kNoBlock});
+  }
+  // Order is what every search relies on; a damaged page shows here before it spreads.
+  for (std::uint32_t i = at + 1; i < n; i++) {
+    if (!(Entry{ws->codes[i - 1], ws->tids[i - 1]} < Entry{ws->codes[i], ws->tids[i]})) return false;
+  }
+  *out = n - at;
+  return true;
+}
+
 }  // namespace
 
 unsigned sorted_delta(const PageView& page, Item* out) {
@@ -54,21 +97,21 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
         touched = segments;
       }
     }
+  }
+  merge->strictly_behind = first_rank == encoded;
+  merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
+  if (merge->at_end && touched < segments) {
     // Appending leaves a short segment behind each time. Fit it anew with those in front of it that are no longer
     // than what comes: every entry is fitted a logarithmic number of times, and segments get their full length.
-    merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
     std::size_t length = deltas;
     for (unsigned s = touched; s < behind; s++) length += segment_length(page, s);
-    while (merge->at_end && touched > 0 && touched < segments) {
+    while (touched > 0) {
       const std::size_t next = segment_length(page, touched - 1);
       if (next > length || length + next > kRefitLimit) break;
       length += next;
       touched--;
     }
   }
-
-  merge->strictly_behind = first_rank == encoded;
-  merge->at_end = first_rank + std::max(unsigned{kMaxDelta}, encoded / 16) >= encoded;
 
   const bool has_dead = (page.flags() & kHasDead) != 0;
   unsigned begin = encoded;  // ranks [begin, end) are decoded
@@ -80,36 +123,8 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     if (!load_segment(page, behind - 1, &ref)) return false;
     end = ref.seg.first_rank + ref.count;
   }
-  // Decode behind the room that the merged entries will take, then merge from there.
-  const unsigned count = end - begin;
-  if (begin > end || count + deltas > Workspace::kCapacity) return false;
-  Code* codes = ws->codes + deltas;
-  Tid* tids = ws->tids + deltas;
-  Block* children = ws->children + deltas;
-  if (!decode(page, begin, end, codes, tids, level > 0 ? children : nullptr)) return false;
-  std::uint32_t n = 0;
-  unsigned d = 0;
-  for (unsigned i = 0; i <= count; i++) {
-    const bool at_end = i == count;
-    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) {
-      ws->codes[n] = ws->delta[d].code;
-      ws->tids[n] = ws->delta[d].tid;
-      ws->children[n] = ws->delta[d].child;
-      n++;
-      d++;
-    }
-    if (at_end || (has_dead && page.is_dead(begin + i))) continue;
-    // n <= i + d <= i + deltas: the source was read before it is overwritten.
-    const Item item{codes[i], tids[i], level > 0 ? children[i] : kNoBlock};
-    ws->codes[n] = item.code;
-    ws->tids[n] = item.tid;
-    ws->children[n] = item.child;
-    n++;
-  }
-  merge->decoded = n;
-  for (std::uint32_t i = 1; i < n; i++) {
-    if (!(Entry{ws->codes[i - 1], ws->tids[i - 1]} < Entry{ws->codes[i], ws->tids[i]})) return false;
-  }
+  if (begin > end || !decode_merged(page, {begin, end}, deltas, ws, 0, &merge->decoded)) return false;
+  const std::uint32_t n = merge->decoded;
 
   if (has_dead) std::memset(ws->dead_map, 0, sizeof ws->dead_map);
   const auto keep_dead = [&](unsigned from, unsigned to, std::size_t at) {
@@ -141,39 +156,9 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
   return true;
 }
 
-bool decode_live(const PageView& page, Workspace* ws, std::uint32_t* out, std::uint32_t at) {
-  const unsigned level = page.level();
-  const unsigned encoded = page.encoded();
+bool decode_live(const PageView& page, Workspace* ws, std::uint32_t* n, std::uint32_t at) {
   const unsigned deltas = sorted_delta(page, ws->delta);
-  const bool has_dead = (page.flags() & kHasDead) != 0;
-  Code* codes = ws->codes + at + deltas;
-  Tid* tids = ws->tids + at + deltas;
-  Block* children = ws->children + at + deltas;
-  if (!decode(page, 0, encoded, codes, tids, level > 0 ? children : nullptr)) return false;
-  std::uint32_t n = at;
-  unsigned d = 0;
-  for (unsigned i = 0; i <= encoded; i++) {
-    const bool at_end = i == encoded;
-    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) {
-      ws->codes[n] = ws->delta[d].code;
-      ws->tids[n] = ws->delta[d].tid;
-      ws->children[n] = ws->delta[d].child;
-      n++;
-      d++;
-    }
-    if (at_end || (has_dead && page.is_dead(i))) continue;
-    const Item item{codes[i], tids[i], level > 0 ? children[i] : kNoBlock};
-    ws->codes[n] = item.code;
-    ws->tids[n] = item.tid;
-    ws->children[n] = item.child;
-    n++;
-  }
-  // Order is what every search relies on; a damaged page shows here before it spreads.
-  for (std::uint32_t i = at + 1; i < n; i++) {
-    if (!(Entry{ws->codes[i - 1], ws->tids[i - 1]} < Entry{ws->codes[i], ws->tids[i]})) return false;
-  }
-  *out = n - at;
-  return true;
+  return decode_merged(page, {0, page.encoded()}, deltas, ws, at, n);
 }
 
 std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level, std::uint32_t n) {
