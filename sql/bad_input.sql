@@ -17,6 +17,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                           detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  -- Servers after 15 say the same with a schema's name, or units, more.
+  message := replace(replace(message, 'class public.', 'class '), '(0 kB .. 1048576 kB)', '(0 .. 1048576)');
   RETURN concat_ws(E'\n  ', state || ': ' || message, 'DETAIL: ' || NULLIF(detail, ''), 'HINT: ' || NULLIF(hint, ''));
 END $$;
 
@@ -56,7 +58,8 @@ SELECT refused('CREATE TABLE referring (i int4 REFERENCES subject (i))');
 CREATE TABLE divided (i int4, j int8, t text) PARTITION BY RANGE (i);
 CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (0) TO (100);
 SELECT refused('CREATE INDEX ON divided USING learned (i, j)');
-SELECT refused('CREATE UNIQUE INDEX ON divided USING learned (i)');
+-- (By the server before version 18, by the access method from then on.)
+SELECT refused('CREATE UNIQUE INDEX ON divided USING learned (i)') ~ '^0A000: .*access method "learned"';
 SELECT refused('CREATE INDEX ON divided USING learned (t)');
 CREATE INDEX divided_i ON divided USING learned (i);
 

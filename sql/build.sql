@@ -171,7 +171,9 @@ SELECT i, (i * 2654435761) % 4294967296, CASE WHEN i % 20 = 0 THEN i % 999 END, 
 FROM generate_series(1, 300000) AS g(i);
 SET maintenance_work_mem = '1MB';
 SET temp_file_limit = '1MB';
+\set VERBOSITY sqlstate
 CREATE INDEX build_spill_k ON build_spill USING learned (k);
+\set VERBOSITY default
 RESET temp_file_limit;
 CREATE INDEX build_spill_k ON build_spill USING learned (k);
 CREATE INDEX build_spill_mostly ON build_spill USING learned (mostly);
@@ -273,7 +275,11 @@ TRUNCATE build_truncated;
 SELECT build_agrees('build_truncated', 'k', 'build_truncated_k');
 
 -- Statistics of the build.
-SELECT reltuples FROM pg_class WHERE relname IN ('build_shapes', 'build_partial', 'build_all_null') ORDER BY relname;
+SELECT reltuples FROM pg_class WHERE relname IN ('build_partial', 'build_all_null') ORDER BY relname;
+-- ... of which the table's number of rows is taken over, but since version 18 not where autovacuum is off.
+SELECT reltuples = 20000 OR (current_setting('server_version_num')::int >= 180000 AND current_setting('autovacuum') = 'off')
+       AS taken_over
+FROM pg_class WHERE relname = 'build_shapes';
 
 -- Names of the phases in pg_stat_progress_create_index.
 SELECT n, pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(1, 5) n WHERE amname = 'learned' ORDER BY n;

@@ -103,7 +103,7 @@ CREATE OPERATOR CLASS backward_ops FOR TYPE int4 USING learned AS
 CREATE OPERATOR CLASS odd_ops FOR TYPE int8 USING learned AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
     FUNCTION 1 (int8, int8) btint4cmp(int4, int4),
-    FUNCTION 2 (int8, int8) btequalimage(oid);
+    FUNCTION 3 (int8, int8) in_range(int4, int4, int4, boolean, boolean);
 CREATE OPERATOR CLASS text_ops FOR TYPE text USING learned AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
     FUNCTION 1 (text, text) bttextcmp(text, text);
@@ -139,8 +139,10 @@ WHERE a.amname = 'learned' ORDER BY n;
 SHOW learned_index.model_cache;
 SET learned_index.model_cache = '1MB';
 SHOW learned_index.model_cache;
+\set VERBOSITY sqlstate
 SET learned_index.model_cache = -1;
 SET learned_index.model_cache = '2GB';
+\set VERBOSITY default
 RESET learned_index.model_cache;
 SHOW learned_index.generic_wal;
 SET learned_index.no_such_setting = 1;
@@ -150,7 +152,9 @@ CREATE INDEX ON option_errors USING learned (k) WITH (fillfactor = 49);
 CREATE INDEX ON option_errors USING learned (k) WITH (fillfactor = 101);
 CREATE INDEX ON option_errors USING learned (k) WITH (fillfactor = dense);
 CREATE INDEX ON option_errors USING learned (k) WITH (deduplicate_items = on);
+\set VERBOSITY sqlstate
 CREATE INDEX ON option_errors USING learned (k int8_ops (siglen = 1));
+\set VERBOSITY default
 DROP TABLE option_errors;
 
 DROP VIEW ours, theirs, family_members;

@@ -97,10 +97,10 @@ BEGIN
   SELECT array_agg(k::text ORDER BY k::text) INTO stored FROM keys;
   PERFORM force_scan('only');
   EXECUTE format(
-    'SELECT string_agg(k::text, '' '') FILTER (WHERE k::text IS DISTINCT FROM previous::text),
+    'SELECT string_agg(k::text, '' '' ORDER BY n) FILTER (WHERE k::text IS DISTINCT FROM previous::text),
             bool_and(CASE WHEN %L LIKE ''DESC%%'' THEN k <= previous ELSE k >= previous END IS NOT FALSE),
             array_agg(k::text ORDER BY k::text) = $1
-       FROM (SELECT k, lag(k) OVER () AS previous FROM (SELECT k FROM keys ORDER BY k %1$s) s) t', direction)
+       FROM (SELECT k, lag(k) OVER () AS previous, row_number() OVER () AS n FROM (SELECT k FROM keys ORDER BY k %1$s) s) t', direction)
     INTO keys, sorted, complete USING stored;
 END $$;
 
