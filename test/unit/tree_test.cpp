@@ -286,7 +286,7 @@ TEST(TreeSizeTest, AppendOnlySerialStaysFull) {
 }
 
 TEST(TreeSizeTest, AppendedTimestampsAreNearlyAsSmallAsBuiltOnes) {
-  EXPECT_LT(inserted_bytes_per_entry(Keys::jitter, Tids::append, Order::append, 300000), 2.6);
+  EXPECT_LT(inserted_bytes_per_entry(Keys::jitter, Tids::append, Order::append, 300000), 2.2);
 }
 
 TEST(TreeSizeTest, RandomInsertsCostWhatHalfFullPagesCost) {
