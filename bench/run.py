@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from harness import datasets, measure, report, tables
-from harness.lines import LINES
+from harness.lines import lines_for
 from harness.server import BenchError, Server, machine, server_settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -21,7 +21,7 @@ def options():
     parser = argparse.ArgumentParser(
         prog="bench/run.sh", description="Compares access methods on the same tables in one run.")
     parser.add_argument("--rows", type=int, default=20_000_000,
-                        help="rows per table (default 20 million; 1 million takes two minutes)")
+                        help="rows per table (default 20 million; 1 million takes about two minutes)")
     parser.add_argument("--repeat", type=int, default=5, metavar="R",
                         help="interleaved runs of which the median counts (default 5)")
     parser.add_argument("--only", default="", metavar="PATTERN",
@@ -43,8 +43,7 @@ def options():
     if args.repeat < 1:
         parser.error("--repeat must be at least 1")
     try:
-        args.lines = [line for line in LINES
-                      if re.search(args.only, line.name) and args.rows >= line.least_rows]
+        args.lines = [line for line in lines_for(args.rows) if re.search(args.only, line.name)]
     except re.error as error:
         parser.error(f"--only is not a regular expression: {error}")
     if not args.lines:
@@ -64,10 +63,10 @@ def methods(text, parser):
     return found
 
 
-def with_sources(lines):
+def with_sources(args):
     """A companion line is counted by another one, which must then run too."""
-    names = {line.name for line in lines} | {line.of for line in lines}
-    return [line for line in LINES if line.name in names]
+    names = {line.name for line in args.lines} | {line.of for line in args.lines}
+    return [line for line in lines_for(args.rows) if line.name in names]
 
 
 def commit():
@@ -150,7 +149,7 @@ def main():
     scale = datasets.Scale.of(args.rows)
     meta = describe(args, scale)
     directory = output_directory(args, meta)
-    lines = with_sources(args.lines)
+    lines = with_sources(args)
     server = Server()
     bench = measure.Bench(server, args.methods, scale, args.repeat, say)
     bench.connect()

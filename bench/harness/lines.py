@@ -3,7 +3,7 @@
 To add a line, add it here; a new kind of measurement goes into queries.py or writes.py.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from .datasets import DATASETS
@@ -53,6 +53,7 @@ class Line:
     fact: str = ""  # ... has counted under this name
     lacks: dict = field(default_factory=dict)  # access method -> why the line is not for it
     least_rows: int = 0  # below, the line would show nothing of its own
+    slow: tuple = ()  # access methods that a small run leaves out here
 
     def reason_against(self, access_method):
         return self.lacks.get(access_method, "")
@@ -198,6 +199,8 @@ def copy_lines(data, label):
                             target=at_least(1.2))]
 
 
+SMALL_RUN = 4_000_000  # rows: below, the whole run is to take a few minutes
+
 # Sizes without a figure of their own: never larger than btree.
 SIZE_RATIOS = {"serial": 100.0, "widths": 50.0, "timestamps": 11.0, "writers": 8.0,
                "random": 2.3, "distinct": 4.0}
@@ -217,16 +220,26 @@ LINES = [
     *build_lines("serial", "sequential", 2.5),
     *build_lines("random", "random", 3.5),
     Line("build.random.64MB", "build", "random",
-         "CREATE INDEX, random, maintenance_work_mem 64 MB", memory="64MB", least_rows=4_000_000,
+         "CREATE INDEX, random, maintenance_work_mem 64 MB", memory="64MB", least_rows=SMALL_RUN,
          lacks={"hash": "left out to save time", "brin": "sorts nothing"}),
     Line("build.random.workers", "build", "random", "CREATE INDEX, random, 2 workers allowed",
          target=at_least(2.0), workers=2, lacks=NO_WORKERS),
     *insert_lines("serial", "sequential", 1.0),
     *insert_lines("random", "random", 1.3),
     Line("vacuum.random", "vacuum", "random", "DELETE of 10 % at random and VACUUM, random keys",
-         target=at_least(1.2)),
+         target=at_least(1.2), slow=("hash",)),
     *copy_lines("serial", "sequential"),
     *copy_lines("random", "random"),
     Line("pgbench", "pgbench", "pgbench", "a TPC-B-like transaction, index on accounts",
-         target=at_least(1.0), node="Index Scan", lacks=NO_LOOKUPS),
+         target=at_least(1.0), node="Index Scan", lacks=NO_LOOKUPS, slow=("hash",)),
 ]
+
+
+def lines_for(rows):
+    """Those of a run with so many rows."""
+    lines = [line for line in LINES if rows >= line.least_rows]
+    if rows >= SMALL_RUN:
+        return lines
+    left_out = "left out of a small run to save time"
+    return [replace(line, lacks={**line.lacks, **{name: left_out for name in line.slow}})
+            for line in lines]

@@ -169,14 +169,14 @@ unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
   unsigned lo = 0;
   unsigned hi = count;
   if (seg.key_slope != 0 && (seg.key_shift & ColumnModel::kDescending) == 0) {
-    const double step =
-        static_cast<double>(seg.key_slope) / static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
+    const double ranks_per_step =
+        static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F)) / static_cast<double>(seg.key_slope);
     const double target =
         static_cast<double>(code - seg.first_code) + static_cast<double>(seg.first_code - seg.key_base);
     // line(i) is step * i rounded down, hence the + 1. A writer's residuals never exceed its line's rise over
     // 2^16 ranks, so rounding to 53 bits moves a bound by less than 2^-30 ranks: two ranks of slack cover it.
-    const double first = (target - static_cast<double>(low_mask(seg.key_width))) / step - 2.0;
-    const double last = (target + 1.0) / step + 2.0;
+    const double first = (target - static_cast<double>(low_mask(seg.key_width))) * ranks_per_step - 2.0;
+    const double last = (target + 1.0) * ranks_per_step + 2.0;
     if (first > 0) lo = first < count ? static_cast<unsigned>(first) : count;
     if (last < count) hi = static_cast<unsigned>(last);
   }
@@ -248,6 +248,19 @@ bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
   // Among entries of equal code TIDs ascend; the search stays within that run.
   unsigned lo = *rank;
   unsigned hi = page.encoded();
+  // Mostly there is one such entry, or none: see before searching for the end of the run.
+  {
+    SegmentRef ref;
+    if (!load_segment(page, segment_of_rank(page, lo), &ref)) return false;
+    unsigned i = lo - ref.seg.first_rank;
+    if (lo < ref.seg.first_rank || i >= ref.count) return false;
+    if (ref.code_at(i) > key.code || ref.tid_at(i) >= key.tid) return true;
+    lo++;
+    if (++i < ref.count && ref.code_at(i) > key.code) {
+      *rank = lo;
+      return true;
+    }
+  }
   if (key.code != kMaxCode && !lower_bound_code(page, key.code + 1, &hi)) return false;
   SegmentRef ref;
   unsigned loaded_begin = 1;
