@@ -1,0 +1,236 @@
+// The leaf that a scan stands on, and the way from one to the next.
+//
+// A scan visits parts in physical order: the ranges of codes that its conditions admit, and the NULLs before or
+// behind them. For each leaf it computes, under the share lock, which entries belong to the current part. If
+// they are few they are decoded at once; otherwise the page is copied and decoded lazily, in batches. Either
+// way the lock is gone before an entry is returned; the pin stays where TIDs need protection from VACUUM
+// (index-only scans, snapshots that are not MVCC; src/README.md, "Pins").
+//
+// A place between entries is always expressible as (part, position in the merged order of one page), and when
+// pages change, as a (code, TID) position: every movement that meets a surprise descends again with that.
+#include "am/compat.hpp"
+#include "am/scan_state.hpp"
+
+namespace learned {
+
+namespace {
+
+Part part_at(const ScanState* s, int i) {
+  const Part nulls{TreeId::nulls, 0, 0};
+  if (s->bounds.want_nulls) {
+    if (s->nulls_first) {
+      if (i == 0) return nulls;
+      i--;
+    } else if (i == static_cast<int>(s->bounds.range_count)) {
+      return nulls;
+    }
+  }
+  const CodeRange& r = s->bounds.ranges[i];
+  return {TreeId::keys, r.lo, r.hi};
+}
+
+[[noreturn]] void damaged(ScanState* s, Block block) { s->store.corrupt(block, "page does not decode"); }
+
+// Ranks of the encoded entries that belong to the part.
+void find_ranks(ScanState* s, const PageView& page, const Part& part, Block block, unsigned* begin,
+                unsigned* end) {
+  bool sound = true;
+  if (part.tree == TreeId::nulls) {
+    *begin = 0;
+    *end = page.encoded();
+  } else if (part.lo == part.hi) {
+    sound = equal_range(page, part.lo, begin, end);
+  } else {
+    *begin = 0;
+    *end = page.encoded();
+    if (Entry{part.lo, 0} > page.low()) sound = lower_bound(page, {part.lo, 0}, begin);
+    if (part.hi != kMaxCode && page.covers({part.hi + 1, 0})) {
+      sound = sound && lower_bound(page, {part.hi + 1, 0}, end);
+    }
+  }
+  if (!sound || *begin > *end || *end > page.encoded()) damaged(s, block);
+}
+
+// Decodes ranks [begin, end) behind batch position `at`.
+void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned end, unsigned at) {
+  if (begin >= end) return;
+  if (!decode(page, begin, end, s->codes + at, s->tids + at)) damaged(s, s->leaf.block);
+  if (s->leaf.tree == TreeId::nulls) std::fill_n(s->codes + at, end - begin, Code{0});
+  const bool has_dead = (page.flags() & kHasDead) != 0;
+  for (unsigned i = 0; i < end - begin; i++) s->dead[at + i] = has_dead && page.is_dead(begin + i);
+}
+
+// Decodes merged positions [begin, end) into the batch.
+void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
+  LeafCursor& leaf = s->leaf;
+  unsigned d = 0;
+  while (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < begin) d++;
+  unsigned rank = leaf.first_rank + static_cast<unsigned>(begin) - d;
+  int p = begin;
+  while (p < end) {
+    int next = end;
+    if (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < end)
+      next = static_cast<int>(leaf.delta_position[d]);
+    const auto n = static_cast<unsigned>(next - p);
+    decode_ranks(s, page, rank, rank + n, static_cast<unsigned>(p - begin));
+    rank += n;
+    p = next;
+    if (p < end) {
+      s->codes[p - begin] = leaf.delta[d].code;
+      s->tids[p - begin] = leaf.delta[d].tid;
+      s->dead[p - begin] = false;
+      d++;
+      p++;
+    }
+  }
+  leaf.batch_begin = begin;
+  leaf.batch_end = end;
+}
+
+// Sets the cursor to the part's entries of a page: the shared page under its lock, or the private copy.
+void restrict_to(ScanState* s, const PageView& page, const Part& part) {
+  LeafCursor& leaf = s->leaf;
+  find_ranks(s, page, part, leaf.block, &leaf.first_rank, &leaf.end_rank);
+  leaf.deltas = 0;
+  const unsigned deltas = page.deltas();
+  for (unsigned j = 0; j < deltas; j++) {
+    const std::uint8_t* p = page.delta_at(j);
+    const auto code = load<Code>(p);
+    if (code < part.lo || code > part.hi) continue;
+    leaf.delta[leaf.deltas++] = {code, PageView::delta_tid(p)};
+  }
+  std::sort(leaf.delta, leaf.delta + leaf.deltas);
+  const unsigned encoded = leaf.end_rank - leaf.first_rank;
+  for (unsigned j = 0; j < leaf.deltas; j++) {
+    unsigned rank = leaf.end_rank;
+    if (encoded > 0 && !lower_bound(page, leaf.delta[j], &rank)) damaged(s, leaf.block);
+    rank = std::clamp(rank, leaf.first_rank, leaf.end_rank);
+    leaf.delta_position[j] = rank - leaf.first_rank + j;
+  }
+  leaf.total = static_cast<int>(encoded + leaf.deltas);
+  leaf.batch_begin = leaf.batch_end = 0;
+  leaf.batch_size = kSmall;
+}
+
+Tree<BufferStore> tree_of(ScanState* s, TreeId id) { return Tree<BufferStore>(&s->store, id); }
+
+// Takes in a leaf that is locked for share, restricted to the current part; unlocks it.
+void load_leaf(IndexScanDesc scan, Buffer buffer) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  unload(s);
+  s->store.verify(buffer);
+  compat::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, buffer);
+  const PageView page(buffer_bytes(buffer));
+  leaf.block = BufferGetBlockNumber(buffer);
+  leaf.tree = page.tree();
+  leaf.rightmost = page.rightmost();
+  leaf.low = page.low();
+  leaf.high = page.high();
+  leaf.left = page.left();
+  leaf.right = page.right();
+  leaf.serial++;
+  restrict_to(s, page, part_at(s, s->part));
+  leaf.copied = leaf.total > static_cast<int>(kSmall);
+  if (leaf.copied) {
+    if (s->copy == nullptr) s->copy = static_cast<std::uint8_t*>(MemoryContextAlloc(s->context, kPageSize));
+    leaf.view = compact_copy(page, s->copy);
+  } else {
+    decode_batch(s, page, 0, leaf.total);
+  }
+  leaf.loaded = true;
+  // Non-MVCC snapshots and index-only scans rely on the pin: VACUUM takes a cleanup lock on every leaf before
+  // the TIDs in it may be used again.
+  if (scan->xs_want_itup || !IsMVCCSnapshot(scan->xs_snapshot)) {
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    leaf.pinned = buffer;
+  } else {
+    UnlockReleaseBuffer(buffer);
+  }
+}
+
+// Number of the cursor's positions whose entry is < limit.
+int entries_before(ScanState* s, const Entry& limit) {
+  LeafCursor& leaf = s->leaf;
+  int before = 0;
+  if (!leaf.copied) {
+    while (before < leaf.total && Entry{s->codes[before], s->tids[before]} < limit) before++;
+    return before;
+  }
+  unsigned rank = leaf.first_rank;
+  if (leaf.end_rank > leaf.first_rank && !lower_bound(leaf.view, limit, &rank)) damaged(s, leaf.block);
+  before = static_cast<int>(std::clamp(rank, leaf.first_rank, leaf.end_rank) - leaf.first_rank);
+  for (unsigned j = 0; j < leaf.deltas && leaf.delta[j] < limit; j++) before++;
+  return before;
+}
+
+}  // namespace
+
+void unload(ScanState* s) {
+  if (BufferIsValid(s->leaf.pinned)) ReleaseBuffer(s->leaf.pinned);
+  s->leaf.pinned = InvalidBuffer;
+  s->leaf.loaded = false;
+}
+
+void enter_part(IndexScanDesc scan, int part_no, bool forward) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  s->part = part_no;
+  const Part part = part_at(s, part_no);
+  const Entry start = forward ? Entry{part.lo, 0} : Entry{part.hi, kMaxTid};
+  const bool here = leaf.loaded && leaf.copied && leaf.tree == part.tree && start >= leaf.low &&
+                    (leaf.rightmost || start < leaf.high);
+  if (here) {
+    restrict_to(s, leaf.view, part);
+  } else {
+    load_leaf(scan, tree_of(s, part.tree).locate(start, LockMode::share));
+  }
+  leaf.at = forward ? -1 : leaf.total;
+}
+
+bool advance(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  CHECK_FOR_INTERRUPTS();
+  const Part part = part_at(s, s->part);
+  // The page that we come to may have been joined with the one that we leave: what lies before the fence that we
+  // cross was returned already.
+  if (forward && !leaf.rightmost && leaf.high <= Entry{part.hi, kMaxTid}) {
+    const Entry fence = leaf.high;
+    load_leaf(scan, tree_of(s, part.tree).step_right(leaf.right, fence, LockMode::share));
+    leaf.at = leaf.low == fence ? -1 : entries_before(s, fence) - 1;
+    return true;
+  }
+  if (!forward && leaf.low > Entry{part.lo, 0}) {
+    const Entry fence = leaf.low;
+    load_leaf(scan, tree_of(s, part.tree).step_left(leaf.left, fence, LockMode::share));
+    leaf.at = !leaf.rightmost && leaf.high == fence ? leaf.total : entries_before(s, fence);
+    return true;
+  }
+  const int next = forward ? s->part + 1 : s->part - 1;
+  if (next < 0 || next >= s->parts) return false;
+  enter_part(scan, next, forward);
+  return true;
+}
+
+void decode_more(ScanState* s, bool forward) {
+  LeafCursor& leaf = s->leaf;
+  const auto size = static_cast<int>(leaf.batch_size);
+  const int begin = forward ? leaf.at : std::max(0, leaf.at - size + 1);
+  const int end = forward ? std::min(leaf.total, leaf.at + size) : leaf.at + 1;
+  decode_batch(s, leaf.view, begin, end);
+  leaf.batch_size = std::min(kMaxBatch, leaf.batch_size * 4);
+}
+
+void resume_at_mark(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  s->resume_pending = false;
+  const Part part = part_at(s, s->part);
+  load_leaf(scan, tree_of(s, part.tree).locate(s->resume, LockMode::share));
+  // Forward goes on behind the entry, backward before it.
+  const int before = entries_before(s, forward ? Entry{s->resume.code, s->resume.tid + 1} : s->resume);
+  leaf.at = forward ? before - 1 : before;
+}
+
+}  // namespace learned
