@@ -15,7 +15,8 @@ endif
 
 EXTENSION = learned_index
 MODULE_big = learned_index
-DATA = src/sql/learned_index--0.1.0.sql
+# Every version's script stays: a new installation runs the first one and the updates after it.
+DATA := $(patsubst $(here)/%,%,$(sort $(wildcard $(here)/src/sql/*.sql)))
 SOURCES := $(sort $(wildcard $(here)/src/core/*.cpp $(here)/src/am/*.cpp))
 OBJS := $(patsubst $(here)/%.cpp,%.o,$(SOURCES))
 

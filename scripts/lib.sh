@@ -192,7 +192,7 @@ find_server() {
 
 # Built apart from the sources, one directory for each server, by the user who runs the script.
 install_extension() {
-  local build="$ROOT/build/pg-$SERVER_VERSION" pkglibdir
+  local build="$ROOT/build/pg-$SERVER_VERSION" pkglibdir file
   pkglibdir=$("$PG_CONFIG" --pkglibdir)
   mkdir -p "$build" 2>/dev/null
   if [ ! -w "$build" ]; then # root built here before
@@ -203,11 +203,12 @@ install_extension() {
   say "building for PostgreSQL $SERVER_VERSION"
   make -s -C "$build" -f "$ROOT/Makefile" -j "$JOBS" PG_CONFIG="$PG_CONFIG" all || fail "the build failed"
   # Installed already, byte for byte: nothing to do, and no root needed.
-  if cmp -s "$build/learned_index.so" "$pkglibdir/learned_index.so" &&
-    cmp -s "$ROOT/learned_index.control" "$("$PG_CONFIG" --sharedir)/extension/learned_index.control" &&
-    cmp -s "$ROOT"/src/sql/learned_index--0.1.0.sql \
-      "$("$PG_CONFIG" --sharedir)/extension/learned_index--0.1.0.sql"; then
-    return 0
+  if cmp -s "$build/learned_index.so" "$pkglibdir/learned_index.so"; then
+    for file in "$ROOT/learned_index.control" "$ROOT"/src/sql/*.sql; do
+      cmp -s "$file" "$("$PG_CONFIG" --sharedir)/extension/${file##*/}" || break
+      file=
+    done
+    [ -n "$file" ] || return 0
   fi
   if [ -w "$pkglibdir" ]; then
     make -s -C "$build" -f "$ROOT/Makefile" PG_CONFIG="$PG_CONFIG" install >/dev/null
