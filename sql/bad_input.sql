@@ -43,11 +43,9 @@ SELECT refused('CREATE INDEX ON subject USING learned (t text_ops)');
 SELECT refused('CREATE INDEX ON subject USING learned (i int4_ops (depth = 3))');
 SELECT refused('CREATE INDEX ON subject USING learned (i COLLATE "C")');
 
--- Several columns, included columns, uniqueness.
+-- Several columns, included columns.
 SELECT refused('CREATE INDEX ON subject USING learned (i, j)');
 SELECT refused('CREATE INDEX ON subject USING learned (i) INCLUDE (j)');
-SELECT refused('CREATE UNIQUE INDEX ON subject USING learned (i)');
-SELECT refused('CREATE UNIQUE INDEX ON subject USING learned (i, j)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH =, j WITH =)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH <>)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH <)');
@@ -58,8 +56,6 @@ SELECT refused('CREATE TABLE referring (i int4 REFERENCES subject (i))');
 CREATE TABLE divided (i int4, j int8, t text) PARTITION BY RANGE (i);
 CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (0) TO (100);
 SELECT refused('CREATE INDEX ON divided USING learned (i, j)');
--- (By the server before version 18, by the access method from then on.)
-SELECT refused('CREATE UNIQUE INDEX ON divided USING learned (i)') ~ '^0A000: .*access method "learned"';
 SELECT refused('CREATE INDEX ON divided USING learned (t)');
 CREATE INDEX divided_i ON divided USING learned (i);
 
@@ -111,7 +107,7 @@ DROP ROLE regress_learned_visitor;
 
 -- What the access method says of itself.
 SELECT p, pg_indexam_has_property(a.oid, p)
-  FROM pg_am a, unnest('{can_order,can_unique,can_multi_col,can_exclude,can_include}'::text[]) p
+  FROM pg_am a, unnest('{can_order,can_multi_col,can_exclude,can_include}'::text[]) p
  WHERE a.amname = 'learned';
 SELECT p, pg_index_has_property('subject_i', p) FROM unnest('{clusterable,index_scan,bitmap_scan,backward_scan}'::text[]) p;
 SELECT p, pg_index_column_has_property('subject_i', 1, p)

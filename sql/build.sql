@@ -285,7 +285,6 @@ FROM pg_class WHERE relname = 'build_shapes';
 SELECT n, pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(1, 5) n WHERE amname = 'learned' ORDER BY n;
 
 -- What is refused.
-CREATE UNIQUE INDEX build_refused ON build_shapes USING learned (sorted);
 CREATE INDEX build_refused ON build_shapes USING learned (sorted, shuffled);
 CREATE INDEX build_refused ON build_shapes USING learned (sorted) INCLUDE (shuffled);
 CREATE INDEX build_refused ON build_parts USING learned (note);

@@ -131,7 +131,7 @@ DROP TABLE opclass_types;
 -- what the access method says about itself
 SELECT property, pg_indexam_has_property(a.oid, property) AS has
 FROM pg_am a,
-     unnest(ARRAY['can_order', 'can_unique', 'can_multi_col', 'can_exclude', 'can_include', 'nonsense'])
+     unnest(ARRAY['can_order', 'can_multi_col', 'can_exclude', 'can_include', 'nonsense'])
          WITH ORDINALITY p(property, n)
 WHERE a.amname = 'learned' ORDER BY n;
 

@@ -8,6 +8,7 @@
 #include "am/key_type.hpp"
 #include "am/model_cache.hpp"
 #include "am/options.hpp"
+#include "am/unique.hpp"
 #include "core/bulk_loader.hpp"
 #include "core/meta_page.hpp"
 
@@ -129,8 +130,16 @@ using Loader = BulkLoader<IndexFileWriter>;
 static_assert(std::is_trivially_destructible_v<IndexFileWriter>);
 static_assert(std::is_trivially_destructible_v<Loader>);
 
+// How an index is to be built.
+struct BuildState {
+  KeyType type;
+  bool nulls_equal;     // for the check of `unique`
+  UniqueBuild* unique;  // nullptr: not a unique index
+  EntrySorter* sorters[kTreeCount];
+};
+
 // Writes the index of the sorters' entries, an empty one if there are none (nullptr).
-void write_index(IndexFileWriter* file, Relation index, EntrySorter* const (&sorters)[kTreeCount]) {
+void write_index(IndexFileWriter* file, Relation index, const BuildState& build) {
   Workspace* workspace = workspace_init(palloc(workspace_bytes()));
   MetaInfo meta{};
   meta.key_kind = index->rd_opcintype[0];
@@ -138,13 +147,20 @@ void write_index(IndexFileWriter* file, Relation index, EntrySorter* const (&sor
   int64 done = 0;
   for (int i = 0; i < kTreeCount; ++i) {
     Loader loader(file, workspace, static_cast<TreeId>(i), index_fillfactor(index), next_block);
-    if (EntrySorter* sorter = sorters[i]; sorter != nullptr) {
+    UniqueBuild* unique = build.unique;
+    if (unique != nullptr) {
+      const auto tree = static_cast<TreeId>(i);
+      unique->begin(tree, tree == TreeId::keys || build.nulls_equal);
+    }
+    if (EntrySorter* sorter = build.sorters[i]; sorter != nullptr) {
       pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
       sorter->finish();
       pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWriting);
       // next_batch() looks for interrupts.
       for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
-        for (const Entry& entry : batch) loader.add(entry.code, entry.tid);
+        for (const Entry& entry : batch) {
+          loader.add(entry.code, unique != nullptr ? unique->admit(entry) : entry.tid);
+        }
         done += static_cast<int64>(batch.size());
         pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
       }
@@ -159,17 +175,13 @@ void write_index(IndexFileWriter* file, Relation index, EntrySorter* const (&sor
   pfree(workspace);
 }
 
-struct BuildState {
-  KeyType type;
-  EntrySorter* sorters[kTreeCount];
-};
-
 // Called for every row that the index must have: those that the predicate admits, of each HOT chain the
 // root, and recently dead ones too, which old snapshots may still look for.
-void collect_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool /*is_alive*/,
+void collect_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
                  void* state) {
   const auto* build = static_cast<const BuildState*>(state);
-  const Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+  Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+  if (build->unique != nullptr) packed = UniqueBuild::marked(packed, is_alive);
   if (isnull[0]) {
     build->sorters[static_cast<int>(TreeId::nulls)]->add(0, packed);
   } else {
@@ -179,7 +191,7 @@ void collect_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnul
 
 // What the handler must claim to support so that the user gets an explanation from here.
 void refuse_unsupported(const IndexInfo* index_info) {
-  if (index_info->ii_Unique) {
+  if (index_info->ii_Unique && !compat::kUniqueIndexes) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("access method \"learned\" does not support unique indexes"),
                     errhint("Use a constraint: EXCLUDE USING learned (column WITH =).")));
@@ -210,7 +222,9 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
   }
 
   SortMemory memory{static_cast<std::size_t>(maintenance_work_mem) * 1024};
-  BuildState build{key_type_of(index), {}};
+  UniqueBuild unique(heap, index);
+  BuildState build{key_type_of(index), index_info->ii_NullsNotDistinct, nullptr, {}};
+  if (index_info->ii_Unique) build.unique = &unique;
   build.sorters[static_cast<int>(TreeId::keys)] =
       EntrySorter::create(&memory, memory.free_bytes / kNullShare);
   build.sorters[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory, 0);
@@ -231,7 +245,7 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
 
   IndexFileWriter file;
   file.open(index, MAIN_FORKNUM, RelationNeedsWAL(index));
-  write_index(&file, index, build.sorters);
+  write_index(&file, index, build);
 
   auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
   result->heap_tuples = heap_tuples;
@@ -245,7 +259,7 @@ void learned_build_empty(Relation index) {
   // tablespace or database, so a sync alone is not enough.
   IndexFileWriter file;
   file.open(index, INIT_FORKNUM, true);
-  write_index(&file, index, {nullptr, nullptr});
+  write_index(&file, index, {key_type_of(index), false, nullptr, {nullptr, nullptr}});
 }
 
 char* learned_build_phase_name(int64 phase) {

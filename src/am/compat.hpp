@@ -104,6 +104,10 @@ inline void test_for_old_snapshot([[maybe_unused]] Snapshot snapshot, [[maybe_un
 #endif
 }
 
+// Whether indexes may be unique. Before 18, any INSERT ... ON CONFLICT into a table with a unique index that is not a
+// btree fails with an internal error, and such an index can hide a btree from a foreign key.
+inline constexpr bool kUniqueIndexes = PG_VERSION_NUM >= 180000;
+
 // ---- VACUUM and scans -------------------------------------------------------------------------------
 
 // Looks for interrupts, and sleeps if VACUUM is to be gentle.

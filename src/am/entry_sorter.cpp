@@ -22,8 +22,9 @@ constexpr std::size_t kBatch = 8 * kEntriesPerBlock;
 // Larger buffers than this do not make reading a stream any faster.
 constexpr std::size_t kMaxStreamBuffer = (std::size_t{1} << 20) / sizeof(Entry);
 
-// The head of a stream that has ended: greater than every entry, as no TID is greater than kMaxTid.
+// The head of a stream that has ended: greater than every entry, as no TID, marked or not, is so great.
 constexpr Entry kExhausted{kMaxCode, ~Tid{0}};
+constexpr bool exhausted(const Entry& head) { return head.tid == kExhausted.tid; }
 
 Entry* allocate_entries(MemoryContext context, std::size_t capacity) {
   return static_cast<Entry*>(MemoryContextAllocExtended(context, capacity * sizeof(Entry), MCXT_ALLOC_HUGE));
@@ -357,13 +358,13 @@ std::size_t EntrySorter::merge_some(Entry* out, std::size_t capacity) {
     std::size_t count = 0;
     for (; count < capacity; ++count) {
       out[count] = take_head(0);
-      if (out[count].tid > kMaxTid) break;
+      if (exhausted(out[count])) break;
     }
     return count;
   }
   std::uint32_t winner = losers_[0];
   std::size_t count = 0;
-  while (count < capacity && heads_[winner].tid <= kMaxTid) {
+  while (count < capacity && !exhausted(heads_[winner])) {
     out[count++] = heads_[winner];
     Entry head = take_head(winner);
     heads_[winner] = head;

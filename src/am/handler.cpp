@@ -30,7 +30,8 @@ constexpr IndexAmRoutine make_routine() {
   routine.amcanorder = true;
   routine.amcanorderbyop = false;
   routine.amcanbackward = true;
-  // Claimed so that learned_build can refuse them with a hint; learned_property denies them.
+  // Claimed so that learned_build can refuse them with a hint, unique indexes before version 18 only;
+  // learned_property tells the truth.
   routine.amcanunique = true;
   routine.amcanmulticol = true;
   routine.amcaninclude = true;

@@ -74,6 +74,9 @@ bool learned_property(Oid /*index_oid*/, int /*attno*/, IndexAMProperty property
   // advice. Who asks gets the truth.
   switch (property) {
     case AMPROP_CAN_UNIQUE:
+      *result = compat::kUniqueIndexes;
+      *is_null = false;
+      return true;
     case AMPROP_CAN_MULTI_COL:
     case AMPROP_CAN_INCLUDE:
       *result = false;

@@ -54,7 +54,7 @@ class Sorter {
   // Sorts the range `from`; the result is to be in `other` if `into_other`, else in `from`.
   //
   // Depth: a range below kInsertionLimit ends it, each level takes at least kMinDigitBits off the
-  // difference between largest and smallest value, hence at most 64 / 4 levels for codes and 48 / 4 for
+  // difference between largest and smallest value, hence at most 64 / 4 levels for codes and 49 / 4 for
   // tids; with 8 kB of counters each, that is less than 256 kB of stack in the worst case and three levels
   // in practice.
   template <Part part>

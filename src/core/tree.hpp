@@ -75,16 +75,31 @@ class Tree {
   void insert(const Item& item) {
     for (;;) {
       const Handle h = locate(item.entry(), LockMode::exclusive);
-      if (view(h).incomplete_split()) {
-        finish_split(h);
-        continue;
-      }
-      if (delta_room(view(h)) > 0 || make_room(h, item.entry())) {
-        store_->insert_delta(h, item);
-        store_->release(h);
-        return;
-      }
+      if (!ready_for(h, item.entry())) continue;
+      store_->insert_delta(h, item);
+      store_->release(h);
+      return;
     }
+  }
+
+  // Sees to it that a page, locked exclusively, can take an entry. True: it can, and is still locked. False: its
+  // split was finished, or it was split; it is released, and the caller starts over.
+  bool ready_for(Handle h, const Entry& incoming) {
+    if (view(h).incomplete_split()) {
+      finish_split(h);
+      return false;
+    }
+    return delta_room(view(h)) > 0 || make_room(h, incoming);
+  }
+
+  // The right sibling of a locked page, locked too. While a page is locked, its link and the fence between the two
+  // cannot change. REQUIRES: the page is not the rightmost one.
+  Handle lock_right(Handle h, LockMode mode) {
+    const Handle right = store_->read(view(h).right(), mode);
+    if (!is_ours(right, view(h).level()) || view(right).low() != view(h).high()) {
+      store_->corrupt(store_->block(h), "right link does not lead to the next page");
+    }
+    return right;
   }
 
   // Completes a split: gives the right sibling its downlink. Takes the left page, locked exclusively and
