@@ -35,6 +35,9 @@ void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, dou
                            double* correlation, double* pages);
 int learned_tree_height(Relation index);
 
+// end_probe.cpp. Called when the library is loaded; sets a hook.
+void register_end_probe();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 bool learned_property(Oid index_oid, int attno, IndexAMProperty property, const char* property_name,

@@ -127,6 +127,18 @@ inline void count_index_search(IndexScanDesc scan) {
 #endif
 }
 
+// ---- the planner ------------------------------------------------------------------------------------
+
+// Will the planner look for the ends of a column in no index but a btree's? 18 looks in every ordered index that
+// offers index-only scans, which ours does not in recovery.
+inline bool planner_probes_btrees_only() {
+#if PG_VERSION_NUM >= 180000
+  return RecoveryInProgress();
+#else
+  return true;
+#endif
+}
+
 // ---- the access method's routine --------------------------------------------------------------------
 
 // What versions after 15 want to know; `tree_height` is a callback that 18 has.

@@ -12,7 +12,10 @@ LEARNED_EXPORT void _PG_init(void);
 
 LEARNED_SQL_FUNCTION(learned_handler);
 
-extern "C" void _PG_init(void) { learned::register_options(); }
+extern "C" void _PG_init(void) {
+  learned::register_options();
+  learned::register_end_probe();
+}
 
 namespace learned {
 namespace {

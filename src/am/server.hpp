@@ -80,6 +80,7 @@ extern "C" {
 #include "nodes/tidbitmap.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
 #include "pgstat.h"
 #include "pgtime.h"
 #include "storage/buffile.h"

@@ -49,6 +49,12 @@ VACUUM (INDEX_CLEANUP ON) kinds;
 SET learned_index.generic_wal = on;
 INSERT INTO kinds SELECT i, i, i, now(), i FROM generate_series(1, 2000) i;
 REINDEX INDEX kinds_x;
+-- A table of whose rows a third came after the statistics.
+CREATE TABLE grown (k int8);
+INSERT INTO grown SELECT generate_series(1, 20000);
+CREATE INDEX grown_k ON grown USING $AM (k);
+ANALYZE grown;
+INSERT INTO grown SELECT generate_series(20001, 30000);
 -- The rest of a cursor in short: rows, sums, and whether they came in order.
 CREATE FUNCTION rest_of(cur refcursor) RETURNS text LANGUAGE plpgsql AS \$\$
 DECLARE
@@ -104,6 +110,11 @@ my $check_logged = q{
 SELECT count(*) FROM (SELECT learned_index_check(c.oid, true) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
  WHERE a.amname = '} . $AM . q{' AND c.relkind = 'i' AND c.relpersistence = 'p' AND c.relnamespace = 'public'::regnamespace) s};
 cmp_ok(query($standby, $check_logged), '>=', 8, 'learned_index_check works on the standby and finds no fault');
+
+# The planner looks up the end of a column in the index, on a standby as well.
+my @rows = map { query($_, 'EXPLAIN SELECT FROM grown WHERE k > 25000') =~ /rows=(\d+)/ ? $1 : -1 } ($primary, $standby);
+is($rows[1], $rows[0], 'rows expected beyond the statistics on the standby and on the primary');
+cmp_ok($rows[1], '>', 50, 'more than nothing is expected there');
 
 # A query of the standby goes on over pages that the primary vacuums and recycles meanwhile.  With
 # feedback VACUUM leaves what the query may still see; without, the query is either right or cancelled.
