@@ -51,6 +51,11 @@ class BufferStore {
   Block predict(TreeId tree, const Entry& key);
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
+  // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
+  // others hold move along with entries; whoever reads takes them (leaf_cursor.cpp).
+  void inserting(Handle h) { CheckForSerializableConflictIn(index_, nullptr, BufferGetBlockNumber(h)); }
+  void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
+  void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
   // Levels above the leaves, as this backend remembers them: an estimate.
   unsigned height(TreeId tree);
 

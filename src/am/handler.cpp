@@ -43,7 +43,7 @@ constexpr IndexAmRoutine make_routine() {
   routine.amsearchnulls = true;
   routine.amstorage = false;
   routine.amclusterable = true;
-  routine.ampredlocks = false;
+  routine.ampredlocks = true;
   routine.amcanparallel = false;
   routine.amusemaintenanceworkmem = false;
   routine.amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;

@@ -120,6 +120,9 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   LeafCursor& leaf = s->leaf;
   unload(s);
   s->store.verify(buffer);
+  // Before the content lock goes: an insert that this scan does not see finds the predicate lock. Also when nothing
+  // here matches, as a gap has been read then.
+  PredicateLockPage(scan->indexRelation, BufferGetBlockNumber(buffer), scan->xs_snapshot);
   compat::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, buffer);
   const PageView page(buffer_bytes(buffer));
   leaf.block = BufferGetBlockNumber(buffer);

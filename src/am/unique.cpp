@@ -174,7 +174,7 @@ class UniqueInserter {
       if (tree_.ready_for(at, entry_)) store_.release(at);
       return false;
     }
-    CheckForSerializableConflictIn(in_.index, nullptr, store_.block(at));
+    store_.inserting(at);
     store_.insert_delta(at, {entry_.code, entry_.tid, kNoBlock});
     if (at != first) store_.release(at);
     store_.release(first);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "bulk_loader.hpp"
@@ -107,6 +108,13 @@ class MemoryStore {
   }
   void mispredicted(TreeId, const Entry&) {}
   void offer(const PageView&, Block) {}
+  // Predicate locks of one reader.
+  void inserting(Handle h) {
+    if (locked_[h] != 2) fail("page to insert into is not locked exclusively");
+    conflict_ = predicate_locks_.contains(h);
+  }
+  void divided(Block left, Block right) { inherit_predicate_lock(left, right); }
+  void joined(Block gone, Block into) { inherit_predicate_lock(gone, into); }
   void recycle(Block b) { free_.push_back(b); }
 
   // --- for tests ---
@@ -114,6 +122,11 @@ class MemoryStore {
   std::size_t size() const { return pages_.size(); }
   std::uint8_t* page(Block b) { return pages_[b]->bytes; }
   std::size_t reads() const { return reads_; }
+  void predicate_lock(Block b) { predicate_locks_.insert(b); }
+  void release_predicate_locks() { predicate_locks_.clear(); }
+  std::size_t predicate_locks() const { return predicate_locks_.size(); }
+  // Whether the last entry went into a page that the reader has locked.
+  bool insert_conflicted() const { return conflict_; }
   bool all_released() const {
     for (int l : locked_) {
       if (l != 0) return false;
@@ -131,6 +144,10 @@ class MemoryStore {
   }
 
  private:
+  void inherit_predicate_lock(Block from, Block to) {
+    if (locked_[from] != 2 || locked_[to] != 2) fail("pages are not locked exclusively");
+    if (predicate_locks_.contains(from)) predicate_locks_.insert(to);
+  }
   Block add_page() {
     pages_.push_back(std::make_unique<Page>());
     locked_.resize(pages_.size(), 0);
@@ -150,6 +167,8 @@ class MemoryStore {
   std::size_t reads_ = 0;
   std::size_t predictions_ = 0;
   bool wrong_predictions_ = false;
+  std::set<Block> predicate_locks_;
+  bool conflict_ = false;
 };
 
 }  // namespace learned

@@ -22,6 +22,8 @@
 //   Block predict(TreeId, Entry)        the leaf that probably holds an entry, kNoBlock if there is no guess
 //   void mispredicted(TreeId, Entry)    that guess was not right
 //   void offer(PageView, Block)         an inner page that was just read, to learn from
+//   void inserting(Handle)              an entry is about to go into this leaf, locked exclusively (predicate locks)
+//   void divided(Block, Block)          the second leaf has taken entries and gap from the first; both still locked
 #pragma once
 
 #include "meta_page.hpp"
@@ -76,6 +78,7 @@ class Tree {
     for (;;) {
       const Handle h = locate(item.entry(), LockMode::exclusive);
       if (!ready_for(h, item.entry())) continue;
+      store_->inserting(h);
       store_->insert_delta(h, item);
       store_->release(h);
       return;
@@ -303,6 +306,7 @@ class Tree {
       seal(image);
     }
     store_->commit();
+    if (view(h).level() == 0) store_->divided(store_->block(h), store_->block(right));
     if (old_right != kNoBlock) store_->release(neighbour);
     store_->release(right);
     finish_split(h);

@@ -3,6 +3,8 @@
 // Beyond the Store of tree.hpp these need
 //   bool try_read(Block, Handle*)             the page locked exclusively, unless somebody holds it
 //   bool try_read_for_cleanup(Block, Handle*) the same, and nobody else has it pinned
+//   void joined(Block, Block)                 the first leaf's entries and gap belong to the second now; both still
+//                                             locked (predicate locks)
 #pragma once
 
 #include "tree.hpp"
@@ -142,6 +144,7 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   write_page(store->edit(parent, false), identity_of(tree.view(parent)), parent_plan, parent_columns, nullptr,
              0);
   store->commit();
+  store->joined(block, left_block);
   give_up();
   return true;
 }

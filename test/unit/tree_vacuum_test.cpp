@@ -118,7 +118,8 @@ TEST_F(TreeVacuumTest, EmptyPagesAreJoinedAndRecycled) {
   EXPECT_GT(deleted, 30u);
   tree_.expect_sound();
   // What was freed is used again before the file grows.
-  while (tree_.expected().size() < 50000) tree_.insert({random_() >> 2, make_tid(static_cast<std::uint32_t>(random_()), 1)});
+  while (tree_.expected().size() < 50000)
+    tree_.insert({random_() >> 2, make_tid(static_cast<std::uint32_t>(random_()), 1)});
   EXPECT_LE(tree_.store().size(), before * 2);
   tree_.expect_sound();
 }
@@ -227,6 +228,59 @@ TEST_F(TreeVacuumTest, JoinKeepsOffWhatItMayNotTouch) {
   // Deleted already.
   EXPECT_FALSE(join_left(&store, TreeId::keys, first, second, scratch_));
   tree_.expect_sound();
+}
+
+// A serializable reader has locked the leaves of a range. Whatever happens to them, an insert into the range goes to a
+// leaf with its lock; and the lock does not spread over the index.
+TEST_F(TreeVacuumTest, PredicateLocksFollowEntriesAndGaps) {
+  MemoryStore& store = tree_.store();
+  constexpr Code kQuarter = Code{1} << 60;
+  std::uint32_t row = 0;
+  for (int round = 0; round < 12; round++) {
+    SCOPED_TRACE(round);
+    store.init_empty();
+    tree_.expected().clear();
+    tree_.load(make_entries(Keys::random62, Tids::random, 30000, random_));
+    // Anywhere, a narrow range or a wide one; also before the first key and behind the last.
+    const Code lo = round == 0 ? 0 : random_() % (4 * kQuarter);
+    const Code hi = round == 1 ? kMaxCode : lo + (round % 2 == 0 ? kQuarter / 1000 : kQuarter / 4);
+    store.release_predicate_locks();
+    auto h = tree_.tree().locate({lo, 0}, LockMode::share);
+    for (;;) {
+      store.predicate_lock(store.block(h));
+      const PageView page = tree_.tree().view(h);
+      const bool last = page.rightmost() || page.high() > Entry{hi, kMaxTid};
+      const Block right = page.right();
+      const Entry high = page.high();
+      store.release(h);
+      if (last) break;
+      h = tree_.tree().step_right(right, high, LockMode::share);
+    }
+    const std::size_t locked = store.predicate_locks();
+    const unsigned keep = static_cast<unsigned>(random_() % 6);
+    int missed = 0;
+    int spurious = 0;
+    for (int step = 0; step < 3; step++) {
+      for (int i = 0; i < 1500; i++, row++) {
+        // Two of three into the range: its leaves divide.
+        const bool inside = i % 3 != 0;
+        const Code code = inside ? lo + random_() % (hi - lo + 1) : random_() >> 2;
+        tree_.insert({code, make_tid(row, 7)});
+        const bool in_range = code >= lo && code <= hi;
+        if (in_range && !store.insert_conflicted()) missed++;
+        if (!in_range && store.insert_conflicted() && step == 0) spurious++;
+      }
+      // Nearly everything goes: leaves of the range join one another and their neighbours.
+      if (step == 1) vacuum(by_hash(6, keep));
+    }
+    EXPECT_EQ(missed, 0);
+    // The leaves at the range's ends reach beyond it; 30 are not in it.
+    if (hi - lo < kQuarter) {
+      EXPECT_LT(spurious, 100) << locked << " leaves locked at first";
+    }
+    tree_.expect_sound();
+    if (HasFatalFailure()) return;
+  }
 }
 
 }  // namespace
