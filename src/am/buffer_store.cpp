@@ -2,39 +2,13 @@
 
 #include "am/compat.hpp"
 #include "am/options.hpp"
+#include "am/seen_pages.hpp"
 
 namespace learned {
 
 namespace {
 
 Workspace* backend_workspace = nullptr;
-
-// What this backend remembers of pages, by block number, so that neighbours share memory and the leaves of one
-// index up to a quarter of a gigabyte do not displace one another.
-//
-// `tag` is a checksum that it has seen to match, mixed with the index's identity: a page that changes gets another
-// checksum and is looked at again. An insert moves `upper` only; then the delta is looked at again, as its entries
-// have checks of their own. `buffer` is where the page was last: worth a try before the buffer table.
-struct Seen {
-  uint32 tag;
-  uint32 upper;
-  Buffer buffer;
-};
-constexpr uint32 kSeenSlots = 32768;
-Seen seen[kSeenSlots];
-
-uint32 identity_of_index(Relation index) {
-  return static_cast<uint32>(compat::file_number(index)) * 2654435769u;
-}
-Seen* seen_slot(uint32 identity, Block block) { return &seen[(block + (identity >> 16)) % kSeenSlots]; }
-
-// What a search reads first; fetched while the lock is being taken.
-void prefetch_page(const std::uint8_t* page) {
-  __builtin_prefetch(page);
-  __builtin_prefetch(page + kSpecial);
-  __builtin_prefetch(page + kSpecial - 64);
-  __builtin_prefetch(page + kSpecial - 128);
-}
 
 static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
 static_assert(kHeaderSize == SizeOfPageHeaderData);
@@ -57,20 +31,19 @@ bool BufferStore::exists(Block block) {
 Buffer BufferStore::pin(Block block) {
   if (!exists(block)) corrupt(block, "link leads beyond the end of the index");
   if (strategy_ != nullptr) return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
-  Seen* slot = seen_slot(identity_of_index(index_), block);
-  // The buffer table costs two cache misses that the buffer itself does not. Every eighth time it is asked all the
-  // same: only that raises the buffer's usage count as an ordinary visit does.
-  static uint32 visits = 0;
-  if (BufferIsValid(slot->buffer) && ++visits % 8 != 0 &&
-      ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, slot->buffer)) {
-    pgstat_count_buffer_read(index_);
-    pgstat_count_buffer_hit(index_);
-    prefetch_page(buffer_bytes(slot->buffer));
-    return slot->buffer;
+  SeenPage* seen = seen_page(index_, block);
+  // The buffer table costs two cache misses that the buffer itself does not.
+  if (BufferIsValid(seen->buffer)) {
+    prefetch_page(*seen, place_);
+    if (is_popular(seen->buffer) &&
+        ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen->buffer)) {
+      pgstat_count_buffer_read(index_);
+      pgstat_count_buffer_hit(index_);
+      return seen->buffer;
+    }
   }
   const Buffer buffer = ReadBuffer(index_, block);
-  prefetch_page(buffer_bytes(buffer));
-  slot->buffer = buffer;
+  seen->buffer = buffer;
   return buffer;
 }
 
@@ -162,20 +135,18 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
 
 void BufferStore::verify(Handle h) {
   const PageView page(bytes(h));
-  const uint32 identity = identity_of_index(index_);
   const Block here = BufferGetBlockNumber(h);
+  SeenPage* seen = seen_page(index_, here);
   const uint32 check = page.trailer().check;
-  Seen* slot = seen_slot(identity, here);
-  const uint32 tag = check ^ identity ^ (here / kSeenSlots) ^ 1;
-  const uint32 upper = page.upper();
-  if (slot->tag == tag && slot->upper == upper) return;
-  if (slot->tag != tag && check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
+  const uint32 tag = seen_tag(index_, here, check);
+  const auto upper = static_cast<uint16>(page.upper());
+  if (seen->tag == tag && seen->upper == upper) return;
+  if (seen->tag != tag && check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
   const unsigned deltas = page.deltas();
   for (unsigned j = 0; j < deltas; j++) {
     if (!PageView::delta_sound(page.delta_at(j), page.level())) corrupt(here, "delta entry is damaged");
   }
-  slot->tag = tag;
-  slot->upper = upper;
+  remember_page(seen, tag, page);
 }
 
 Workspace* BufferStore::workspace() {
@@ -216,6 +187,7 @@ unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->le
 
 Block BufferStore::predict(TreeId tree, const Entry& key) {
   parent_ = kNoBlock;
+  place_ = -1.0F;
   if (model_cache_kilobytes == 0) return kNoBlock;
   const int t = static_cast<int>(tree);
   DirectoryCopy* copy = directory_with_root(tree);
@@ -225,7 +197,11 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
     Item child;
     const InnerCopy* inner = model_cache_find(copy, block);
     if (inner != nullptr) {
-      if (!find_child(inner->view, key, &child)) return kNoBlock;
+      Code next;
+      if (!find_child(inner->view, key, &child, &next)) return kNoBlock;
+      if (level == 1 && next > child.code) {
+        place_ = static_cast<float>(key.code - child.code) / static_cast<float>(next - child.code);
+      }
     } else {
       const Buffer buffer = read(block, LockMode::share);
       const PageView page(bytes(buffer));

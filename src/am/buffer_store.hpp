@@ -69,6 +69,9 @@ class BufferStore {
   Relation index_;
   BufferAccessStrategy strategy_;
   GenericXLogState* xlog_ = nullptr;
+  // Where the last prediction expects its key in the leaf, 0 at its beginning, 1 at its end; negative: no idea.
+  // Only decides what is fetched into the cache early.
+  float place_ = -1.0F;
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
 };
 static_assert(std::is_trivially_destructible_v<BufferStore>);

@@ -413,7 +413,8 @@ bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid
   return true;
 }
 
-bool find_child(const PageView& page, const Entry& key, Item* found) {
+bool find_child(const PageView& page, const Entry& key, Item* found, Code* next) {
+  if (next != nullptr) *next = kMaxCode;
   bool have = false;
   const unsigned deltas = page.deltas();
   const std::size_t size = delta_size(page.level());
@@ -449,6 +450,7 @@ bool find_child(const PageView& page, const Entry& key, Item* found) {
     const unsigned i = rank - 1 - ref.seg.first_rank;
     if (i >= ref.count) return false;
     const Item item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
+    if (next != nullptr && i + 1 < ref.count) *next = ref.code_at(i + 1);
     if (!have || item.entry() > found->entry()) *found = item;
     have = true;
   }

@@ -111,7 +111,8 @@ bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid
             Block* children = nullptr);
 
 // Inner pages: the child whose range holds `key`: that of the greatest separator <= key. False: corrupt.
-bool find_child(const PageView& page, const Entry& key, Item* found);
+// If `next` is given, it is set to the code of a separator above it, kMaxCode if none is at hand: for guesses only.
+bool find_child(const PageView& page, const Entry& key, Item* found, Code* next = nullptr);
 
 // Ordinal -> TID and back; scale 0 is the raw TID.
 constexpr std::uint64_t tid_to_ordinal(Tid tid, unsigned scale) {
