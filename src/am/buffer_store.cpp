@@ -10,6 +10,22 @@ namespace {
 
 Workspace* backend_workspace = nullptr;
 
+// What generic WAL's records consist of, per page: where, how many bytes, and these.
+struct Fragment {
+  OffsetNumber offset;
+  OffsetNumber length;
+};
+
+// Logs fragments of a page that was just changed, in the critical section of the change.
+void log_fragments(Buffer buffer, std::uint8_t* fragments, int size) {
+  XLogBeginInsert();
+  XLogRegisterBuffer(0, buffer, REGBUF_STANDARD);
+  XLogRegisterBufData(0, reinterpret_cast<char*>(fragments), size);
+  // PageSetLSN is a macro that uses its argument twice.
+  const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
+  PageSetLSN(buffer_page(buffer), lsn);
+}
+
 static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
 static_assert(kHeaderSize == SizeOfPageHeaderData);
 static_assert(kLowerOffset == offsetof(PageHeaderData, pd_lower));
@@ -98,17 +114,12 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
     commit();
     return;
   }
-  const Page server_page = buffer_page(h);
-  auto* page = reinterpret_cast<std::uint8_t*>(server_page);
+  auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
   const PageView view(page);
   const bool log = RelationNeedsWAL(index_);
   const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
   const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
   // Two fragments: the new `upper`, and the entry.
-  struct Fragment {
-    OffsetNumber offset;
-    OffsetNumber length;
-  };
   std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
   std::uint8_t* out = record;
   store(out, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
@@ -122,15 +133,33 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   start_critical_section();
   add_delta(page, item);
   MarkBufferDirty(h);
-  if (log) {
-    XLogBeginInsert();
-    XLogRegisterBuffer(0, h, REGBUF_STANDARD);
-    XLogRegisterBufData(0, reinterpret_cast<char*>(record), static_cast<int>(out - record));
-    // PageSetLSN is a macro that uses its argument twice.
-    const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
-    PageSetLSN(server_page, lsn);
-  }
+  if (log) log_fragments(h, record, static_cast<int>(out - record));
   end_critical_section();
+}
+
+void BufferStore::extend(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  if (use_generic_wal) {
+    begin();
+    extend_exactly(edit(h, false));
+    commit();
+  } else {
+    auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
+    const bool log = RelationNeedsWAL(index_);
+    std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
+    store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
+    start_critical_section();
+    extend_exactly(page);
+    std::memcpy(record + sizeof(Fragment), page + kExtendedOffset, kExtendedBytes);
+    MarkBufferDirty(h);
+    if (log) log_fragments(h, record, sizeof record);
+    end_critical_section();
+  }
+  // It was verified before, so its new checksum is right.
+  const PageView page(bytes(h));
+  SeenPage* seen = seen_page(index_, here);
+  seen->tag = seen_tag(index_, here, page.trailer().check);
+  if (seen->encoded > 0) seen->encoded = static_cast<uint16>(page.encoded());
 }
 
 void BufferStore::verify(Handle h) {

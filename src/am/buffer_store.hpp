@@ -40,6 +40,8 @@ class BufferStore {
   // per block, applied by the server's generic redo), without the copies and comparisons of whole pages:
   // about 0.5 instead of 3.5 microseconds. learned_index.generic_wal switches to GenericXLog.
   void insert_delta(Handle h, const Item& item);
+  // The same for an entry that the page's last line predicts: one fragment, a part of the trailer.
+  void extend(Handle h);
 
   // Checks the page's checksum and its delta, once per backend and version of the page: 0.4 us then, a few ns
   // after that.

@@ -175,7 +175,7 @@ class UniqueInserter {
       return false;
     }
     store_.inserting(at);
-    store_.insert_delta(at, {entry_.code, entry_.tid, kNoBlock});
+    tree_.add(at, {entry_.code, entry_.tid, kNoBlock});
     if (at != first) store_.release(at);
     store_.release(first);
     return true;

@@ -91,6 +91,10 @@ class MemoryStore {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     add_delta(pages_[h]->bytes, item);
   }
+  void extend(Handle h) {
+    if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    extend_exactly(pages_[h]->bytes);
+  }
   void verify(Handle h) {
     if (PageView(bytes(h)).trailer().check != page_checksum(bytes(h))) fail("page checksum does not match");
   }

@@ -181,6 +181,30 @@ void add_delta(std::uint8_t* page, const Item& item) {
   set16(page, kUpperOffset, at);
 }
 
+bool continues_exactly(const PageView& page, const Item& item) {
+  // The checksum is made anew for each entry: worth it where there are few bytes under it.
+  constexpr std::size_t kMaxSealed = 1024;
+  const unsigned segments = page.segments();
+  const unsigned encoded = page.encoded();
+  if (page.level() > 0 || segments == 0 || encoded >= kMaxEntries || page.upper() != page.dir() ||
+      (page.flags() & kHasDead) != 0 || page.lower() + (kSpecial - page.dir()) > kMaxSealed) {
+    return false;
+  }
+  SegmentRef ref;
+  if (!load_segment(page, segments - 1, &ref) || ref.seg.key_width != 0) return false;
+  // Without residuals, or as one more of the last run, the entry adds no bytes.
+  const bool grows =
+      ref.seg.tid_codec == TidCodec::linear ? ref.seg.tid_width != 0 : ref.seg.tid_codec != TidCodec::runs;
+  if (grows || ref.code_at(ref.count) != item.code || ref.tid_at(ref.count) != item.tid) return false;
+  return Entry{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
+}
+
+void extend_exactly(std::uint8_t* page) {
+  const auto encoded = static_cast<std::uint16_t>(PageView(page).encoded() + 1);
+  store(page + kSpecial + offsetof(PageTrailer, encoded), encoded);
+  seal(page);
+}
+
 void mark_dead(std::uint8_t* page, const std::uint8_t* doomed) {
   PageTrailer t = trailer_of(page);
   const PageView view(page);

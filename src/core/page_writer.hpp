@@ -48,6 +48,16 @@ void add_delta(std::uint8_t* page, const Item& item);
 // The bytes of a delta entry, delta_size(level) of them.
 void format_delta(std::uint8_t* out, const Item& item, unsigned level);
 
+// Whether `item` is just what the last line of a leaf predicts to come next, so that counting one entry more is all it
+// takes to insert it: then extend_exactly() does. Never with a delta or dead marks, and only in a page whose checksum
+// is quickly made. REQUIRES: delta_room() > 0, and the item belongs into the page.
+bool continues_exactly(const PageView& page, const Item& item);
+// Counts one entry more and seals the page: changes kExtendedBytes bytes from kExtendedOffset on, nothing else.
+void extend_exactly(std::uint8_t* page);
+inline constexpr std::size_t kExtendedOffset = kSpecial + offsetof(PageTrailer, encoded);
+inline constexpr std::size_t kExtendedBytes =
+    offsetof(PageTrailer, check) + sizeof(PageTrailer::check) - offsetof(PageTrailer, encoded);
+
 // Marks encoded entries dead: those set in `doomed` (bitmap over ranks). Makes the bitmap if need be: the
 // room for it was never given away (delta_room() and plan_fits() keep ceil(encoded / 8) bytes free as long
 // as there is no bitmap), so this cannot fail.

@@ -15,6 +15,7 @@
 //   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh)
 //   void commit()                       logs the copies and puts them in place
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
+//   void extend(Handle)                 another: extend_exactly()
 //   void verify(Handle)                 raises an error if the page's checksum does not match
 //   Workspace* workspace()
 //   void interrupt()                    lets the server cancel; called without locks
@@ -79,9 +80,20 @@ class Tree {
       const Handle h = locate(item.entry(), LockMode::exclusive);
       if (!ready_for(h, item.entry())) continue;
       store_->inserting(h);
-      store_->insert_delta(h, item);
+      add(h, item);
       store_->release(h);
       return;
+    }
+  }
+
+  // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
+  void add(Handle h, const Item& item) {
+    if (continues_exactly(view(h), item)) {
+      // Damage must not be sealed in.
+      store_->verify(h);
+      store_->extend(h);
+    } else {
+      store_->insert_delta(h, item);
     }
   }
 

@@ -82,6 +82,74 @@ TEST_F(PageWriterTest, KeepsTheServersLogPosition) {
   for (std::size_t i = kHeaderSize; i < kSpecial; i++) ASSERT_EQ(page_.bytes[i], 0);
 }
 
+TEST_F(PageWriterTest, ExtendsWhatALinePredicts) {
+  // Every shape: entries that the page says to continue its line are counted in, all others go into the delta. The
+  // page always decodes to what was put in, and where nothing was extended the shape had a reason.
+  std::size_t extended = 0;
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : kAllTids) {
+      SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
+      const Entries entries = make_entries(keys, tids, 600, random_);
+      if (entries.size() < 300) continue;
+      Entries here(entries.begin(), entries.begin() + 200);
+      if (!write_entries(page_, leaf_identity(), here, ws_.get())) continue;
+      for (std::size_t i = 200; i < entries.size() && delta_room(PageView(page_)) > 0; i++) {
+        const Item item{entries[i].code, entries[i].tid, kNoBlock};
+        // Neither a neighbour of the key nor one of the TID is taken for it.
+        EXPECT_FALSE(continues_exactly(PageView(page_), {item.code + 1, item.tid, kNoBlock}) &&
+                     continues_exactly(PageView(page_), item));
+        EXPECT_FALSE(continues_exactly(PageView(page_), {item.code, item.tid + 1, kNoBlock}) &&
+                     continues_exactly(PageView(page_), item));
+        if (continues_exactly(PageView(page_), item)) {
+          PageBytes before = page_;
+          extend_exactly(page_);
+          for (std::size_t at = 0; at < kPageSize; at++) {
+            if (at >= kExtendedOffset && at < kExtendedOffset + kExtendedBytes) continue;
+            ASSERT_EQ(before.bytes[at], page_.bytes[at]) << "at " << at;
+          }
+          extended++;
+        } else {
+          add_delta(page_, item);
+        }
+        here.push_back(entries[i]);
+      }
+      EXPECT_EQ(page_fault(page_), "");
+      EXPECT_EQ(check_header(PageView(page_)), nullptr);
+      EXPECT_TRUE(same_items(naive_decode(page_).live(), as_items(here), false));
+    }
+  }
+  EXPECT_GT(extended, 500u);
+}
+
+TEST_F(PageWriterTest, ExtendsNoPageWithDeltaOrDeadMarks) {
+  const Entries entries = make_entries(Keys::serial, Tids::append, 500, random_);
+  const Entries here(entries.begin(), entries.begin() + 400);
+  const Item next{entries[400].code, entries[400].tid, kNoBlock};
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), here, ws_.get()));
+  EXPECT_TRUE(continues_exactly(PageView(page_), next));
+  add_delta(page_, {entries[450].code, entries[450].tid, kNoBlock});
+  EXPECT_FALSE(continues_exactly(PageView(page_), next));
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), here, ws_.get()));
+  std::vector<std::uint8_t> doomed(400 / 8 + 1);
+  set_bit(doomed.data(), 7);
+  mark_dead(page_, doomed.data());
+  EXPECT_FALSE(continues_exactly(PageView(page_), next));
+  write_empty_page(page_, leaf_identity());
+  EXPECT_FALSE(continues_exactly(PageView(page_), next));
+  // A page that is full to its last entry is not extended: the bitmap of deletions would not fit.
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), here, ws_.get()));
+  std::size_t n = 400;
+  const Entries more = make_entries(Keys::serial, Tids::append, kMaxEntries + 200, random_);
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), Entries(more.begin(), more.begin() + 400), ws_.get()));
+  while (n < more.size() && delta_room(PageView(page_)) > 0 &&
+         continues_exactly(PageView(page_), {more[n].code, more[n].tid, kNoBlock})) {
+    extend_exactly(page_);
+    n++;
+  }
+  EXPECT_EQ(n, kMaxEntries);
+  EXPECT_EQ(page_fault(page_), "");
+}
+
 TEST_F(PageWriterTest, IdentityRoundTrips) {
   const PageIdentity id{TreeId::nulls, 3, kIncompleteSplit, 17, 18, {1, 2}, {kMaxCode, kMaxTid}};
   write_empty_page(page_, id);
@@ -109,9 +177,13 @@ TEST_F(PageWriterTest, PlanFitsTellsTheTruth) {
     std::size_t hi = entries.size();
     while (hi - lo > 1) {
       const std::size_t mid = (lo + hi) / 2;
-      (write_entries(page_, leaf_identity(), Entries(entries.begin(), entries.begin() + static_cast<long>(mid)), ws_.get()) ? lo : hi) = mid;
+      (write_entries(page_, leaf_identity(),
+                     Entries(entries.begin(), entries.begin() + static_cast<long>(mid)), ws_.get())
+           ? lo
+           : hi) = mid;
     }
-    ASSERT_TRUE(write_entries(page_, leaf_identity(), Entries(entries.begin(), entries.begin() + static_cast<long>(lo)), ws_.get()));
+    ASSERT_TRUE(write_entries(page_, leaf_identity(),
+                              Entries(entries.begin(), entries.begin() + static_cast<long>(lo)), ws_.get()));
     ASSERT_EQ(page_fault(page_), "");
     const std::size_t free = PageView(page_).upper() - PageView(page_).lower() - (lo + 7) / 8;
     EXPECT_LT(free, 80u) << name_of(keys);
@@ -200,7 +272,8 @@ TEST_F(PageWriterTest, RemoveDeltasKeepsTheOthersInOrder) {
     for (int round = 0; round < 60; round++) {
       write(Keys::jitter, Tids::append, level, 1 + random_() % 300);
       const Items added = fill_delta();
-      const auto map = random_bitmap(static_cast<unsigned>(added.size()), 1 + static_cast<unsigned>(random_() % 4));
+      const auto map =
+          random_bitmap(static_cast<unsigned>(added.size()), 1 + static_cast<unsigned>(random_() % 4));
       Items kept;
       for (std::size_t j = 0; j < added.size(); j++) {
         if (!test_bit(map.data(), j)) kept.push_back(added[j]);
@@ -229,7 +302,8 @@ TEST_F(PageWriterTest, KeptSegmentsAreCopiedBitByBit) {
         ASSERT_EQ(plan.entries(), items.size());
         PageBytes copy;
         write_page(copy, leaf_identity(level), plan, columns, nullptr, 0);
-        EXPECT_EQ(std::memcmp(copy, old, kPageSize), 0) << name_of(keys) << " " << name_of(tids) << " " << level;
+        EXPECT_EQ(std::memcmp(copy, old, kPageSize), 0)
+            << name_of(keys) << " " << name_of(tids) << " " << level;
       }
     }
   }
@@ -267,8 +341,9 @@ TEST_F(PageWriterTest, SlicesHoldTheirPartOfEverything) {
         ASSERT_TRUE(same_items(part.encoded, Items(items.begin() + begin, items.begin() + end), level > 0));
         for (unsigned i = 0; i < end - begin; i++) ASSERT_EQ(part.dead[i], whole.dead[begin + i]);
         for (const Item& item : part.delta) ASSERT_TRUE(PageView(out).covers(item.entry()));
-        const auto expected = std::count_if(whole.delta.begin(), whole.delta.end(),
-                                            [&](const Item& item) { return PageView(out).covers(item.entry()); });
+        const auto expected = std::count_if(whole.delta.begin(), whole.delta.end(), [&](const Item& item) {
+          return PageView(out).covers(item.entry());
+        });
         ASSERT_EQ(part.delta.size(), static_cast<std::size_t>(expected));
         ASSERT_EQ(PageView(out).trailer().check, page_checksum(out));
       }
