@@ -29,6 +29,10 @@ void learned_end_scan(IndexScanDesc scan);
 void learned_mark_pos(IndexScanDesc scan);
 void learned_restore_pos(IndexScanDesc scan);
 
+// parallel_scan.cpp
+void learned_init_parallel_scan(void* target);
+void learned_parallel_rescan(IndexScanDesc scan);
+
 // cost.cpp
 void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, double loop_count,
                            Cost* startup_cost, Cost* total_cost, Selectivity* selectivity,

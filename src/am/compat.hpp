@@ -127,6 +127,29 @@ inline void count_index_search(IndexScanDesc scan) {
 #endif
 }
 
+// The access method's part of what the processes of a parallel scan share.
+template <class Shared>
+Shared* shared_scan(IndexScanDesc scan) {
+#if PG_VERSION_NUM >= 180000
+  const Size offset = scan->parallel_scan->ps_offset_am;
+#else
+  const Size offset = scan->parallel_scan->ps_offset;
+#endif
+  return reinterpret_cast<Shared*>(reinterpret_cast<char*>(scan->parallel_scan) + offset);
+}
+
+// amestimateparallelscan, for a part of fixed size.
+template <Size size>
+constexpr amestimateparallelscan_function fixed_parallel_scan_size() {
+#if PG_VERSION_NUM >= 180000
+  return [](Relation, int, int) { return size; };
+#elif PG_VERSION_NUM >= 170000
+  return [](int, int) { return size; };
+#else
+  return []() { return size; };
+#endif
+}
+
 // ---- the planner ------------------------------------------------------------------------------------
 
 // Will the planner look for the ends of a column in no index but a btree's? 18 looks in every ordered index that

@@ -12,6 +12,9 @@ namespace {
 constexpr double kPageCharge = 25.0;
 constexpr double kComparisons = 4.0;
 
+// Entries of a btree's leaf: 20 bytes each, at its fill factor of 90.
+constexpr double kBtreeLeafEntries = 366.0;
+
 }  // namespace
 
 void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, double loop_count,
@@ -25,6 +28,12 @@ void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, dou
   index->tree_height = -1;
   btcostestimate(root, path, loop_count, startup_cost, total_cost, selectivity, correlation, pages);
   index->tree_height = height;
+
+  // The number of pages says how many processes a parallel scan is worth, by comparison with
+  // min_parallel_index_scan_size. What they share is the work on entries, of which a page has up to fifty times as many
+  // as a btree's. So it is the number of pages that a btree would have to read.
+  const double visited = std::clamp(*selectivity * index->rel->tuples, 1.0, std::max(index->tuples, 1.0));
+  *pages = std::max(*pages, std::ceil(visited / kBtreeLeafEntries));
 
   // ... but charges the comparisons of a binary search over all entries: put our own in their place. With an
   // array condition it charges them once per element; elements that share a page share our descent, so

@@ -2,6 +2,7 @@
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
 #include "am/options.hpp"
+#include "am/parallel_scan.hpp"
 
 extern "C" {
 LEARNED_EXPORT extern const Pg_magic_struct* PG_MAGIC_FUNCTION_NAME(void);
@@ -44,7 +45,7 @@ constexpr IndexAmRoutine make_routine() {
   routine.amstorage = false;
   routine.amclusterable = true;
   routine.ampredlocks = true;
-  routine.amcanparallel = false;
+  routine.amcanparallel = true;
   routine.amusemaintenanceworkmem = false;
   routine.amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
   routine.amkeytype = InvalidOid;
@@ -68,9 +69,9 @@ constexpr IndexAmRoutine make_routine() {
   routine.amendscan = learned_end_scan;
   routine.ammarkpos = learned_mark_pos;
   routine.amrestrpos = learned_restore_pos;
-  routine.amestimateparallelscan = nullptr;
-  routine.aminitparallelscan = nullptr;
-  routine.amparallelrescan = nullptr;
+  routine.amestimateparallelscan = compat::fixed_parallel_scan_size<sizeof(SharedScan)>();
+  routine.aminitparallelscan = learned_init_parallel_scan;
+  routine.amparallelrescan = learned_parallel_rescan;
 
   compat::complete_routine(&routine, learned_tree_height);
   return routine;

@@ -9,11 +9,17 @@
 // A place between entries is always expressible as (part, position in the merged order of one page), and when
 // pages change, as a (code, TID) position: every movement that meets a surprise descends again with that.
 #include "am/compat.hpp"
+#include "am/parallel_scan.hpp"
 #include "am/scan_state.hpp"
 
 namespace learned {
 
 namespace {
+
+// Of a parallel scan, what one process takes at a time: at most so many entries of a leaf, that may have 50,000; and
+// of parts that hold few entries each, so many. Taking a piece costs some microseconds, in which others wait.
+constexpr unsigned kMaxPiece = 4096;
+constexpr int kMaxPieceParts = 256;
 
 Part part_at(const ScanState* s, int i) {
   const Part nulls{TreeId::nulls, 0, 0};
@@ -134,7 +140,8 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   leaf.right = page.right();
   leaf.serial++;
   restrict_to(s, page, part_at(s, s->part));
-  leaf.copied = leaf.total > static_cast<int>(kSmall);
+  // (A piece of a parallel scan is what was found here now, whatever happens to the page.)
+  leaf.copied = leaf.total > static_cast<int>(kSmall) || scan->parallel_scan != nullptr;
   if (leaf.copied) {
     if (s->copy == nullptr) s->copy = static_cast<std::uint8_t*>(MemoryContextAlloc(s->context, kPageSize));
     leaf.view = compact_copy(page, s->copy);
@@ -167,6 +174,65 @@ int entries_before(ScanState* s, const Entry& limit) {
   return before;
 }
 
+// ---- parallel scans ---------------------------------------------------------------------------------
+
+// Where a part begins, for a scan in this direction.
+Entry start_of(const Part& part, bool forward) {
+  return forward ? Entry{part.lo, 0} : Entry{part.hi, kMaxTid};
+}
+
+// Whether a position is on the leaf that was loaded.
+bool is_here(const LeafCursor& leaf, const Part& part, const Entry& e) {
+  return leaf.tree == part.tree && e >= leaf.low && (leaf.rightmost || e < leaf.high);
+}
+
+// Narrows the cursor to its positions [begin, end).
+void keep_positions(LeafCursor* leaf, unsigned begin, unsigned end) {
+  unsigned skipped = 0;
+  unsigned kept = 0;
+  for (unsigned j = 0; j < leaf->deltas; j++) {
+    const unsigned position = leaf->delta_position[j];
+    if (position < begin) skipped++;
+    if (position < begin || position >= end) continue;
+    leaf->delta[kept] = leaf->delta[j];
+    leaf->delta_position[kept] = position - begin;
+    kept++;
+  }
+  leaf->first_rank += begin - skipped;
+  leaf->end_rank = leaf->first_rank + (end - begin - kept);
+  leaf->deltas = kept;
+  leaf->total = static_cast<int>(end - begin);
+  leaf->batch_begin = leaf->batch_end = 0;
+}
+
+// Decides which of the parts that begin on the loaded leaf belong to a piece whose part `first` was not cut, and
+// where the next piece begins. False: nowhere.
+bool extend_piece(ScanState* s, int first, bool forward, ScanPlace* next) {
+  const LeafCursor& leaf = s->leaf;
+  for (int no = first;; no += forward ? 1 : -1) {
+    const Part part = part_at(s, no);
+    s->piece_end = no;
+    if (forward && !leaf.rightmost && leaf.high <= Entry{part.hi, kMaxTid}) {
+      *next = {no, leaf.high, leaf.right};
+      return true;
+    }
+    if (!forward && leaf.low > Entry{part.lo, 0}) {
+      *next = {no, leaf.low, leaf.left};
+      return true;
+    }
+    const int following = forward ? no + 1 : no - 1;
+    if (following < 0 || following >= s->parts) return false;
+    const Part other = part_at(s, following);
+    const Entry start = start_of(other, forward);
+    const bool here = is_here(leaf, other, start);
+    // What may have many entries is cut into pieces of its own.
+    if (!here || other.hi - other.lo >= kMaxPiece || std::abs(following - first) >= kMaxPieceParts) {
+      *next = {following, start, here ? leaf.block : kNoBlock};
+      return true;
+    }
+  }
+}
+
 }  // namespace
 
 void unload(ScanState* s) {
@@ -180,10 +246,8 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   LeafCursor& leaf = s->leaf;
   s->part = part_no;
   const Part part = part_at(s, part_no);
-  const Entry start = forward ? Entry{part.lo, 0} : Entry{part.hi, kMaxTid};
-  const bool here = leaf.loaded && leaf.copied && leaf.tree == part.tree && start >= leaf.low &&
-                    (leaf.rightmost || start < leaf.high);
-  if (here) {
+  const Entry start = start_of(part, forward);
+  if (leaf.loaded && leaf.copied && is_here(leaf, part, start)) {
     restrict_to(s, leaf.view, part);
   } else {
     load_leaf(scan, tree_of(s, part.tree).locate(start, LockMode::share));
@@ -191,10 +255,62 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   leaf.at = forward ? -1 : leaf.total;
 }
 
+bool take_piece(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  auto* shared = compat::shared_scan<SharedScan>(scan);
+  ScanPlace place;
+  bool fresh;
+  if (!take_place(shared, &place, &fresh)) return false;
+  if (fresh) {
+    compat::count_index_search(scan);
+    place.part = forward ? 0 : s->parts - 1;
+    place.fence = start_of(part_at(s, place.part), forward);
+    place.hint = kNoBlock;
+  } else if (place.part >= s->parts) {
+    elog(ERROR, "processes of a parallel scan disagree on its conditions");
+  }
+  s->part = place.part;
+  Tree<BufferStore> tree = tree_of(s, part_at(s, place.part).tree);
+  const Entry key = forward ? place.fence : predecessor(place.fence);
+  load_leaf(scan, place.hint == kNoBlock ? tree.locate(key, LockMode::share)
+                                         : tree.locate_at(place.hint, key, LockMode::share));
+
+  // What is on the other side of the fence was in other pieces.
+  const auto before = static_cast<unsigned>(entries_before(s, place.fence));
+  unsigned begin = forward ? before : 0;
+  unsigned end = forward ? static_cast<unsigned>(leaf.total) : before;
+  ScanPlace next;
+  bool more = true;
+  if (end - begin > kMaxPiece) {
+    // The next piece begins with the first entry that is left over, or ends before the last that is taken.
+    const unsigned cut = forward ? begin + kMaxPiece : end - kMaxPiece;
+    decode_batch(s, leaf.view, static_cast<int>(cut), static_cast<int>(cut) + 1);
+    next = {place.part, {s->codes[0], s->tids[0]}, leaf.block};
+    (forward ? end : begin) = cut;
+    s->piece_end = place.part;
+  } else {
+    more = extend_piece(s, place.part, forward, &next);
+  }
+  if (more) {
+    put_place(shared, next);
+  } else {
+    end_place(shared);
+  }
+  keep_positions(&leaf, begin, end);
+  leaf.at = forward ? -1 : leaf.total;
+  return true;
+}
+
 bool advance(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   CHECK_FOR_INTERRUPTS();
+  if (scan->parallel_scan != nullptr) {
+    if (s->part == s->piece_end) return take_piece(scan, forward);
+    enter_part(scan, forward ? s->part + 1 : s->part - 1, forward);
+    return true;
+  }
   const Part part = part_at(s, s->part);
   // The page that we come to may have been joined with the one that we leave: what lies before the fence that we
   // cross was returned already.

@@ -16,6 +16,8 @@ bool step(IndexScanDesc scan, bool forward) {
   if (s->parts == 0) return false;
   if (s->resume_pending) {
     resume_at_mark(scan, forward);
+  } else if (!leaf.loaded && scan->parallel_scan != nullptr) {
+    if (!take_piece(scan, forward)) return false;
   } else if (!leaf.loaded) {
     if (!s->counted) {
       compat::count_index_search(scan);

@@ -68,6 +68,7 @@ struct ScanState {
   bool resume_pending;  // restored to a mark whose page is gone
   int part;
   int parts;
+  int piece_end;  // in a parallel scan: the last part of the piece that is this process's
   Mark mark;
   Entry resume;
   LeafCursor leaf;
@@ -90,6 +91,9 @@ void unload(ScanState* s);
 
 // Goes to the end of a part where a scan in this direction begins.
 void enter_part(IndexScanDesc scan, int part_no, bool forward);
+
+// In a parallel scan, takes the next piece from what is left to scan. False: nothing is.
+bool take_piece(IndexScanDesc scan, bool forward);
 
 // Leaves the page (or the part) at one end. False: there is nothing beyond.
 bool advance(IndexScanDesc scan, bool forward);

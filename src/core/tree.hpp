@@ -58,13 +58,16 @@ class Tree {
     store_->corrupt(kMetaBlock, "no page of the tree has fences that hold a key");
   }
 
-  // The sibling to the right of a page that ended at `high` (a released page's right link and high fence).
-  Handle step_right(Block right, const Entry& high, LockMode mode) {
-    const Handle h = store_->read(right, mode);
-    if (is_ours(h, 0) && view(h).low() == high) return h;
+  // The leaf whose fences hold `key`, if things are as they were the one that a link or an earlier visit named.
+  Handle locate_at(Block hint, const Entry& key, LockMode mode) {
+    const Handle h = store_->read(hint, mode);
+    if (is_ours(h, 0) && view(h).covers(key)) return h;
     store_->release(h);
-    return locate(high, mode);
+    return locate(key, mode);
   }
+
+  // The sibling to the right of a page that ended at `high` (a released page's right link and high fence).
+  Handle step_right(Block right, const Entry& high, LockMode mode) { return locate_at(right, high, mode); }
   // The sibling to the left of a page that began at `low`. REQUIRES: low is not {0, 0}.
   Handle step_left(Block left, const Entry& low, LockMode mode) {
     if (left != kNoBlock) {
