@@ -13,16 +13,17 @@ namespace {
 bool step(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
+  if (!s->counted && scan->parallel_scan == nullptr) {
+    // Conditions that contradict one another count like others, as in nbtree. (take_piece counts for parallel ones.)
+    compat::count_index_search(scan);
+    s->counted = true;
+  }
   if (s->parts == 0) return false;
   if (s->resume_pending) {
     resume_at_mark(scan, forward);
   } else if (!leaf.loaded && scan->parallel_scan != nullptr) {
     if (!take_piece(scan, forward)) return false;
   } else if (!leaf.loaded) {
-    if (!s->counted) {
-      compat::count_index_search(scan);
-      s->counted = true;
-    }
     enter_part(scan, forward ? 0 : s->parts - 1, forward);
   }
   for (;;) {
