@@ -1,31 +1,23 @@
 // Building an index: scan the table, sort, write the pages in order of their blocks.
 //
+//   RowCollector -> EntrySorter -> SortedEntries (-> UniqueBuild) -> BulkLoader -> IndexFileWriter
+//
+// With parallel workers the first two exist in each process, see parallel_build.hpp; the rest is the leader's.
+//
 // Pages bypass the shared buffers, as in nbtsort.c: nobody else can see the relation's content before the
 // build commits, and a bulk write would only push other pages out of the buffers.
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
-#include "am/entry_sorter.hpp"
-#include "am/key_type.hpp"
 #include "am/model_cache.hpp"
 #include "am/options.hpp"
+#include "am/parallel_build.hpp"
+#include "am/row_collector.hpp"
 #include "am/unique.hpp"
 #include "core/bulk_loader.hpp"
 #include "core/meta_page.hpp"
 
 namespace learned {
 namespace {
-
-// Subphases in pg_stat_progress_create_index; the first is the server's.
-enum BuildPhase : int64 {
-  kPhaseInitializing = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE,
-  kPhaseScanning = 2,
-  kPhaseSorting = 3,
-  kPhaseWriting = 4,
-};
-
-// Of maintenance_work_mem, the part of 1 / kNullShare that the sorter of keys leaves to the sorter of
-// NULLs. Without NULLs it stays unused; with many, they also take what the keys do not need.
-constexpr std::size_t kNullShare = 16;
 
 static_assert(kPageSize == BLCKSZ, "the page format is laid out for the server's default block size");
 
@@ -130,41 +122,62 @@ using Loader = BulkLoader<IndexFileWriter>;
 static_assert(std::is_trivially_destructible_v<IndexFileWriter>);
 static_assert(std::is_trivially_destructible_v<Loader>);
 
-// How an index is to be built.
-struct BuildState {
-  KeyType type;
-  bool nulls_equal;     // for the check of `unique`
-  UniqueBuild* unique;  // nullptr: not a unique index
-  EntrySorter* sorters[kTreeCount];
+// The sorted entries of one tree: those of this process, or these merged with what parallel workers send.
+class SortedEntries {
+ public:
+  SortedEntries(EntrySorter* own, ParallelBuild* parallel) : own_(own), parallel_(parallel) {
+    if (parallel_ != nullptr) {
+      parallel_->begin_tree(own_);
+    } else {
+      pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
+      own_->finish();
+    }
+  }
+
+  // The next entries in order, some hundreds or thousands at a time; empty at the end. Valid until the next call.
+  // Looks for interrupts.
+  std::span<const Entry> next_batch() {
+    return parallel_ != nullptr ? parallel_->next_batch() : own_->next_batch();
+  }
+
+  void close() { own_->destroy(); }
+
+ private:
+  EntrySorter* own_;
+  ParallelBuild* parallel_;
+};
+static_assert(std::is_trivially_destructible_v<SortedEntries>);
+
+// What goes into the index.
+struct IndexContent {
+  RowCollector* rows;       // nullptr: nothing
+  ParallelBuild* parallel;  // nullptr: no more than `rows`
+  UniqueBuild* unique;      // nullptr: not a unique index
+  bool nulls_equal;         // for the check of `unique`
 };
 
-// Writes the index of the sorters' entries, an empty one if there are none (nullptr).
-void write_index(IndexFileWriter* file, Relation index, const BuildState& build) {
+void write_index(IndexFileWriter* file, Relation index, const IndexContent& content) {
   Workspace* workspace = workspace_init(palloc(workspace_bytes()));
   MetaInfo meta{};
   meta.key_kind = index->rd_opcintype[0];
   Block next_block = kMetaBlock + 1;
   int64 done = 0;
   for (int i = 0; i < kTreeCount; ++i) {
-    Loader loader(file, workspace, static_cast<TreeId>(i), index_fillfactor(index), next_block);
-    UniqueBuild* unique = build.unique;
-    if (unique != nullptr) {
-      const auto tree = static_cast<TreeId>(i);
-      unique->begin(tree, tree == TreeId::keys || build.nulls_equal);
-    }
-    if (EntrySorter* sorter = build.sorters[i]; sorter != nullptr) {
-      pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
-      sorter->finish();
+    const auto tree = static_cast<TreeId>(i);
+    Loader loader(file, workspace, tree, index_fillfactor(index), next_block);
+    UniqueBuild* unique = content.unique;
+    if (unique != nullptr) unique->begin(tree, tree == TreeId::keys || content.nulls_equal);
+    if (content.rows != nullptr) {
+      SortedEntries entries(content.rows->sorter(tree), content.parallel);
       pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWriting);
-      // next_batch() looks for interrupts.
-      for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
+      for (std::span<const Entry> batch; !(batch = entries.next_batch()).empty();) {
         for (const Entry& entry : batch) {
           loader.add(entry.code, unique != nullptr ? unique->admit(entry) : entry.tid);
         }
         done += static_cast<int64>(batch.size());
         pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
       }
-      sorter->destroy();
+      entries.close();
     }
     const TreeShape shape = loader.finish();
     meta.root[i] = shape.root;
@@ -173,20 +186,6 @@ void write_index(IndexFileWriter* file, Relation index, const BuildState& build)
   }
   file->close(meta);
   pfree(workspace);
-}
-
-// Called for every row that the index must have: those that the predicate admits, of each HOT chain the
-// root, and recently dead ones too, which old snapshots may still look for.
-void collect_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
-                 void* state) {
-  const auto* build = static_cast<const BuildState*>(state);
-  Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
-  if (build->unique != nullptr) packed = UniqueBuild::marked(packed, is_alive);
-  if (isnull[0]) {
-    build->sorters[static_cast<int>(TreeId::nulls)]->add(0, packed);
-  } else {
-    build->sorters[static_cast<int>(TreeId::keys)]->add(datum_to_code(build->type, values[0]), packed);
-  }
 }
 
 // What the handler must claim to support so that the user gets an explanation from here.
@@ -221,21 +220,25 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
   }
 
-  SortMemory memory{static_cast<std::size_t>(maintenance_work_mem) * 1024};
-  UniqueBuild unique(heap, index);
-  BuildState build{key_type_of(index), index_info->ii_NullsNotDistinct, nullptr, {}};
-  if (index_info->ii_Unique) build.unique = &unique;
-  build.sorters[static_cast<int>(TreeId::keys)] =
-      EntrySorter::create(&memory, memory.free_bytes / kNullShare);
-  build.sorters[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory, 0);
+  ParallelBuild* parallel = nullptr;
+  if (const int workers = compat::build_workers(heap, index, index_info); workers > 0) {
+    parallel = ParallelBuild::begin(heap, index, *index_info, workers);
+  }
 
   pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseScanning);
-  // Not a synchronized scan, which may begin in the middle of the table: TIDs shall ascend.
-  const double heap_tuples =
-      table_index_build_scan(heap, index, index_info, false, true, collect_row, &build, nullptr);
-
-  std::uint64_t index_tuples = 0;
-  for (const EntrySorter* sorter : build.sorters) index_tuples += sorter->total();
+  RowCollector rows;
+  const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
+  double heap_tuples;
+  std::uint64_t index_tuples;
+  if (parallel == nullptr) {
+    rows.open(index, index_info->ii_Unique, memory);
+    heap_tuples = rows.collect(heap, index, index_info, true, nullptr);
+    index_tuples = rows.total();
+  } else {
+    rows.open(index, index_info->ii_Unique, memory / parallel->participants());
+    heap_tuples = parallel->collect(&rows, index_info);
+    index_tuples = parallel->total();
+  }
 
   // The block numbers were set by the scan.
   const int progress[] = {PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_SCAN_BLOCKS_TOTAL,
@@ -245,7 +248,10 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
 
   IndexFileWriter file;
   file.open(index, MAIN_FORKNUM, RelationNeedsWAL(index));
-  write_index(&file, index, build);
+  UniqueBuild unique(heap, index);
+  write_index(&file, index,
+              {&rows, parallel, index_info->ii_Unique ? &unique : nullptr, index_info->ii_NullsNotDistinct});
+  if (parallel != nullptr) parallel->end();
 
   auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
   result->heap_tuples = heap_tuples;
@@ -259,7 +265,7 @@ void learned_build_empty(Relation index) {
   // tablespace or database, so a sync alone is not enough.
   IndexFileWriter file;
   file.open(index, INIT_FORKNUM, true);
-  write_index(&file, index, {key_type_of(index), false, nullptr, {nullptr, nullptr}});
+  write_index(&file, index, {nullptr, nullptr, nullptr, false});
 }
 
 char* learned_build_phase_name(int64 phase) {

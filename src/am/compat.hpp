@@ -76,6 +76,21 @@ inline void log_pages(Relation index, ForkNumber fork, BlockNumber first, std::s
   log_newpages(&id, fork, static_cast<int>(pages.size()), blocks, images, true);
 }
 
+// ---- builds -----------------------------------------------------------------------------------------
+
+// How many parallel workers a build should ask for. From 17 on the server has found that out; before, it does so
+// for nbtree only.
+inline int build_workers(Relation heap, Relation index, [[maybe_unused]] const IndexInfo* index_info) {
+  // Also what TRUNCATE builds.
+  if (RelationGetNumberOfBlocks(heap) == 0) return 0;
+#if PG_VERSION_NUM >= 170000
+  (void)index;
+  return index_info->ii_ParallelWorkers;
+#else
+  return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+#endif
+}
+
 // ---- catalogs and options ---------------------------------------------------------------------------
 
 inline bool owns_relation(Oid relation, Oid role) {
@@ -171,7 +186,7 @@ constexpr void complete_routine([[maybe_unused]] IndexAmRoutine* routine,
   routine->amsummarizing = false;  // one entry for each row
 #endif
 #if PG_VERSION_NUM >= 170000
-  routine->amcanbuildparallel = false;
+  routine->amcanbuildparallel = true;  // up to 16, build_workers()
   routine->aminsertcleanup = nullptr;
 #endif
 #if PG_VERSION_NUM >= 180000

@@ -30,9 +30,13 @@ CHECKPOINT;
 
 my $build = "CREATE INDEX large_k ON large USING $AM (k)";
 my %setting = (
-	'in memory' => "SET maintenance_work_mem = '256MB';",
-	'spilling to disk' => "SET maintenance_work_mem = '1MB';",
+	'in memory' => "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '256MB';",
+	'spilling to disk' => "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '1MB';",
+	'in parallel' => "SET max_parallel_maintenance_workers = 2; SET maintenance_work_mem = '256MB';",
+	'in parallel, spilling to disk' => "SET max_parallel_maintenance_workers = 2; SET maintenance_work_mem = '1MB';",
 );
+# Workers whatever the memory.
+$node->safe_psql('postgres', 'ALTER TABLE large SET (parallel_workers = 2)');
 
 sub indexes_of_large
 {
@@ -108,11 +112,15 @@ $node->safe_psql('postgres', 'DROP INDEX large_k');
 no_litter('concurrent build');
 
 # A build that may not use the disk it needs.
-my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$setting{'spilling to disk'} SET temp_file_limit = '4MB'; $build;");
-isnt($code, 0, 'temp_file_limit stops the build');
-like($err, qr/53400: temporary file size exceeds "?temp_file_limit"?/, 'with the error of the server');
-is(indexes_of_large(), '0', 'temp_file_limit: no index remains');
-no_litter('temp_file_limit');
+my ($code, $out, $err);
+for my $kind ('spilling to disk', 'in parallel, spilling to disk')
+{
+	($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$setting{$kind} SET temp_file_limit = '4MB'; $build;");
+	isnt($code, 0, "$kind: temp_file_limit stops the build");
+	like($err, qr/53400: temporary file size exceeds "?temp_file_limit"?/, "$kind: with the error of the server");
+	is(indexes_of_large(), '0', "$kind: no index remains");
+	no_litter("$kind, temp_file_limit");
+}
 
 # A server that cannot write files beyond a size: the build fails as on a full disk.
 $node->stop;
