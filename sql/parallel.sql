@@ -153,11 +153,28 @@ CREATE TABLE par_empty (k int8, v int4);
 CREATE INDEX par_empty_k ON par_empty USING learned (k);
 EXPLAIN (COSTS OFF) SELECT count(v) FROM par_empty WHERE k > 5;
 SELECT count(v) FROM par_empty WHERE k > 5;
+-- Partitions.
+CREATE TABLE parted (k int8, v int4) PARTITION BY RANGE (k);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (0);
+CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (0) TO (MAXVALUE);
+CREATE INDEX parted_k ON parted USING learned (k);
+INSERT INTO parted SELECT k, v FROM par WHERE k IS NOT NULL;
+VACUUM ANALYZE parted;
+CREATE FUNCTION parallel_scans(query text) RETURNS TABLE (scan text) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR scan IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    IF scan ~ 'Scan' THEN scan := btrim(replace(scan, '->', '')); RETURN NEXT; END IF;
+  END LOOP;
+END $$;
+SELECT * FROM parallel_scans('SELECT count(k), sum(v) FROM parted WHERE k BETWEEN -5000000000000000 AND 20000') ORDER BY 1;
+SELECT p.n > 40000 AS enough, (p.n, p.s) = (t.n, t.s) AS same
+  FROM (SELECT count(k) AS n, sum(v) AS s FROM parted WHERE k BETWEEN -5000000000000000 AND 20000) p,
+       (SELECT count(k) AS n, sum(v) AS s FROM par_btree WHERE k + 0 BETWEEN -5000000000000000 AND 20000) t;
 -- Serializable: the processes lock for their transaction.
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT count(v) FROM par WHERE k BETWEEN 20000 AND 20020;
 SELECT relation::regclass, locktype, count(*) FROM pg_locks WHERE mode = 'SIReadLock' AND relation = 'par_k'::regclass GROUP BY 1, 2;
 COMMIT;
-DROP TABLE par, par_btree, par_empty;
-DROP FUNCTION check_parallel, sevenths, neighbours, scattered;
+DROP TABLE par, par_btree, par_empty, parted;
+DROP FUNCTION parallel_scans, check_parallel, sevenths, neighbours, scattered;
 DROP PROCEDURE check_all;
