@@ -66,8 +66,54 @@ void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned e
   for (unsigned i = 0; i < end - begin; i++) s->dead[at + i] = has_dead && page.is_dead(begin + i);
 }
 
+// A TID that no table can have is damage, and better said so than by what reads the table.
+void check_tids(IndexScanDesc scan, unsigned n) {
+  ScanState* s = state_of(scan);
+  // Less one: offset 0 becomes the largest.
+  Tid last = 0;
+  std::uint16_t offset = 0;
+  for (unsigned i = 0; i < n; i++) {
+    // (What was removed may have been on blocks that the table has no more.)
+    if (!s->clean && s->dead[i]) continue;
+    last = std::max(last, s->tids[i]);
+    offset = std::max(offset, static_cast<std::uint16_t>(tid_offset(s->tids[i]) - 1));
+  }
+  if (n == 0 || (offset != 0xFFFF && tid_block(last) < s->heap_blocks)) return;
+  // Bitmap scans come without the table; whoever scans has it open and locked.
+  const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
+  if (RelationIsValid(heap)) {
+    s->heap_blocks = RelationGetNumberOfBlocks(heap);
+    RelationClose(heap);
+  }
+  if (offset == 0xFFFF || tid_block(last) >= s->heap_blocks) {
+    s->store.corrupt(s->leaf.block, "entry points beyond the table");
+  }
+}
+
+// The batch's index tuples.
+void make_tuples(ScanState* s, unsigned n) {
+  constexpr Size kKey = MAXALIGN(sizeof(IndexTupleData));
+  const bool null = s->leaf.tree == TreeId::nulls;
+  const Size size = kKey + (null ? MAXALIGN(sizeof(IndexAttributeBitMapData)) : MAXALIGN(s->key.width()));
+  const auto info = static_cast<unsigned short>(size | (null ? INDEX_NULL_MASK : 0));
+  static_assert(sizeof(IndexTupleData) == kKey && sizeof(IndexAttributeBitMapData) <= 8);
+  for (unsigned i = 0; i < n; i++) {
+    auto* tuple = reinterpret_cast<IndexTuple>(s->tuples[i]);
+    const Tid tid = s->tids[i];
+    ItemPointerSet(&tuple->t_tid, tid_block(tid), tid_offset(tid));
+    tuple->t_info = info;
+    if (null) {
+      // A clear bit means NULL.
+      s->tuples[i][sizeof(IndexTupleData)] = 0;
+    } else {
+      store_code(s->key, s->codes[i], s->tuples[i] + kKey);
+    }
+  }
+}
+
 // Decodes merged positions [begin, end) into the batch.
-void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
+void decode_batch(IndexScanDesc scan, const PageView& page, int begin, int end) {
+  ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   unsigned d = 0;
   while (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < begin) d++;
@@ -91,6 +137,11 @@ void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
   }
   leaf.batch_begin = begin;
   leaf.batch_end = end;
+  s->fresh = true;
+  const auto n = static_cast<unsigned>(end - begin);
+  s->clean = std::none_of(s->dead, s->dead + n, [](bool dead) { return dead; });
+  check_tids(scan, n);
+  if (scan->xs_want_itup) make_tuples(s, n);
 }
 
 // Sets the cursor to the part's entries of a page: the shared page under its lock, or the private copy.
@@ -146,7 +197,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
     if (s->copy == nullptr) s->copy = static_cast<std::uint8_t*>(MemoryContextAlloc(s->context, kPageSize));
     leaf.view = compact_copy(page, s->copy);
   } else {
-    decode_batch(s, page, 0, leaf.total);
+    decode_batch(scan, page, 0, leaf.total);
   }
   leaf.loaded = true;
   // Non-MVCC snapshots and index-only scans rely on the pin: VACUUM takes a cleanup lock on every leaf before
@@ -285,7 +336,7 @@ bool take_piece(IndexScanDesc scan, bool forward) {
   if (end - begin > kMaxPiece) {
     // The next piece begins with the first entry that is left over, or ends before the last that is taken.
     const unsigned cut = forward ? begin + kMaxPiece : end - kMaxPiece;
-    decode_batch(s, leaf.view, static_cast<int>(cut), static_cast<int>(cut) + 1);
+    decode_batch(scan, leaf.view, static_cast<int>(cut), static_cast<int>(cut) + 1);
     next = {place.part, {s->codes[0], s->tids[0]}, leaf.block};
     (forward ? end : begin) = cut;
     s->piece_end = place.part;
@@ -332,12 +383,13 @@ bool advance(IndexScanDesc scan, bool forward) {
   return true;
 }
 
-void decode_more(ScanState* s, bool forward) {
+void decode_more(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   const auto size = static_cast<int>(leaf.batch_size);
   const int begin = forward ? leaf.at : std::max(0, leaf.at - size + 1);
   const int end = forward ? std::min(leaf.total, leaf.at + size) : leaf.at + 1;
-  decode_batch(s, leaf.view, begin, end);
+  decode_batch(scan, leaf.view, begin, end);
   leaf.batch_size = std::min(kMaxBatch, leaf.batch_size * 4);
 }
 

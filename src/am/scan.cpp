@@ -29,7 +29,7 @@ bool step(IndexScanDesc scan, bool forward) {
   for (;;) {
     leaf.at += forward ? 1 : -1;
     if (leaf.at >= 0 && leaf.at < leaf.total) {
-      ensure_decoded(s, forward);
+      ensure_decoded(scan, forward);
       if (!s->dead[leaf.at - leaf.batch_begin]) return true;
     } else if (!advance(scan, forward)) {
       unload(s);
@@ -43,37 +43,20 @@ Entry current(const ScanState* s) {
   return {s->codes[i], s->tids[i]};
 }
 
-// A TID that no table can have is damage, and better said so than by what reads the table.
-void check_tid(IndexScanDesc scan, Tid tid) {
-  ScanState* s = state_of(scan);
-  if (tid_offset(tid) != 0 && tid_block(tid) < s->heap_blocks) return;
-  // Bitmap scans come without the table; whoever scans has it open and locked.
-  const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
-  if (RelationIsValid(heap)) {
-    s->heap_blocks = RelationGetNumberOfBlocks(heap);
-    RelationClose(heap);
-  }
-  if (tid_offset(tid) == 0 || tid_block(tid) >= s->heap_blocks) {
-    s->store.corrupt(s->leaf.block, "entry points beyond the table");
-  }
-}
+// How many entries ahead rows are fetched into the cache.
+constexpr int kAhead = 8;
 
-// The index tuple of the current entry, for index-only scans.
-IndexTuple current_tuple(ScanState* s, const Entry& e) {
-  auto* tuple = reinterpret_cast<IndexTuple>(s->tuple);
-  const bool null = s->leaf.tree == TreeId::nulls;
-  Size size = MAXALIGN(sizeof(IndexTupleData));
-  if (null) {
-    size = MAXALIGN(sizeof(IndexTupleData) + sizeof(IndexAttributeBitMapData));
-    // A clear bit means NULL.
-    s->tuple[sizeof(IndexTupleData)] = 0;
-  } else {
-    store_code(s->key, e.code, s->tuple + size);
-    size += MAXALIGN(static_cast<Size>(s->key.width()));
+// The scan stands on an entry whose row will be visited: begins to fetch one that it will visit soon.
+void fetch_ahead(ScanState* s, bool forward) {
+  const LeafCursor& leaf = s->leaf;
+  const int begin = forward ? leaf.at : std::max(leaf.at - kAhead, leaf.batch_begin);
+  const int end = forward ? std::min(leaf.at + kAhead + 1, leaf.batch_end) : leaf.at + 1;
+  if (s->fresh) {
+    s->fresh = false;
+    for (int i = begin; i < end; i++) s->heap.fetch(s->tids[i - leaf.batch_begin]);
+  } else if (end - begin > kAhead) {
+    s->heap.fetch(s->tids[(forward ? end - 1 : begin) - leaf.batch_begin]);
   }
-  tuple->t_info = static_cast<unsigned short>(size | (null ? INDEX_NULL_MASK : 0));
-  ItemPointerSet(&tuple->t_tid, tid_block(e.tid), tid_offset(e.tid));
-  return tuple;
 }
 
 }  // namespace
@@ -109,21 +92,35 @@ void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
   s->mark.valid = false;
   s->resume_pending = false;
   s->counted = false;
-  if (scan->xs_want_itup && s->tuple == nullptr) {
-    // Header, then eight bytes of key or of the null bitmap.
-    s->tuple = static_cast<char*>(MemoryContextAllocZero(s->context, MAXALIGN(sizeof(IndexTupleData)) + 16));
-    scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
-  }
+  if (scan->xs_want_itup) scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+  s->heap.start(scan);
 }
 
 bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
   scan->xs_recheck = s->bounds.recheck;
-  if (!step(scan, ScanDirectionIsForward(direction) != s->descending)) return false;
-  const Entry e = current(s);
-  check_tid(scan, e.tid);
-  ItemPointerSet(&scan->xs_heaptid, tid_block(e.tid), tid_offset(e.tid));
-  if (scan->xs_want_itup) scan->xs_itup = current_tuple(s, e);
+  const bool forward = ScanDirectionIsForward(direction) != s->descending;
+  if (s->heap.active()) s->heap.learn(scan);
+  const int next = leaf.at + (forward ? 1 : -1);
+  if (next >= leaf.batch_begin && next < leaf.batch_end && s->clean && leaf.loaded && !s->resume_pending) {
+    // Nearly always.
+    leaf.at = next;
+  } else if (!step(scan, forward)) {
+    return false;
+  }
+  const int i = leaf.at - leaf.batch_begin;
+  if (scan->xs_want_itup) {
+    scan->xs_itup = reinterpret_cast<IndexTuple>(s->tuples[i]);
+    scan->xs_heaptid = scan->xs_itup->t_tid;
+    return true;
+  }
+  const Tid tid = s->tids[i];
+  ItemPointerSet(&scan->xs_heaptid, tid_block(tid), tid_offset(tid));
+  if (s->heap.active()) {
+    fetch_ahead(s, forward);
+    s->heap.visit(tid);
+  }
   return true;
 }
 
@@ -134,7 +131,6 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
   int n = 0;
   while (step(scan, true)) {
     const Entry e = current(s);
-    check_tid(scan, e.tid);
     // ItemPointerSet is a macro that uses its argument twice.
     ItemPointerSet(&tids[n], tid_block(e.tid), tid_offset(e.tid));
     n++;
@@ -163,7 +159,7 @@ void learned_mark_pos(IndexScanDesc scan) {
   }
   if (!s->mark.valid) return;
   // Restoring a mark may have left the batch elsewhere.
-  ensure_decoded(s, true);
+  ensure_decoded(scan, true);
   s->mark.part = s->part;
   s->mark.entry = current(s);
   s->mark.serial = s->leaf.serial;

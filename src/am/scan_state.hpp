@@ -3,6 +3,7 @@
 #pragma once
 
 #include "am/buffer_store.hpp"
+#include "am/heap_prefetch.hpp"
 #include "am/key_type.hpp"
 #include "am/scan_bounds.hpp"
 #include "am/server.hpp"
@@ -12,6 +13,9 @@ namespace learned {
 // As many entries or fewer are decoded straight from the shared page.
 inline constexpr unsigned kSmall = 32;
 inline constexpr unsigned kMaxBatch = 256;
+
+// An index tuple: header, then eight bytes of key or of the null bitmap.
+inline constexpr Size kTupleSize = MAXALIGN(sizeof(IndexTupleData)) + 8;
 
 // What is visited in one go: a range of codes, or the NULLs.
 struct Part {
@@ -75,10 +79,13 @@ struct ScanState {
   Code codes[kMaxBatch];
   Tid tids[kMaxBatch];
   bool dead[kMaxBatch];
-  std::uint8_t* copy;  // kPageSize bytes, made on first use
+  bool clean;                          // the batch has no dead entry
+  bool fresh;                          // the batch was just decoded
+  char tuples[kMaxBatch][kTupleSize];  // the batch as index tuples, for index-only scans
+  std::uint8_t* copy;                  // kPageSize bytes, made on first use
   MemoryContext context;
   BlockNumber heap_blocks;  // the table has at least so many blocks
-  char* tuple;              // the index tuple of an index-only scan
+  HeapPrefetch heap;
 };
 static_assert(std::is_trivially_destructible_v<ScanState>);
 
@@ -102,11 +109,11 @@ bool advance(IndexScanDesc scan, bool forward);
 void resume_at_mark(IndexScanDesc scan, bool forward);
 
 // Decodes the current position and those that the scan comes to next.
-void decode_more(ScanState* s, bool forward);
+void decode_more(IndexScanDesc scan, bool forward);
 
-inline void ensure_decoded(ScanState* s, bool forward) {
-  const LeafCursor& leaf = s->leaf;
-  if (leaf.at < leaf.batch_begin || leaf.at >= leaf.batch_end) decode_more(s, forward);
+inline void ensure_decoded(IndexScanDesc scan, bool forward) {
+  const LeafCursor& leaf = state_of(scan)->leaf;
+  if (leaf.at < leaf.batch_begin || leaf.at >= leaf.batch_end) decode_more(scan, forward);
 }
 
 }  // namespace learned
