@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs all tests: installs what is missing, builds, then unit tests and fuzzers of the core (under ASan and
-# UBSan), pg_regress, isolation and TAP tests against throw-away servers, and a small quick start.
+# UBSan), pg_regress, isolation and TAP tests against throw-away servers, PostgreSQL's own tests on learned indexes
+# (scripts/test-core.sh), and a small quick start.
 #
-#   scripts/test.sh [SUITE...]     module unit fuzz regress isolation tap quickstart; all of them by default
+#   scripts/test.sh [SUITE...]     module unit fuzz regress isolation tap core quickstart; all of them by default
 #   PG_CONFIG=...                  use this server instead of Debian's PostgreSQL 15
 #   FUZZ_SECONDS=20                for each fuzzer
 #   TAP_TIMEOUT=400                seconds for each TAP file
@@ -17,7 +18,7 @@ TAP_TIMEOUT=${TAP_TIMEOUT:-400}
 PASSED=0
 FAILED=0
 SUMMARY=()
-SUITES=${*:-module unit fuzz regress isolation tap quickstart}
+SUITES=${*:-module unit fuzz regress isolation tap core quickstart}
 
 # ---- results -------------------------------------------------------------------------------------
 
@@ -233,6 +234,25 @@ suite_tap() {
   result tap "$passed" "$failed"
 }
 
+# PostgreSQL's own tests on learned indexes; passed over only if their source cannot be had.
+suite_core() {
+  local log="$WORKSPACE/core.log" passed failed
+  PG_CONFIG="$PG_CONFIG" PG_MAJOR="$PG_MAJOR" "$ROOT/scripts/test-core.sh" >"$log" 2>&1
+  read -r passed failed < <(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log")
+  if grep -q '^skipped: ' "$log"; then
+    grep '^skipped: ' "$log" | sed 's/^/    /'
+    result core 0 0
+    return
+  fi
+  grep '^== ' "$log" | sed 's/^== /    /'
+  if [ "${failed:-1}" != 0 ]; then
+    grep -vE '^ok |^== ' "$log" >"$log.short"
+    show_log "$log.short" 200
+    show_log "$log" 0
+  fi
+  result core "${passed:-0}" "${failed:-1}"
+}
+
 # The first command of the README, with little data.
 suite_quickstart() {
   local log="$WORKSPACE/quickstart.log"
@@ -253,7 +273,7 @@ finish() {
   [ "$FAILED" = 0 ] && [ "$PASSED" != 0 ]
 }
 
-needs_server() { case " $SUITES " in *\ module\ * | *\ regress\ * | *\ isolation\ * | *\ tap\ * | *\ quickstart\ *) ;; *) return 1 ;; esac; }
+needs_server() { case " $SUITES " in *\ module\ * | *\ regress\ * | *\ isolation\ * | *\ tap\ * | *\ core\ * | *\ quickstart\ *) ;; *) return 1 ;; esac; }
 
 require_packages make g++
 make_workspace

@@ -68,8 +68,10 @@ bytea* learned_options(Datum reloptions, bool validate) {
                                               kTable, static_cast<int>(std::size(kTable))));
 }
 
-bool learned_property(Oid /*index_oid*/, int /*attno*/, IndexAMProperty property,
-                      const char* /*property_name*/, bool* result, bool* is_null) {
+bool learned_property(Oid index_oid, int /*attno*/, IndexAMProperty property, const char* /*property_name*/,
+                      bool* result, bool* is_null) {
+  // These are questions about an access method; asked about an index, the server answers NULL.
+  if (OidIsValid(index_oid)) return false;
   // The handler claims these so that building such an index reaches learned_build, which refuses it with
   // advice. Who asks gets the truth.
   switch (property) {
