@@ -342,6 +342,7 @@ SELECT twins('ALTER TABLE wide_@ ALTER a SET NOT NULL');
 ANALYZE wide_learned, wide_btree;
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON x.c = y.a');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON x.b = y.a');
+SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN parted_@ y ON x.b = y.k');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON x.c = y.c');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b, y.c FROM wide_@ x JOIN wide_@ y ON x.a = y.a WHERE y.b > 7');
 SELECT twins('EXPLAIN (VERBOSE, COSTS OFF) SELECT x.b, y.c FROM wide_@ x JOIN wide_@ y ON x.b = y.a WHERE x.c < 10');

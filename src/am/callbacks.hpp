@@ -42,6 +42,9 @@ int learned_tree_height(Relation index);
 // end_probe.cpp. Called when the library is loaded; sets a hook.
 void register_end_probe();
 
+// unique_proof.cpp. Called when the library is loaded; sets a hook.
+void register_unique_proof();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 bool learned_property(Oid index_oid, int attno, IndexAMProperty property, const char* property_name,

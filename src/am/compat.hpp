@@ -177,7 +177,29 @@ inline bool planner_probes_btrees_only() {
 #endif
 }
 
+// The btree family with the order of one of ours. Only asked for where indexes may be unique.
+inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) {
+#if PG_VERSION_NUM >= 180000
+  const Oid less = get_opfamily_member_for_cmptype(family, type, type, COMPARE_LT);
+  Oid found;
+  Oid input;
+  CompareType meaning;
+  // (Of several families the one with the smallest OID: initdb's.)
+  if (OidIsValid(less) && get_ordering_op_properties(less, &found, &input, &meaning)) return found;
+#endif
+  return InvalidOid;
+}
+
 // ---- the access method's routine --------------------------------------------------------------------
+
+#if PG_VERSION_NUM >= 180000
+// What a strategy means: as in a btree, except that equality is kept to ourselves (unique_proof.cpp tells why). The
+// planner asks with other families than ours, so this must not look at them.
+inline CompareType strategy_meaning(StrategyNumber strategy, Oid family) {
+  const CompareType meaning = bttranslatestrategy(strategy, family);
+  return meaning == COMPARE_EQ ? COMPARE_INVALID : meaning;
+}
+#endif
 
 // What versions after 15 want to know; `tree_height` is a callback that 18 has.
 constexpr void complete_routine([[maybe_unused]] IndexAmRoutine* routine,
@@ -195,9 +217,7 @@ constexpr void complete_routine([[maybe_unused]] IndexAmRoutine* routine,
   routine->amconsistentequality = true;
   routine->amconsistentordering = true;
   routine->amgettreeheight = tree_height;
-  // Strategies are a btree's. The planner asks with other families than ours, so a mapping must not look at them;
-  // a btree's does not.
-  routine->amtranslatestrategy = bttranslatestrategy;
+  routine->amtranslatestrategy = strategy_meaning;
   routine->amtranslatecmptype = bttranslatecmptype;
 #endif
 }
