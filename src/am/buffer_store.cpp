@@ -104,6 +104,7 @@ std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
   // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
   Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
   if (fresh) std::memset(page, 0, BLCKSZ);
+  clear_hole(reinterpret_cast<std::uint8_t*>(page));
   return reinterpret_cast<std::uint8_t*>(page);
 }
 

@@ -43,6 +43,9 @@ class BufferStore {
   // The same for an entry that the page's last line predicts: one fragment, a part of the trailer.
   void extend(Handle h);
 
+  // The shared page itself, for hints.
+  std::uint8_t* hints(Handle h) { return reinterpret_cast<std::uint8_t*>(buffer_page(h)); }
+
   // Checks the page's checksum and its delta, once per backend and version of the page: 0.4 us then, a few ns
   // after that.
   void verify(Handle h);

@@ -62,8 +62,13 @@ void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned e
   if (begin >= end) return;
   if (!decode(page, begin, end, s->codes + at, s->tids + at)) damaged(s, s->leaf.block);
   if (s->leaf.tree == TreeId::nulls) std::fill_n(s->codes + at, end - begin, Code{0});
-  const bool has_dead = (page.flags() & kHasDead) != 0;
-  for (unsigned i = 0; i < end - begin; i++) s->dead[at + i] = has_dead && page.is_dead(begin + i);
+  std::fill_n(s->dead + at, end - begin, false);
+  if ((page.flags() & kHasDead) != 0) {
+    for (unsigned i = 0; i < end - begin; i++) s->dead[at + i] = page.is_dead(begin + i);
+  }
+  const KillMarks& marks = s->leaf.marks;
+  if (!marks.any()) return;
+  for (unsigned r = begin; (r = marks.next(r, end, true)) < end; r++) s->dead[at + r - begin] = true;
 }
 
 // A TID that no table can have is damage, and better said so than by what reads the table.
@@ -130,7 +135,7 @@ void decode_batch(IndexScanDesc scan, const PageView& page, int begin, int end) 
     if (p < end) {
       s->codes[p - begin] = leaf.delta[d].code;
       s->tids[p - begin] = leaf.delta[d].tid;
-      s->dead[p - begin] = false;
+      s->dead[p - begin] = leaf.delta_killed[d];
       d++;
       p++;
     }
@@ -157,6 +162,13 @@ void restrict_to(ScanState* s, const PageView& page, const Part& part) {
     leaf.delta[leaf.deltas++] = {code, PageView::delta_tid(p)};
   }
   std::sort(leaf.delta, leaf.delta + leaf.deltas);
+  std::fill_n(leaf.delta_killed, leaf.deltas, false);
+  for (unsigned j = 0; leaf.marks.any() && j < deltas; j++) {
+    if (!leaf.marks.delta_killed(j)) continue;
+    const Entry entry = page.delta_item(j).entry();
+    const Entry* found = std::lower_bound(leaf.delta + 0, leaf.delta + leaf.deltas, entry);
+    if (found < leaf.delta + leaf.deltas && *found == entry) leaf.delta_killed[found - leaf.delta] = true;
+  }
   const unsigned encoded = leaf.end_rank - leaf.first_rank;
   for (unsigned j = 0; j < leaf.deltas; j++) {
     unsigned rank = leaf.end_rank;
@@ -190,19 +202,23 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   leaf.left = page.left();
   leaf.right = page.right();
   leaf.serial++;
+  leaf.lsn = BufferGetLSNAtomic(buffer);
+  read_kill_marks(scan, page);
   restrict_to(s, page, part_at(s, s->part));
   // (A piece of a parallel scan is what was found here now, whatever happens to the page.)
   leaf.copied = leaf.total > static_cast<int>(kSmall) || scan->parallel_scan != nullptr;
   if (leaf.copied) {
     if (s->copy == nullptr) s->copy = static_cast<std::uint8_t*>(MemoryContextAlloc(s->context, kPageSize));
     leaf.view = compact_copy(page, s->copy);
+    keep_kill_marks(s);
   } else {
     decode_batch(scan, page, 0, leaf.total);
+    leaf.marks = KillMarks();  // those in the page are not to be read without its lock
   }
   leaf.loaded = true;
   // Non-MVCC snapshots and index-only scans rely on the pin: VACUUM takes a cleanup lock on every leaf before
-  // the TIDs in it may be used again.
-  if (scan->xs_want_itup || !IsMVCCSnapshot(scan->xs_snapshot)) {
+  // the TIDs in it may be used again. Marking dead entries relies on the LSN, which stands still if nothing is logged.
+  if (scan->xs_want_itup || !IsMVCCSnapshot(scan->xs_snapshot) || !RelationNeedsWAL(scan->indexRelation)) {
     LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     leaf.pinned = buffer;
   } else {
@@ -223,6 +239,62 @@ int entries_before(ScanState* s, const Entry& limit) {
   before = static_cast<int>(std::clamp(rank, leaf.first_rank, leaf.end_rank) - leaf.first_rank);
   for (unsigned j = 0; j < leaf.deltas && leaf.delta[j] < limit; j++) before++;
   return before;
+}
+
+// First position from `at` on whose entry is neither removed nor killed; `total` if there is none. The leaf is a copy.
+// A page may have fifty thousand dead entries in front, so this goes by words and by runs.
+int skip_dead(const LeafCursor& leaf, int at) {
+  const bool has_dead = (leaf.view.flags() & kHasDead) != 0;
+  if (!has_dead && !leaf.marks.any()) return at;
+  unsigned d = 0;
+  while (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < at) d++;
+  while (at < leaf.total) {
+    if (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) == at) {
+      if (!leaf.delta_killed[d]) return at;
+      d++;
+      at++;
+      continue;
+    }
+    const unsigned begin = leaf.first_rank + static_cast<unsigned>(at) - d;
+    const unsigned end = d < leaf.deltas ? leaf.first_rank + leaf.delta_position[d] - d : leaf.end_rank;
+    unsigned rank = begin;
+    for (;;) {
+      rank = leaf.marks.next(rank, end, false);
+      if (!has_dead || rank >= end || !leaf.view.is_dead(rank)) break;
+      rank++;
+    }
+    at += static_cast<int>(rank - begin);
+    if (rank < end) return at;
+  }
+  return leaf.total;
+}
+
+// The same backward: last position up to `at`, -1 if there is none.
+int skip_dead_back(const LeafCursor& leaf, int at) {
+  const bool has_dead = (leaf.view.flags() & kHasDead) != 0;
+  if (!has_dead && !leaf.marks.any()) return at;
+  unsigned d = leaf.deltas;  // delta entries before position at + 1
+  while (d > 0 && static_cast<int>(leaf.delta_position[d - 1]) > at) d--;
+  while (at >= 0) {
+    if (d > 0 && static_cast<int>(leaf.delta_position[d - 1]) == at) {
+      if (!leaf.delta_killed[d - 1]) return at;
+      d--;
+      at--;
+      continue;
+    }
+    // Ranks [begin, end) lie between the delta entry before and this position, inclusive.
+    const unsigned end = leaf.first_rank + static_cast<unsigned>(at) - d + 1;
+    const unsigned begin = d > 0 ? leaf.first_rank + leaf.delta_position[d - 1] + 1 - d : leaf.first_rank;
+    unsigned rank = end;
+    for (;;) {
+      rank = leaf.marks.live_before(begin, rank);
+      if (!has_dead || rank == begin || !leaf.view.is_dead(rank - 1)) break;
+      rank--;
+    }
+    at -= static_cast<int>(end - rank);
+    if (rank > begin) return at;
+  }
+  return -1;
 }
 
 // ---- parallel scans ---------------------------------------------------------------------------------
@@ -246,6 +318,7 @@ void keep_positions(LeafCursor* leaf, unsigned begin, unsigned end) {
     if (position < begin) skipped++;
     if (position < begin || position >= end) continue;
     leaf->delta[kept] = leaf->delta[j];
+    leaf->delta_killed[kept] = leaf->delta_killed[j];
     leaf->delta_position[kept] = position - begin;
     kept++;
   }
@@ -287,6 +360,7 @@ bool extend_piece(ScanState* s, int first, bool forward, ScanPlace* next) {
 }  // namespace
 
 void unload(ScanState* s) {
+  mark_kills(s);
   if (BufferIsValid(s->leaf.pinned)) ReleaseBuffer(s->leaf.pinned);
   s->leaf.pinned = InvalidBuffer;
   s->leaf.loaded = false;
@@ -301,6 +375,7 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   if (leaf.loaded && leaf.copied && is_here(leaf, part, start)) {
     restrict_to(s, leaf.view, part);
   } else {
+    mark_kills(s);
     load_leaf(scan, tree_of(s, part.tree).locate(start, LockMode::share));
   }
   leaf.at = forward ? -1 : leaf.total;
@@ -312,6 +387,7 @@ bool take_piece(IndexScanDesc scan, bool forward) {
   auto* shared = compat::shared_scan<SharedScan>(scan);
   ScanPlace place;
   bool fresh;
+  mark_kills(s);
   if (!take_place(shared, &place, &fresh)) return false;
   if (fresh) {
     compat::count_index_search(scan);
@@ -367,12 +443,14 @@ bool advance(IndexScanDesc scan, bool forward) {
   // cross was returned already.
   if (forward && !leaf.rightmost && leaf.high <= Entry{part.hi, kMaxTid}) {
     const Entry fence = leaf.high;
+    mark_kills(s);
     load_leaf(scan, tree_of(s, part.tree).step_right(leaf.right, fence, LockMode::share));
     leaf.at = leaf.low == fence ? -1 : entries_before(s, fence) - 1;
     return true;
   }
   if (!forward && leaf.low > Entry{part.lo, 0}) {
     const Entry fence = leaf.low;
+    mark_kills(s);
     load_leaf(scan, tree_of(s, part.tree).step_left(leaf.left, fence, LockMode::share));
     leaf.at = !leaf.rightmost && leaf.high == fence ? leaf.total : entries_before(s, fence);
     return true;
@@ -383,19 +461,30 @@ bool advance(IndexScanDesc scan, bool forward) {
   return true;
 }
 
-void decode_more(IndexScanDesc scan, bool forward) {
+int rank_at(const LeafCursor& leaf, int position) {
+  const unsigned* end = leaf.delta_position + leaf.deltas;
+  const unsigned* d = std::lower_bound(leaf.delta_position + 0, end, static_cast<unsigned>(position));
+  if (d < end && static_cast<int>(*d) == position) return -1;
+  return static_cast<int>(leaf.first_rank) + position - static_cast<int>(d - leaf.delta_position);
+}
+
+bool decode_more(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
+  leaf.at = forward ? skip_dead(leaf, leaf.at) : skip_dead_back(leaf, leaf.at);
+  if (leaf.at < 0 || leaf.at >= leaf.total) return false;
   const auto size = static_cast<int>(leaf.batch_size);
   const int begin = forward ? leaf.at : std::max(0, leaf.at - size + 1);
   const int end = forward ? std::min(leaf.total, leaf.at + size) : leaf.at + 1;
   decode_batch(scan, leaf.view, begin, end);
   leaf.batch_size = std::min(kMaxBatch, leaf.batch_size * 4);
+  return true;
 }
 
 void resume_at_mark(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
+  mark_kills(s);
   s->resume_pending = false;
   const Part part = part_at(s, s->part);
   load_leaf(scan, tree_of(s, part.tree).locate(s->resume, LockMode::share));

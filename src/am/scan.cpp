@@ -29,8 +29,7 @@ bool step(IndexScanDesc scan, bool forward) {
   for (;;) {
     leaf.at += forward ? 1 : -1;
     if (leaf.at >= 0 && leaf.at < leaf.total) {
-      ensure_decoded(scan, forward);
-      if (!s->dead[leaf.at - leaf.batch_begin]) return true;
+      if (ensure_decoded(scan, forward) && !s->dead[leaf.at - leaf.batch_begin]) return true;
     } else if (!advance(scan, forward)) {
       unload(s);
       return false;
@@ -100,6 +99,7 @@ bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
   scan->xs_recheck = s->bounds.recheck;
+  if (scan->kill_prior_tuple) remember_kill(scan);
   const bool forward = ScanDirectionIsForward(direction) != s->descending;
   if (s->heap.active()) s->heap.learn(scan);
   const int next = leaf.at + (forward ? 1 : -1);

@@ -1,5 +1,5 @@
-// The state of a scan, shared by the files that move it: leaf_cursor.cpp (over leaves) and scan.cpp (over entries,
-// and what the server calls).
+// The state of a scan, shared by the files that move it: leaf_cursor.cpp (over leaves), kill_items.cpp (entries found
+// dead on the way) and scan.cpp (over entries, and what the server calls).
 #pragma once
 
 #include "am/buffer_store.hpp"
@@ -7,6 +7,7 @@
 #include "am/key_type.hpp"
 #include "am/scan_bounds.hpp"
 #include "am/server.hpp"
+#include "core/kill_marks.hpp"
 
 namespace learned {
 
@@ -37,6 +38,9 @@ struct LeafCursor {
   Block left;
   Block right;
   uint64 serial;  // tells one loading from another
+  XLogRecPtr lsn;
+  // What others found dead. Of a copied leaf; kill_items.cpp's words.
+  KillMarks marks;
 
   // Merged positions [0, total): encoded entries of ranks [first_rank, end_rank) and delta entries among them.
   unsigned first_rank;
@@ -46,6 +50,7 @@ struct LeafCursor {
   int at;  // current position, -1 and total are the ends
   unsigned delta_position[kMaxDelta];
   Entry delta[kMaxDelta];
+  bool delta_killed[kMaxDelta];
 
   // Decoded positions [batch_begin, batch_end).
   int batch_begin;
@@ -53,6 +58,13 @@ struct LeafCursor {
   unsigned batch_size;  // of the next one; grows
   PageView view;
 };
+
+// An entry of the leaf that is dead to every transaction, as the server just found.
+struct Kill {
+  Entry entry;
+  int rank;  // -1: a delta entry
+};
+inline constexpr int kMaxKills = 256;
 
 struct Mark {
   bool valid;
@@ -83,6 +95,9 @@ struct ScanState {
   bool fresh;                          // the batch was just decoded
   char tuples[kMaxBatch][kTupleSize];  // the batch as index tuples, for index-only scans
   std::uint8_t* copy;                  // kPageSize bytes, made on first use
+  Kill* kills;  // kMaxKills, made on first use; what is to be marked before the leaf is left
+  int kill_count;
+  std::uint64_t* mark_words;  // kMaxMarkWords, made on first use: those of leaf.marks
   MemoryContext context;
   BlockNumber heap_blocks;  // the table has at least so many blocks
   HeapPrefetch heap;
@@ -108,12 +123,27 @@ bool advance(IndexScanDesc scan, bool forward);
 // Loads the page of a mark that was restored and stands on the marked entry's place.
 void resume_at_mark(IndexScanDesc scan, bool forward);
 
-// Decodes the current position and those that the scan comes to next.
-void decode_more(IndexScanDesc scan, bool forward);
+// Goes from the current position to the next one that is not dead, which may be it, and decodes it and those that the
+// scan comes to then. False: there is none, and the scan stands at the end of the leaf.
+bool decode_more(IndexScanDesc scan, bool forward);
 
-inline void ensure_decoded(IndexScanDesc scan, bool forward) {
+inline bool ensure_decoded(IndexScanDesc scan, bool forward) {
   const LeafCursor& leaf = state_of(scan)->leaf;
-  if (leaf.at < leaf.batch_begin || leaf.at >= leaf.batch_end) decode_more(scan, forward);
+  return (leaf.at >= leaf.batch_begin && leaf.at < leaf.batch_end) || decode_more(scan, forward);
 }
+
+// Rank of the encoded entry at a merged position, -1 if a delta entry is there.
+int rank_at(const LeafCursor& leaf, int position);
+
+// ---- kill_items.cpp ---------------------------------------------------------------------------------
+
+// Takes over the kill marks of a leaf that is locked.
+void read_kill_marks(IndexScanDesc scan, const PageView& page);
+// The same, for good: the page is about to be unlocked.
+void keep_kill_marks(ScanState* s);
+// The entry that the scan returned last is dead to every transaction.
+void remember_kill(IndexScanDesc scan);
+// Marks in the leaf what was remembered of it. No content lock is held.
+void mark_kills(ScanState* s);
 
 }  // namespace learned

@@ -13,7 +13,8 @@
 //   parents    the downlinks of a level name the pages of the level below, one by one and in order, with their low
 //              fences as separators. Only a page to the right of an unfinished split has none
 //   blocks     each block of the file is the metapage, in a tree exactly once, a deleted page, or new (all zero)
-//   rows       with heapallindexed: each row that a new snapshot sees has its entry, looked up one by one
+//   rows       with heapallindexed: each row that a new snapshot sees has its entry, looked up one by one, and that is
+//              not marked as dead (kill_marks.hpp)
 //
 // In a hot standby such a lock cannot be had, and replay goes on during the check. There AccessShareLock has to
 // do. Each page is atomic by itself, siblings are not: of the above it leaves metapage, pages and rows. (Rows: what
@@ -262,6 +263,13 @@ class RowCheck {
                     errhint("Rebuild the index with REINDEX.")));
   }
 
+  // Scans pass over entries with kill marks. (A standby does not, and its snapshots may see rows that are dead to the
+  // primary.)
+  bool unmarked(bool holds) {
+    if (!holds && !RecoveryInProgress()) store_.corrupt(block_, "entry of a visible row is marked as dead");
+    return true;
+  }
+
   bool contains(TreeId tree_id, const Entry& entry) {
     Copy* copy = &copies_[static_cast<int>(tree_id)];
     if (!copy->valid || !PageView(copy->page).covers(entry)) {
@@ -278,10 +286,10 @@ class RowCheck {
     if (rank < page.encoded()) {
       if (!decode(page, rank, rank + 1, &found.code, &found.tid))
         store_.corrupt(block_, "page does not decode");
-      if (found == entry && !page.is_dead(rank)) return true;
+      if (found == entry && !page.is_dead(rank)) return unmarked(!KillMarks(page).killed(rank));
     }
     for (unsigned j = 0; j < page.deltas(); j++) {
-      if (page.delta_item(j).entry() == entry) return true;
+      if (page.delta_item(j).entry() == entry) return unmarked(!KillMarks(page).delta_killed(j));
     }
     return false;
   }

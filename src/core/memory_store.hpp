@@ -80,10 +80,12 @@ class MemoryStore {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     if (edits_.size() == 4) fail("more than four pages in one record");
     edits_.emplace_back(h, std::make_unique<Page>(*pages_[h]));
+    clear_hole(edits_.back().second->bytes);
     if (fresh) std::memset(edits_.back().second->bytes, 0, kPageSize);
     return edits_.back().second->bytes;
   }
   void commit() {
+    // Whole, as generic WAL does for an unlogged index: for a logged one it zeroes the hole.
     for (auto& [h, page] : edits_) *pages_[h] = *page;
     edits_.clear();
   }
@@ -94,6 +96,10 @@ class MemoryStore {
   void extend(Handle h) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     extend_exactly(pages_[h]->bytes);
+  }
+  std::uint8_t* hints(Handle h) {
+    if (locked_[h] == 0) fail("marked page is not locked");
+    return pages_[h]->bytes;
   }
   void verify(Handle h) {
     if (PageView(bytes(h)).trailer().check != page_checksum(bytes(h))) fail("page checksum does not match");

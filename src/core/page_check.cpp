@@ -1,5 +1,6 @@
 #include "page_check.hpp"
 
+#include "kill_marks.hpp"
 #include "page_merge.hpp"
 
 namespace learned {
@@ -16,6 +17,21 @@ bool has_dead_map(const PageView& page) { return (page.flags() & kHasDead) != 0;
 // A TID that a heap can have: offsets begin at 1, and the last block number means "none".
 bool is_heap_tid(Tid tid) { return tid_offset(tid) != 0 && tid_block(tid) != kNoBlock; }
 
+// The hole is zero, but for sound kill marks in leaves.
+Fault check_hole(const std::uint8_t* bytes, const PageView& page) {
+  const bool leaf = page.level() == 0 && !page.deleted();
+  const KillMarkArea area = leaf ? kill_mark_area(page) : KillMarkArea{page.lower(), 0, 0};
+  std::size_t at = page.lower();
+  for (; at < area.base && at < page.upper(); at++) {
+    if (bytes[at] != 0) return "hole of the page is not empty";
+  }
+  if (leaf && !kill_words_sound(page)) return "kill mark does not match its check";
+  for (at += 8 * area.words; at < page.upper(); at++) {
+    if (bytes[at] != 0) return "hole of the page is not empty";
+  }
+  return nullptr;
+}
+
 Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
   if (Fault fault = check_header(page); fault != nullptr) return fault;
   if (load<std::uint16_t>(bytes + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
@@ -25,10 +41,7 @@ Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
   if ((t.flags & ~kKnownFlags) != 0) return "page has unknown flags";
   if (t.reserved != 0) return "reserved field of the page trailer is not zero";
   if (t.check != page_checksum(bytes)) return "page checksum does not match";
-  for (std::size_t i = page.lower(); i < page.upper(); i++) {
-    if (bytes[i] != 0) return "hole of the page is not empty";
-  }
-  return nullptr;
+  return check_hole(bytes, page);
 }
 
 Fault check_fences(const PageView& page) {

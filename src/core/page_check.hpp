@@ -4,7 +4,8 @@
 //
 //   header     check_header(): magic, version, tree, bounds of all areas, plausible counts
 //              no unknown flag, reserved field zero, checksum. Of a deleted page, nothing more.
-//   hole       not read: its bytes have no meaning. But while there is no dead bitmap, it keeps room for one.
+//   hole       zero, but for kill marks that match their checks (core/kill_marks.hpp), in leaves. While there is no
+//              dead bitmap, it keeps room for one.
 //   fences     low < high, and the right end of a level agrees in all three places: flag, link, high fence 0.
 //              The left end: no left link if and only if the low fence is {0, 0}. No unfinished split without a
 //              right sibling. In the tree of NULLs every code is 0, those of fences too.

@@ -7,7 +7,7 @@
 //        | residuals of segment 1 ...   |  each part starts on a byte
 //        | dead bitmap (if kHasDead)    |  one bit per encoded entry
 //  lower +------------------------------+
-//        | hole, all zero               |  at least ceil(encoded / 8) bytes stay free while there is
+//        | hole, zero but for kill marks|  at least ceil(encoded / 8) bytes stay free while there is
 //        |                              |  no dead bitmap: a deletion always fits in place
 //  upper +------------------------------+
 //        | delta, newest entry first    |  raw entries in order of arrival

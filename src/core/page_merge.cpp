@@ -22,13 +22,61 @@ bool predicts_exactly(const Segment& seg) {
 struct RankRange {
   unsigned begin;
   unsigned end;
+  std::size_t planned = 0;  // rank of the first of them in the page to come: where its kill mark goes
+};
+
+// Kill marks of a page whose entries are being merged.
+class KillCarrier {
+ public:
+  // REQUIRES: ws->delta has the page's delta entries, sorted, or none of them is wanted.
+  KillCarrier(const PageView& page, Workspace* ws) : ws_(ws) {
+    // Only leaves have marks; a compact copy has none.
+    if (page.level() > 0 || page.low_part() != page.high_part()) return;
+    marks_ = KillMarks(page);
+    if (!marks_.any()) return;
+    for (unsigned j = 0; j < page.deltas(); j++) {
+      if (!marks_.delta_killed(j)) continue;
+      const Entry entry = page.delta_item(j).entry();
+      const Item* end = ws->delta + page.deltas();
+      const Item* found = std::lower_bound(static_cast<const Item*>(ws->delta), end, entry,
+                                           [](const Item& a, const Entry& e) { return a.entry() < e; });
+      if (found != end && found->entry() == entry)
+        set_bit(delta_, static_cast<std::size_t>(found - ws->delta));
+    }
+  }
+  Workspace* workspace() { return ws_; }
+  // This page is the first, or the only one, whose marks are to be carried.
+  void begin_plan() {
+    ws_->killed = marks_.any();
+    if (ws_->killed) std::memset(ws_->killed_map, 0, sizeof ws_->killed_map);
+  }
+  bool any() const { return marks_.any(); }
+  bool killed(unsigned rank) const { return marks_.killed(rank); }
+  bool delta_killed(unsigned sorted) const { return test_bit(delta_, sorted); }
+  void mark(std::size_t planned) { set_bit(ws_->killed_map, planned); }
+  // Entries [begin, end) keep their order and begin at rank `planned`.
+  void keep(unsigned begin, unsigned end, std::size_t planned) {
+    if (!marks_.any()) return;
+    for (unsigned r = marks_.next(begin, end, true); r < end; r = marks_.next(r, end, true)) {
+      const unsigned stop = marks_.next(r, end, false);
+      set_bits(ws_->killed_map, planned + (r - begin), planned + (stop - begin));
+      r = stop;
+    }
+  }
+
+ private:
+  Workspace* ws_;
+  KillMarks marks_;
+  std::uint8_t delta_[(kMaxDelta + 7) / 8] = {};
 };
 
 // Decodes the live entries of the ranks and merges them with ws->delta[0, deltas) into the columns from `at` on.
-bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, Workspace* ws, std::uint32_t at,
-                   std::uint32_t* out) {
+bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, KillCarrier* kills,
+                   std::uint32_t at, std::uint32_t* out) {
+  Workspace* ws = kills->workspace();
   const bool inner = page.level() > 0;
   const bool has_dead = (page.flags() & kHasDead) != 0;
+  const bool any_killed = kills->any();
   const unsigned count = ranks.end - ranks.begin;
   if (std::size_t{at} + count + deltas > Workspace::kCapacity) return false;
   // Decode behind the room that the delta will take, then merge from there.
@@ -40,7 +88,8 @@ bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, Works
     return false;
   }
   std::uint32_t n = at;
-  const auto put = [&](const Item& item) {
+  const auto put = [&](const Item& item, bool killed) {
+    if (killed) kills->mark(ranks.planned + (n - at));
     ws->codes[n] = item.code;
     ws->tids[n] = item.tid;
     ws->children[n] = item.child;
@@ -50,9 +99,12 @@ bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, Works
   for (unsigned i = 0; i <= count; i++) {
     const bool at_end = i == count;
     // n <= at + i + d <= at + i + deltas: what is overwritten was read before.
-    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) put(ws->delta[d++]);
+    while (d < deltas && (at_end || ws->delta[d].entry() < Entry{codes[i], tids[i]})) {
+      put(ws->delta[d], any_killed && kills->delta_killed(d));
+      d++;
+    }
     if (at_end || (has_dead && page.is_dead(ranks.begin + i))) continue;
-    put({codes[i], tids[i], inner ? children[i] : kNoBlock});
+    put({codes[i], tids[i], inner ? children[i] : kNoBlock}, any_killed && kills->killed(ranks.begin + i));
   }
   // Order is what every search relies on; a damaged page shows here before it spreads.
   for (std::uint32_t i = at + 1; i < n; i++) {
@@ -123,7 +175,10 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     if (!load_segment(page, behind - 1, &ref)) return false;
     end = ref.seg.first_rank + ref.count;
   }
-  if (begin > end || !decode_merged(page, {begin, end}, deltas, ws, 0, &merge->decoded)) return false;
+  KillCarrier kills(page, ws);
+  kills.begin_plan();
+  if (begin > end || !decode_merged(page, {begin, end, begin}, deltas, &kills, 0, &merge->decoded))
+    return false;
   const std::uint32_t n = merge->decoded;
 
   if (has_dead) std::memset(ws->dead_map, 0, sizeof ws->dead_map);
@@ -142,6 +197,7 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
   }
   merge->kept = touched;
   keep_dead(0, begin, 0);
+  kills.keep(0, begin, 0);
   merge->plan.push(0, n);
   if (behind < segments) {
     const std::size_t at = merge->plan.entries();
@@ -152,13 +208,16 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
       merge->kept_behind++;
     }
     keep_dead(end, encoded, at);
+    kills.keep(end, encoded, at);
   }
   return true;
 }
 
 bool decode_live(const PageView& page, Workspace* ws, std::uint32_t* n, std::uint32_t at) {
   const unsigned deltas = sorted_delta(page, ws->delta);
-  return decode_merged(page, {0, page.encoded()}, deltas, ws, at, n);
+  KillCarrier kills(page, ws);
+  if (at == 0) kills.begin_plan();
+  return decode_merged(page, {0, page.encoded(), at}, deltas, &kills, at, n);
 }
 
 std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level, std::uint32_t n) {
@@ -294,6 +353,14 @@ bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entr
   return true;
 }
 
+// The ranks of all encoded entries stay what they are, counted over both pages. (Marks of delta entries are dropped:
+// they get other numbers.)
+void keep_all_marks(const PageView& page, Workspace* ws) {
+  KillCarrier kills(page, ws);
+  kills.begin_plan();
+  kills.keep(0, page.encoded(), 0);
+}
+
 // The right end of a level is full to the brim (as a bulk load leaves it) and the entry belongs behind it: a
 // leaf stays as it is beside a new empty one, an inner page gives away its last child.
 bool split_full_end(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
@@ -309,6 +376,7 @@ bool split_full_end(const PageView& page, Block right_block, const Entry& incomi
   const unsigned cut = page.level() == 0 ? encoded : encoded - 1;
   *separator = page.level() == 0 ? separator_between(last, incoming, 0) : last;
   const SplitIdentity ids = split_identity(page, right_block, *separator);
+  keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
   if (!write_slice(ws->page, ids.left, page, 0, cut, ws)) return true;
@@ -345,6 +413,7 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
   if (cut < 1 || cut >= encoded || !decode(page, cut - 1, cut + 1, codes, tids)) return false;
   *separator = {codes[1], tids[1]};
   const SplitIdentity ids = split_identity(page, right_block, *separator);
+  keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
   return write_slice(ws->page, ids.left, page, 0, cut, ws) &&

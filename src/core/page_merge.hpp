@@ -1,6 +1,7 @@
 // Merging a page's delta into its segments, and dividing a page in two: the planning side of it.
 #pragma once
 
+#include "kill_marks.hpp"
 #include "page_writer.hpp"
 #include "workspace.hpp"
 

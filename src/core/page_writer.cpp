@@ -154,6 +154,14 @@ void write_empty_page(std::uint8_t* page, const PageIdentity& id) {
   seal(page);
 }
 
+void clear_hole(std::uint8_t* page) {
+  const PageView view(page);
+  const std::size_t lower = view.lower();
+  const std::size_t upper = view.upper();
+  if (lower >= kHeaderSize && lower < upper && upper <= kPageSize)
+    std::memset(page + lower, 0, upper - lower);
+}
+
 void seal(std::uint8_t* page) { store(page + kSpecial + offsetof(PageTrailer, check), page_checksum(page)); }
 
 unsigned delta_room(const PageView& page) {
@@ -179,6 +187,8 @@ void add_delta(std::uint8_t* page, const Item& item) {
   const std::size_t at = next_delta_offset(view);
   format_delta(page + at, item, view.level());
   set16(page, kUpperOffset, at);
+  // Kill marks may have been there; check_header() wants zeros.
+  if (at >= view.lower() + std::size_t{8}) std::memset(page + at - 8, 0, 8);
 }
 
 bool continues_exactly(const PageView& page, const Item& item) {

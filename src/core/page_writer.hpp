@@ -36,6 +36,10 @@ void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner
 // The same without a single entry.
 void write_empty_page(std::uint8_t* page, const PageIdentity& id);
 
+// Zeroes what is between `lower` and `upper`: the kill marks of what the page was. (Generic WAL does so for a logged
+// index only.)
+void clear_hole(std::uint8_t* page);
+
 // Recomputes the checksum; to be called after every change but add_delta().
 void seal(std::uint8_t* page);
 

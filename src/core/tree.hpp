@@ -17,6 +17,7 @@
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
 //   void extend(Handle)                 another: extend_exactly()
 //   void verify(Handle)                 raises an error if the page's checksum does not match
+//   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
 //   Workspace* workspace()
 //   void interrupt()                    lets the server cancel; called without locks
 //   void corrupt(Block, Fault)          raises the error; does not return
@@ -151,12 +152,15 @@ class Tree {
         continue;
       }
       if (delta_room(view(parent)) == 0 && !make_room(parent, separator)) continue;
+      SavedKillMarks marks;
+      marks.save(view(left));
       store_->begin();
       std::uint8_t* child_image = store_->edit(left, false);
       set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
       seal(child_image);
       add_delta(store_->edit(parent, false), downlink);
       store_->commit();
+      marks.restore(store_->hints(left));
       store_->release(parent);
       store_->release(left);
       return;
@@ -277,6 +281,7 @@ class Tree {
       write_page(store_->edit(h, false), identity_of(page), merge.plan, merge.columns, ws->dead_map,
                  merge.dead_count);
       store_->commit();
+      carry_kill_marks(h, 0);
       return true;
     }
     // A page of many short segments, or with dead entries in it, may be smaller when fitted as a whole. It must be
@@ -288,6 +293,7 @@ class Tree {
         store_->begin();
         copy_content(store_->edit(h, false), ws->page);
         store_->commit();
+        carry_kill_marks(h, 0);
         return true;
       }
     }
@@ -304,11 +310,13 @@ class Tree {
       store_->corrupt(store_->block(h), "page does not divide");
     }
     Handle neighbour{};
+    SavedKillMarks neighbour_marks;
     if (old_right != kNoBlock) {
       neighbour = store_->read(old_right, LockMode::exclusive);
       if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h)) {
         store_->corrupt(old_right, "left link does not lead back");
       }
+      neighbour_marks.save(view(neighbour));
     }
     store(ws->page2 + kSpecial + offsetof(PageTrailer, left), store_->block(h));
     seal(ws->page2);
@@ -322,9 +330,21 @@ class Tree {
     }
     store_->commit();
     if (view(h).level() == 0) store_->divided(store_->block(h), store_->block(right));
-    if (old_right != kNoBlock) store_->release(neighbour);
+    carry_kill_marks(h, 0);
+    carry_kill_marks(right, view(h).encoded());
+    if (old_right != kNoBlock) {
+      neighbour_marks.restore(store_->hints(neighbour));
+      store_->release(neighbour);
+    }
     store_->release(right);
     finish_split(h);
+  }
+
+  // A page that was written anew has lost its kill marks: those of entries that are in it still are set again,
+  // under the same lock. Its ranks are those from `from` on of what was planned.
+  void carry_kill_marks(Handle h, unsigned from) {
+    const Workspace* ws = store_->workspace();
+    if (ws->killed) set_kill_marks(store_->hints(h), ws->killed_map, from);
   }
 
   // The root was split: a new one above it.
@@ -346,6 +366,8 @@ class Tree {
     info.root[index()] = store_->block(root);
     info.level[index()] = static_cast<std::uint8_t>(level);
 
+    SavedKillMarks marks;
+    marks.save(view(left));
     store_->begin();
     copy_content(store_->edit(root, true), ws->page);
     write_meta_page(store_->edit(meta, false), info);
@@ -353,6 +375,7 @@ class Tree {
     set_flags(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
     seal(image);
     store_->commit();
+    marks.restore(store_->hints(left));
     store_->release(meta);
     store_->release(root);
   }

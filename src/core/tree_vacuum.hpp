@@ -19,6 +19,7 @@ template <class Store>
 void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded,
                     const std::uint8_t* deltas, std::uint8_t* scratch) {
   std::memcpy(scratch, store->bytes(h), kPageSize);
+  clear_hole(scratch);
   if (PageView(scratch).encoded() > 0) mark_dead(scratch, encoded);
   remove_deltas(scratch, deltas);
   seal(scratch);
@@ -94,6 +95,7 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   } else if (n_gone == 0) {
     // Nothing moves: the left page stays as it is but for its right end.
     std::memcpy(scratch, store->bytes(left), kPageSize);
+    clear_hole(scratch);
     auto t = load<PageTrailer>(scratch + kSpecial);
     t.flags = static_cast<std::uint16_t>(t.flags | (id.flags & kRightmost));
     t.right = id.right;

@@ -18,6 +18,10 @@ struct Workspace {
   PlannedSegment segments[kMaxPlanned];
   PlannedSegment saved[kMaxPlanned];
   std::uint8_t dead_map[(kCapacity + 7) / 8];
+  // Kill marks on their way from a page to those it becomes: ranks of what plan_merge(), plan_split() or
+  // plan_retrain() planned, the right page's behind the left one's. Meaningful if `killed`.
+  std::uint8_t killed_map[(kCapacity + 7) / 8];
+  bool killed;
   alignas(8) std::uint8_t page[kPageSize];
   alignas(8) std::uint8_t page2[kPageSize];
 };

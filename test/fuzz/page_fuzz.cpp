@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "core/kill_marks.hpp"
 #include "core/page_check.hpp"
 #include "core/page_merge.hpp"
 #include "core/page_view.hpp"
@@ -110,6 +111,15 @@ void read_everything(const PageView& page, const Entry* keys, int n_keys) {
   }
   for (unsigned j = 0; j < page.deltas(); j++) (void)PageView::delta_sound(page.delta_at(j), page.level());
   for (unsigned r = 0; r < n; r += 1 + n / 50) (void)page.is_dead(r);
+  if (page.low_part() != page.high_part()) return;  // a copy has no hole
+  const KillMarks marks(page);
+  for (unsigned r = 0; r < n; r += 1 + n / 50) {
+    const unsigned dead = marks.next(r, n, true);
+    const unsigned live = marks.next(r, n, false);
+    if (dead < r || live < r || dead > n || live > n || marks.live_before(0, r) > r)
+      fail("marks beyond the page");
+    if (dead == r ? live == r : live != r) fail("entry is both killed and not");
+  }
 }
 
 void change_everything(const std::uint8_t* bytes, const Entry& key) {
@@ -147,6 +157,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (int n = 1 + where / 64; n > 0; n--, at++) page.bytes[at % kPageSize] = in.byte();
     }
     if ((mode & 8) != 0) seal(page.bytes);
+    if ((mode & 16) != 0 && check_header(view) == nullptr && view.encoded() > 2) {
+      KillMarker marker(page.bytes);
+      marker.add(view.encoded() / 3, view.encoded() / 2 + 1);
+      marker.finish();
+      // Somewhere among them.
+      if ((mode & 32) != 0) page.bytes[(kill_mark_area(view).base + in.byte()) % kPageSize] ^= in.byte();
+    }
   }
   Entry keys[4];
   for (Entry& e : keys) e = {in.number(), in.number() & kMaxTid};

@@ -1,5 +1,5 @@
 // Bytes as operations on an index in memory, against std::set: inserts in patterns, removals, joins, walks, look-ups
-// with wrong predictions. Each page is checked at the end.
+// with wrong predictions, kill marks. Each page is checked at the end.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -46,7 +46,7 @@ class Fuzzer {
 
   void run(Input in) {
     while (!in.empty()) {
-      switch (in.number(1) % 12) {
+      switch (in.number(1) % 14) {
         case 0:
         case 1:
           insert_run(in, 1);
@@ -81,10 +81,15 @@ class Fuzzer {
         case 11:
           check_walks();
           break;
+        case 12:
+        case 13:
+          kill(in.number(1));
+          break;
       }
       if (expected_.size() > kMostEntries) break;
     }
     check_walks();
+    check_marks();
     check_pages();
   }
 
@@ -181,6 +186,8 @@ class Fuzzer {
     }
     for (auto it = expected_.begin(); it != expected_.end();)
       it = doomed(*it) ? expected_.erase(it) : std::next(it);
+    for (auto it = killed_.begin(); it != killed_.end();)
+      it = doomed(*it) ? killed_.erase(it) : std::next(it);
     Block left = chain[0];
     for (std::size_t i = 1; i < chain.size(); i++) {
       if (join_left(&store_, TreeId::keys, left, chain[i], scratch_)) {
@@ -206,6 +213,72 @@ class Fuzzer {
       if (doomed(page.delta_item(j).entry())) set_bit(deltas, j);
     }
     remove_entries(&store_, h, encoded.data(), deltas, scratch_);
+  }
+
+  // Marks what hashes to `seed`, or all up to somewhere, in every leaf.
+  void kill(std::uint64_t seed) {
+    const Entry hi = expected_.empty() ? Entry{0, 0}
+                                       : *std::next(expected_.begin(),
+                                                    static_cast<long>(expected_.size() * (seed / 4) / 64));
+    for_each_leaf([&](Block block) {
+      std::uint8_t* bytes = store_.page(block);
+      const PageView page(bytes);
+      std::vector<Code> codes(page.encoded());
+      std::vector<Tid> tids(page.encoded());
+      require(decode(page, 0, page.encoded(), codes.data(), tids.data()), "page does not decode");
+      const auto gone = [&](const Entry& e) {
+        return seed % 2 == 0 ? e < hi : delta_check(e.code, e.tid, 1) % (2 + seed % 16) == 0;
+      };
+      KillMarker marker(bytes);
+      for (unsigned r = 0; r < page.encoded(); r++) {
+        const Entry e{codes[r], tids[r]};
+        if (page.is_dead(r) || !gone(e)) continue;
+        marker.add(r, r + 1);
+        killed_.insert(e);
+      }
+      for (unsigned j = 0; j < page.deltas(); j++) {
+        const Entry e = page.delta_item(j).entry();
+        if (!gone(e)) continue;
+        marker.add_delta(j);
+        killed_.insert(e);
+      }
+      marker.finish();
+    });
+    check_marks();
+  }
+  // Nothing is marked that was not killed.
+  void check_marks() {
+    for_each_leaf([&](Block block) {
+      const PageView page(store_.page(block));
+      const KillMarks marks(page);
+      unsigned next = marks.next(0, page.encoded(), true);
+      for (unsigned r = 0; r < page.encoded(); r++) {
+        require(marks.killed(r) == (r == next), "two ways to read a kill mark differ");
+        if (r != next) continue;
+        next = marks.next(r + 1, page.encoded(), true);
+        Entry e{};
+        require(decode(page, r, r + 1, &e.code, &e.tid), "entry does not decode");
+        require(page.is_dead(r) || killed_.contains(e), "entry is marked though nobody killed it");
+      }
+      for (unsigned j = 0; j < page.deltas(); j++) {
+        require(!marks.delta_killed(j) || killed_.contains(page.delta_item(j).entry()),
+                "delta entry is marked though nobody killed it");
+      }
+    });
+  }
+  template <class Visit>
+  void for_each_leaf(const Visit& visit) {
+    auto h = tree_.locate({0, 0}, LockMode::share);
+    for (;;) {
+      const PageView page = tree_.view(h);
+      const bool last = page.rightmost();
+      const Block right = page.right();
+      const Entry high = page.high();
+      visit(store_.block(h));
+      store_.release(h);
+      if (last) return;
+      h = tree_.step_right(right, high, LockMode::share);
+    }
   }
 
   // REINDEX: the same content, built in bulk.
@@ -276,6 +349,7 @@ class Fuzzer {
   MemoryStore store_;
   Tree<MemoryStore> tree_;
   std::set<Entry> expected_;
+  std::set<Entry> killed_;  // may be marked
   alignas(8) std::uint8_t scratch_[kPageSize];
   Code code_ = 0;
   Tid tid_ = 1;

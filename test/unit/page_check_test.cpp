@@ -198,8 +198,29 @@ TEST_F(PageCheckTest, NoByteChangesUnnoticed) {
   broken.bytes[kHeaderSize] ^= 1;
   EXPECT_STREQ(check(broken), "page checksum does not match");
   broken = image;
-  broken.bytes[page.lower()] = 1;
-  EXPECT_STREQ(check(broken), "hole of the page is not empty");
+  broken.bytes[kill_mark_area(page).base] = 1;
+  EXPECT_STREQ(check(broken), "kill mark does not match its check");
+}
+
+TEST_F(PageCheckTest, KillMarksAreTheOnlyThingInTheHole) {
+  Image image = leaf();
+  KillMarker marker(image.bytes);
+  marker.add(0, 2);
+  ASSERT_TRUE(marker.finish());
+  EXPECT_EQ(check(image), nullptr);
+  const PageView page(image.bytes);
+  const KillMarkArea area = kill_mark_area(page);
+  for (std::size_t at = page.lower(); at < page.upper(); at++) {
+    for (int bit = 0; bit < 8; bit++) {
+      Image broken = image;
+      broken.bytes[at] ^= static_cast<std::uint8_t>(1 << bit);
+      const bool mark = at >= area.base && at < area.base + 8 * area.words;
+      ASSERT_STREQ(check(broken), mark                      ? "kill mark does not match its check"
+                                  : at >= page.upper() - 8u ? "delta area is cut off"
+                                                            : "hole of the page is not empty")
+          << at;
+    }
+  }
 }
 
 TEST_F(PageCheckTest, ADeletedPageIsEmpty) {
