@@ -6,7 +6,7 @@
 namespace learned {
 
 inline constexpr int kMinFillfactor = 50;
-inline constexpr int kDefaultFillfactor = 92;
+inline constexpr int kDefaultFillfactor = 91;
 
 // learned_index.model_cache, in kilobytes: what a backend may spend on private copies of directories; 0 =
 // none.
