@@ -182,7 +182,7 @@ CREATE FUNCTION staged(k int8) RETURNS int8 IMMUTABLE PARALLEL SAFE LANGUAGE plp
 DECLARE
   role text := CASE WHEN pg_backend_pid()::text = current_setting('test.leader', true) THEN 'leader' ELSE 'worker' END;
 BEGIN
-  IF current_setting('test.slow', true) = role THEN
+  IF current_setting('test.slow', true) IN (role, 'all') THEN
     PERFORM pg_sleep(0.03);
   END IF;
   IF current_setting('test.fails', true) = role THEN
@@ -223,15 +223,14 @@ for my $role ('worker', 'leader')
 	no_litter("the $role fails");
 }
 
-# A worker that is told to end, and a leader that is: in the scan, where both sleep by turns.
+# A worker that is told to end, and a leader that is: in the scan, where all sleep most of the time.
 for my $victim ('parallel worker', 'client backend')
 {
 	for my $function ($victim eq 'client backend' ? qw(pg_cancel_backend pg_terminate_backend) : ('pg_terminate_backend'))
 	{
-		my $slow = $victim eq 'parallel worker' ? 'worker' : 'leader';
 		my ($out, $err) = ('', '');
 		my $session = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-v', 'VERBOSITY=verbose', '-c',
-			staging($slow, ''), '-c', $staged ], '<', \undef, '>', \$out, '2>', \$err);
+			staging('all', ''), '-c', $staged ], '<', \undef, '>', \$out, '2>', \$err);
 		$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = '$victim' AND query ~ 'stage_k' AND wait_event = 'PgSleep'");
 		my $asked = time();
 		$node->safe_psql('postgres', "SELECT $function(pid) FROM pg_stat_activity WHERE backend_type = '$victim' AND query ~ 'stage_k' AND pid <> pg_backend_pid() LIMIT 1");
