@@ -265,8 +265,9 @@ step() {
   say "PostgreSQL $old to $new, --$mode"
   gather_libraries "$new" "$old" >"$log" 2>&1
   ok $? "the old server's programs find their libraries" "$log"
-  on "$old" 0 bash /work/driver.sh digests "$old" >"$LOGS/digests-$old" 2>>"$log" &&
-    on "$old" 0 bash /work/driver.sh answers "$old" >"$LOGS/answers-$old" 2>>"$log" && [ -s "$LOGS/digests-$old" ]
+  # In this order: a scan may mark the entries of dead rows.
+  on "$old" 0 bash /work/driver.sh answers "$old" >"$LOGS/answers-$old" 2>>"$log" &&
+    on "$old" 0 bash /work/driver.sh digests "$old" >"$LOGS/digests-$old" 2>>"$log" && [ -s "$LOGS/digests-$old" ]
   ok $? "files and answers of the old server are noted" "$log"
   on "$new" "$old" bash /work/driver.sh create "$new" >>"$log" 2>&1 &&
     on "$new" "$old" bash /work/driver.sh upgrade "$new" "$old" "$mode" >>"$log" 2>&1

@@ -177,6 +177,13 @@ inline bool planner_probes_btrees_only() {
 #endif
 }
 
+// Is this the function by which the index's costs are estimated? Older servers declare the pointer without its
+// parameters. Compared as addresses, for newer compilers warn of any cast from one type of function to another.
+inline bool estimates_costs_of(amcostestimate_function function, const IndexOptInfo* index) {
+  return reinterpret_cast<std::uintptr_t>(index->amcostestimate) ==
+         reinterpret_cast<std::uintptr_t>(function);
+}
+
 // The btree family with the order of one of ours. Only asked for where indexes may be unique.
 inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) {
 #if PG_VERSION_NUM >= 180000

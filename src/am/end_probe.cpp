@@ -26,8 +26,7 @@ bool returnable[INDEX_MAX_KEYS] = {true};
 
 bool is_learned(const IndexOptInfo* index) {
   // Cheaper than the access method's OID, which would have to be looked up by name.
-  return reinterpret_cast<void (*)()>(index->amcostestimate) ==
-         reinterpret_cast<void (*)()>(learned_cost_estimate);
+  return compat::estimates_costs_of(learned_cost_estimate, index);
 }
 
 IndexOptInfo* double_of(const IndexOptInfo* index) {

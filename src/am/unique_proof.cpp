@@ -26,8 +26,7 @@ bool is_unique_and_learned(const IndexOptInfo* index) {
   if (!index->unique || !index->immediate || index->relam == BTREE_AM_OID) return false;
   // (A partitioned table's index has no callbacks in the planner's list.)
   if (index->amcostestimate == nullptr) return index->relam == get_index_am_oid("learned", true);
-  return reinterpret_cast<void (*)()>(index->amcostestimate) ==
-         reinterpret_cast<void (*)()>(learned_cost_estimate);
+  return compat::estimates_costs_of(learned_cost_estimate, index);
 }
 
 IndexOptInfo* double_of(const IndexOptInfo* index, Oid family) {
