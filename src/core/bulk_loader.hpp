@@ -1,6 +1,8 @@
 // Builds a tree from sorted entries, page by page, left to right, then the levels above.
 #pragma once
 
+#include <algorithm>
+
 #include "page_writer.hpp"
 #include "workspace.hpp"
 
@@ -15,8 +17,9 @@ struct TreeShape {
 
 // Takes entries in order and yields full pages' worth of them.
 //
-// Pages whose TIDs ascend with the keys are taken for append-only ones and filled to the brim; others leave
-// room for inserts as fillfactor says (inner pages always do).
+// Pages whose rows lie together in the table, most of them in the order of the keys or at least few others between
+// them, are taken for append-only ones and filled to the brim; others leave room for inserts as fillfactor says (inner
+// pages always do).
 class PageFiller {
  public:
   PageFiller(Workspace* ws, unsigned level, int fillfactor)
@@ -31,8 +34,8 @@ class PageFiller {
     ws_->codes[n_] = item.code;
     ws_->tids[n_] = item.tid;
     ws_->children[n_] = item.child;
-    if (n_ > 0 && item.tid < ws_->tids[n_ - 1]) descents_++;
     n_++;
+    survey(n_ - 1);
     return n_ - planned_ >= SegmentPlanner::kBlock && plan_block();
   }
 
@@ -57,16 +60,41 @@ class PageFiller {
     plan_ = SegmentPlanner(ws_->segments, columns_, level_);
     planned_ = 0;
     full_ = false;
-    descents_ = 0;
-    for (std::uint32_t i = 1; i < n_; i++) descents_ += ws_->tids[i] < ws_->tids[i - 1] ? 1 : 0;
+    rows_ = Rows{};
+    for (std::uint32_t i = 0; i < n_; i++) survey(i);
     return taken;
   }
 
  private:
+  // Where the pending entries' rows are.
+  struct Rows {
+    std::uint32_t descents = 0;  // entries whose row lies before that of the entry before
+    std::uint32_t first_block = ~std::uint32_t{0};
+    std::uint32_t last_block = 0;
+    std::uint32_t highest_offset = 0;
+  };
+
+  void survey(std::uint32_t i) {
+    const Tid tid = ws_->tids[i];
+    if (i > 0 && tid < ws_->tids[i - 1]) rows_.descents++;
+    rows_.first_block = std::min(rows_.first_block, tid_block(tid));
+    rows_.last_block = std::max(rows_.last_block, tid_block(tid));
+    rows_.highest_offset = std::max(rows_.highest_offset, std::uint32_t{tid_offset(tid)});
+  }
+
+  bool append_only() const {
+    if (level_ > 0) return false;
+    // A few steps back are stragglers.
+    if (rows_.descents * 8 <= n_) return true;
+    // Several writers, each with a delay of its own: many steps back, all of them short. The blocks from the first to the
+    // last hold hardly half as many rows again.
+    const std::uint64_t blocks = std::uint64_t{rows_.last_block} - rows_.first_block + 1;
+    return blocks * rows_.highest_offset <= n_ + n_ / 2 + 2 * std::uint64_t{rows_.highest_offset};
+  }
+
   bool fits() const {
-    // A few steps back are stragglers of an append-only table with several writers.
-    const bool append_only = level_ == 0 && descents_ * 8 <= n_;
-    const std::size_t spare = append_only ? 0 : kPageSize * static_cast<std::size_t>(100 - fillfactor_) / 100;
+    const std::size_t spare =
+        append_only() ? 0 : kPageSize * static_cast<std::size_t>(100 - fillfactor_) / 100;
     return plan_fits(plan_, level_, 0) && plan_bytes(plan_) + spare <= kPageSize;
   }
 
@@ -100,7 +128,7 @@ class PageFiller {
   SegmentPlanner plan_;
   std::uint32_t n_ = 0;
   std::uint32_t planned_ = 0;
-  std::uint32_t descents_ = 0;
+  Rows rows_;
   bool full_ = false;
 };
 

@@ -81,6 +81,32 @@ TEST(BulkLoaderTest, SizesOfWhatTablesHold) {
   EXPECT_LT(bulk_bytes_per_entry(Keys::random62, Tids::random, 300000, 100), 9.3);
 }
 
+TEST(BulkLoaderTest, RowsThatLieTogetherLeaveNoRoomForMore) {
+  // Eight writers, each with its own delay: half of the steps go back, but the rows of a leaf lie together. Random
+  // order over the whole table is another thing, also where the table is small.
+  Random random(43);
+  const auto bytes = [](Entries entries, int fillfactor) {
+    std::sort(entries.begin(), entries.end());
+    ModelledTree tree;
+    tree.load(entries, fillfactor);
+    return tree.bytes_per_entry();
+  };
+  Entries late;
+  for (std::uint64_t i = 0; i < 200000; i++) {
+    late.push_back({i * 10000 + i % 8 * 10000 + random() % 20000,
+                    make_tid(static_cast<std::uint32_t>(i / 185), static_cast<std::uint16_t>(i % 185 + 1))});
+  }
+  EXPECT_DOUBLE_EQ(bytes(late, 70), bytes(late, 100));
+  for (const std::uint64_t rows : {4000u, 200000u}) {
+    Entries shuffled;
+    for (std::uint64_t i = 0; i < rows; i++) {
+      shuffled.push_back({random() >> 2, make_tid(static_cast<std::uint32_t>(i / 185),
+                                                  static_cast<std::uint16_t>(i % 185 + 1))});
+    }
+    EXPECT_GT(bytes(shuffled, 70), bytes(shuffled, 100) * 1.2);
+  }
+}
+
 TEST(BulkLoaderTest, NoShapeCostsMoreThanABtree) {
   for (const Keys keys : kAllKeys) {
     for (const Tids tids : kAllTids) {
