@@ -5,6 +5,7 @@
 #include "am/buffer_store.hpp"
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
+#include "am/dead_tids.hpp"
 #include "core/tree_vacuum.hpp"
 
 namespace learned {
@@ -14,9 +15,8 @@ namespace {
 struct VacuumState {
   IndexVacuumInfo* info;
   IndexBulkDeleteResult* stats;
-  IndexBulkDeleteCallback callback;
-  void* callback_state;
   BufferStore store;
+  DeadTids dead;
   std::uint8_t* scratch;  // a page
   std::uint8_t* encoded;  // doomed encoded entries, a bitmap
   std::uint8_t deltas[(kMaxDelta + 7) / 8];
@@ -31,12 +31,6 @@ struct Visited {
   unsigned live;
   unsigned used;  // bytes
 };
-
-bool is_dead_tid(VacuumState* v, Tid tid) {
-  ItemPointerData pointer;
-  ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
-  return v->callback(&pointer, v->callback_state);
-}
 
 // Locks the leaf that begins at `low` for cleanup. Every leaf is locked so, even one with nothing to remove: an
 // index-only scan may hold TIDs of it that moved on by a split since.
@@ -71,17 +65,22 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   }
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
+  const DeadTids::Leaf* known = v->dead.find(page, block);
   Tid* tids = v->store.workspace()->tids;
-  if (!decode(page, 0, encoded, nullptr, tids)) v->store.corrupt(block, "page does not decode");
+  if (known == nullptr && !decode(page, 0, encoded, nullptr, tids)) {
+    v->store.corrupt(block, "page does not decode");
+  }
   unsigned removed = 0;
   for (unsigned r = 0; r < encoded; r++) {
-    if (page.is_dead(r) || !is_dead_tid(v, tids[r])) continue;
+    if (page.is_dead(r) || !(known != nullptr ? v->dead.is_dead(known, r) : v->dead.is_dead(tids[r])))
+      continue;
     set_bit(v->encoded, r);
     removed++;
   }
   for (unsigned j = 0; j < deltas; j++) {
     if (!PageView::delta_sound(page.delta_at(j), 0)) v->store.corrupt(block, "delta entry is damaged");
-    if (!is_dead_tid(v, page.delta_item(j).tid)) continue;
+    if (!(known != nullptr ? v->dead.is_dead(known, encoded + j) : v->dead.is_dead(page.delta_item(j).tid)))
+      continue;
     set_bit(v->deltas, j);
     removed++;
   }
@@ -99,9 +98,16 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
   Visited left{kNoBlock, kNoBlock, false, {0, 0}, 0, 0};
   Entry low{0, 0};
   Block guess = kNoBlock;
+  v->dead.forget();
   for (;;) {
     compat::vacuum_delay();
-    const Buffer buffer = lock_leaf(v, tree_id, guess, low);
+    Buffer buffer = lock_leaf(v, tree_id, guess, low);
+    if (v->dead.exhausted()) {
+      guess = BufferGetBlockNumber(buffer);
+      UnlockReleaseBuffer(buffer);
+      v->dead.collect(tree_id, guess);
+      buffer = lock_leaf(v, tree_id, guess, low);
+    }
     Visited here;
     visit_leaf(v, buffer, &here);
     UnlockReleaseBuffer(buffer);
@@ -159,11 +165,19 @@ IndexBulkDeleteResult* learned_bulk_delete(IndexVacuumInfo* info, IndexBulkDelet
   // A long VACUUM may come here several times; each walk counts anew.
   stats->estimated_count = false;
   stats->num_index_tuples = 0;
-  VacuumState v{info,    stats,   callback, callback_state, BufferStore(info->index, info->strategy),
-                nullptr, nullptr, {}};
+  VacuumState v{info,
+                stats,
+                BufferStore(info->index, info->strategy),
+                DeadTids(nullptr, callback, callback_state),
+                nullptr,
+                nullptr,
+                {}};
+  v.dead = DeadTids(&v.store, callback, callback_state);
+  v.dead.allocate();
   v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
   v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
   for (int t = 0; t < kTreeCount; t++) vacuum_tree(&v, static_cast<TreeId>(t));
+  v.dead.release();
   pfree(v.scratch);
   pfree(v.encoded);
   return stats;
