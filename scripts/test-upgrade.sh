@@ -44,12 +44,12 @@ prepare_root() {
 }
 
 # on MAJOR OLD COMMAND...: in the root of one server, with the older one's programs at hand (0: none), as the
-# server's user and in the work directory, which is /work there.
+# server's user and in the work directory, which is /srv/upgrade there.
 on() {
   local major=$1 old=$2 root old_root owner
   root=$(root_of "$major")
   shift 2
-  BINDS=("$WORKSPACE/shared" /work)
+  BINDS=("$WORKSPACE/shared" /srv/upgrade)
   if [ "$old" != 0 ]; then
     old_root=$(root_of "$old")
     BINDS+=("$old_root/usr/lib/postgresql/$old" "/usr/lib/postgresql/$old"
@@ -57,17 +57,17 @@ on() {
   fi
   owner=$(awk -F: '$1 == "postgres" { print $3 ":" $4 }' "$root/etc/passwd")
   chown -R "$owner" "$WORKSPACE/shared"
-  in_root "$root" env LC_ALL=C LD_LIBRARY_PATH="/work/libraries-$old" setpriv --reuid="${owner%:*}" --regid="${owner#*:}" \
-    --clear-groups env HOME=/work bash -c 'cd /work && "$@"' bash "$@"
+  in_root "$root" env LC_ALL=C LD_LIBRARY_PATH="/srv/upgrade/libraries-$old" setpriv --reuid="${owner%:*}" --regid="${owner#*:}" \
+    --clear-groups env HOME=/srv/upgrade bash -c 'cd /srv/upgrade && "$@"' bash "$@"
 }
 
 # What in_root made to bind to, empty now.
 remove_mount_points() {
   local root
   for root in "$(root_of 17)" "$(root_of 18)"; do
-    rmdir "$root/work" "$root"/usr/{lib,share}/postgresql/1[57]
+    rmdir "$root/srv/upgrade" "$root"/usr/{lib,share}/postgresql/1[57]
   done 2>/dev/null
-  rmdir "$(root_of 15)/work" 2>/dev/null
+  rmdir "$(root_of 15)/srv/upgrade" 2>/dev/null
 }
 
 # Those shared libraries of the old server's programs that the new release does not have, and what they need in turn.
@@ -86,22 +86,22 @@ gather_libraries() {
   done
 }
 
-# What runs over there: the argument says what, MAJOR which server, its cluster is /work/data-MAJOR.
+# What runs over there: the argument says what, MAJOR which server, its cluster is /srv/upgrade/data-MAJOR.
 write_driver() {
   cat >"$WORKSPACE/shared/driver.sh" <<'DRIVER'
 set -euo pipefail
 action=$1 major=$2
 bin=/usr/lib/postgresql/$major/bin
-export PGHOST=/work PGPORT=54321 PGUSER=postgres PGDATABASE=postgres
-data=/work/data-$major
-start() { "$bin/pg_ctl" -D "$data" -l "/work/server-$major.log" -w start \
-  -o "-c listen_addresses= -c unix_socket_directories=/work -c port=54321 -c autovacuum=off" >/dev/null; }
+export PGHOST=/srv/upgrade PGPORT=54321 PGUSER=postgres PGDATABASE=postgres
+data=/srv/upgrade/data-$major
+start() { "$bin/pg_ctl" -D "$data" -l "/srv/upgrade/server-$major.log" -w start \
+  -o "-c listen_addresses= -c unix_socket_directories=/srv/upgrade -c port=54321 -c autovacuum=off" >/dev/null; }
 stop() { "$bin/pg_ctl" -D "$data" -m fast -w stop >/dev/null; }
 psql() { "$bin/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
 note_paths() {
   psql -At -F ' ' -c "SELECT c.oid::regclass, pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
-    WHERE amname = 'learned' AND relkind = 'i' ORDER BY 1" >/work/paths
-  test "$(wc -l </work/paths)" -ge 11
+    WHERE amname = 'learned' AND relkind = 'i' ORDER BY 1" >/srv/upgrade/paths
+  test "$(wc -l </srv/upgrade/paths)" -ge 11
 }
 # The files of learned indexes, all forks, and the digests of their contents; for a server that is stopped. The
 # init fork is the one that pg_upgrade leaves to the new server to make: there all but the pages' LSNs and checksums.
@@ -115,7 +115,7 @@ digests() {
         *) echo "$name $file $(md5sum <"$file")" ;;
       esac
     done
-  done </work/paths
+  done </srv/upgrade/paths
 }
 version() { psql -At -c "SELECT $1 FROM pg_available_extensions WHERE name = 'learned_index'"; }
 # answers index|table FILE: the same queries through the indexes and by sequential scans.
@@ -126,23 +126,23 @@ answers() {
     psql -At -f "$file"
 }
 compare_answers() {
-  answers index /work/answers.sql >/work/by-index
-  answers table /work/answers.sql >/work/by-table
-  cmp /work/by-index /work/by-table
-  test "$(wc -l </work/by-table)" = "$(wc -l </work/answers.sql)"
+  answers index /srv/upgrade/answers.sql >/srv/upgrade/by-index
+  answers table /srv/upgrade/answers.sql >/srv/upgrade/by-table
+  cmp /srv/upgrade/by-index /srv/upgrade/by-table
+  test "$(wc -l </srv/upgrade/by-table)" = "$(wc -l </srv/upgrade/answers.sql)"
   # Every index has its query, and the judge uses none.
-  sed 's/^SELECT/EXPLAIN (COSTS OFF) &/' /work/answers.sql >/work/plans.sql
-  answers index /work/plans.sql >/work/plans
+  sed 's/^SELECT/EXPLAIN (COSTS OFF) &/' /srv/upgrade/answers.sql >/srv/upgrade/plans.sql
+  answers index /srv/upgrade/plans.sql >/srv/upgrade/plans
   while read -r name path; do
-    grep -Eqw "(using|Index Scan on) $name" /work/plans || { echo "$name is in no plan"; cat /work/plans; exit 1; }
-  done </work/paths
-  answers table /work/plans.sql >/work/plans
-  if grep Index /work/plans; then exit 1; fi
+    grep -Eqw "(using|Index Scan on) $name" /srv/upgrade/plans || { echo "$name is in no plan"; cat /srv/upgrade/plans; exit 1; }
+  done </srv/upgrade/paths
+  answers table /srv/upgrade/plans.sql >/srv/upgrade/plans
+  if grep Index /srv/upgrade/plans; then exit 1; fi
 }
 # Every index that is noted is valid, and has every row of its table.
 check() {
   test "$(psql -At -c "SELECT count(learned_index_check(c.oid, true)) FROM pg_class c JOIN pg_am a ON a.oid = c.relam JOIN pg_index i ON i.indexrelid = c.oid
-    WHERE amname = 'learned' AND relkind = 'i' AND indisvalid AND indisready")" = "$(wc -l </work/paths)"
+    WHERE amname = 'learned' AND relkind = 'i' AND indisvalid AND indisready")" = "$(wc -l </srv/upgrade/paths)"
 }
 case $action in
   create)
@@ -150,7 +150,7 @@ case $action in
     ;;
   fill)
     start
-    psql -f /work/fill.sql
+    psql -f /srv/upgrade/fill.sql
     note_paths
     test "$(version installed_version)" = 0.1.0
     check
@@ -159,7 +159,7 @@ case $action in
     stop
     ;;
   digests) digests ;;
-  answers) start; answers index /work/answers.sql; stop ;;
+  answers) start; answers index /srv/upgrade/answers.sql; stop ;;
   use)
     start
     test "$(version installed_version)" = "$3"
@@ -168,7 +168,7 @@ case $action in
     test "$(version installed_version)" = "$(version default_version)"
     check
     compare_answers
-    psql -f /work/change.sql
+    psql -f /srv/upgrade/change.sql
     check
     compare_answers
     psql -c 'REINDEX INDEX CONCURRENTLY u_random' -c 'VACUUM ANALYZE' -c CHECKPOINT
@@ -186,8 +186,8 @@ case $action in
     ;;
   upgrade)
     old=$3 mode=$4
-    cd /work
-    "$bin/pg_upgrade" -U postgres -b "/usr/lib/postgresql/$old/bin" -B "$bin" -d "/work/data-$old" -D "$data" --socketdir=/work "--$mode" -j 2
+    cd /srv/upgrade
+    "$bin/pg_upgrade" -U postgres -b "/usr/lib/postgresql/$old/bin" -B "$bin" -d "/srv/upgrade/data-$old" -D "$data" --socketdir=/srv/upgrade "--$mode" -j 2
     ;;
 esac
 DRIVER
@@ -266,19 +266,19 @@ step() {
   gather_libraries "$new" "$old" >"$log" 2>&1
   ok $? "the old server's programs find their libraries" "$log"
   # In this order: a scan may mark the entries of dead rows.
-  on "$old" 0 bash /work/driver.sh answers "$old" >"$LOGS/answers-$old" 2>>"$log" &&
-    on "$old" 0 bash /work/driver.sh digests "$old" >"$LOGS/digests-$old" 2>>"$log" && [ -s "$LOGS/digests-$old" ]
+  on "$old" 0 bash /srv/upgrade/driver.sh answers "$old" >"$LOGS/answers-$old" 2>>"$log" &&
+    on "$old" 0 bash /srv/upgrade/driver.sh digests "$old" >"$LOGS/digests-$old" 2>>"$log" && [ -s "$LOGS/digests-$old" ]
   ok $? "files and answers of the old server are noted" "$log"
-  on "$new" "$old" bash /work/driver.sh create "$new" >>"$log" 2>&1 &&
-    on "$new" "$old" bash /work/driver.sh upgrade "$new" "$old" "$mode" >>"$log" 2>&1
+  on "$new" "$old" bash /srv/upgrade/driver.sh create "$new" >>"$log" 2>&1 &&
+    on "$new" "$old" bash /srv/upgrade/driver.sh upgrade "$new" "$old" "$mode" >>"$log" 2>&1
   ok $? "pg_upgrade" "$log"
-  on "$new" 0 bash /work/driver.sh digests "$new" >"$LOGS/digests-$new-upgraded" 2>>"$log" &&
+  on "$new" 0 bash /srv/upgrade/driver.sh digests "$new" >"$LOGS/digests-$new-upgraded" 2>>"$log" &&
     diff "$LOGS/digests-$old" "$LOGS/digests-$new-upgraded" >>"$log" 2>&1
   ok $? "the indexes' files have the same names and contents" "$log"
-  on "$new" 0 bash /work/driver.sh answers "$new" >"$LOGS/answers-$new" 2>>"$log" &&
+  on "$new" 0 bash /srv/upgrade/driver.sh answers "$new" >"$LOGS/answers-$new" 2>>"$log" &&
     diff "$LOGS/answers-$old" "$LOGS/answers-$new" >>"$log" 2>&1
   ok $? "the new server answers like the old one" "$log"
-  on "$new" 0 bash /work/driver.sh use "$new" "$version" >>"$log" 2>&1
+  on "$new" 0 bash /srv/upgrade/driver.sh use "$new" "$version" >>"$log" 2>&1
   ok $? "checked, extension updated, read, written, vacuumed, built anew, crashed" "$log"
 }
 
@@ -297,7 +297,7 @@ for major in 15 17 18; do
 done
 if [ "$FAILED" = 0 ]; then
   write_driver
-  on 15 0 bash /work/driver.sh create 15 >"$LOGS/fill.log" 2>&1 && on 15 0 bash /work/driver.sh fill 15 >>"$LOGS/fill.log" 2>&1
+  on 15 0 bash /srv/upgrade/driver.sh create 15 >"$LOGS/fill.log" 2>&1 && on 15 0 bash /srv/upgrade/driver.sh fill 15 >>"$LOGS/fill.log" 2>&1
   ok $? "a cluster of PostgreSQL 15 is filled" "$LOGS/fill.log"
   version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$ROOT/learned_index.control")
   [ "$FAILED" != 0 ] || step 15 17 copy 0.1.0
