@@ -142,5 +142,18 @@ REINDEX INDEX random_k;
 SELECT pages_per_probe('random') BETWEEN 1 AND 1.05 AS one_page;
 SELECT learned_index_check('random_k', true), learned_index_check('probed_k', true);
 
+-- Rows that come in the order of the index's column are sorted by a second one group by group.
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS OFF) SELECT device, id FROM readings ORDER BY device, id DESC LIMIT 5;
+CREATE TEMP TABLE by_index AS SELECT device, id FROM readings ORDER BY device, id DESC LIMIT 5;
+RESET enable_bitmapscan;
+RESET enable_seqscan;
+SET enable_indexscan = off;
+CREATE TEMP TABLE by_table AS SELECT device, id FROM readings ORDER BY device, id DESC LIMIT 5;
+RESET enable_indexscan;
+SELECT (SELECT array_agg((device, id)) FROM by_index) = (SELECT array_agg((device, id)) FROM by_table) AS same, (SELECT count(*) FROM by_index) AS rows;
+DROP TABLE by_index, by_table;
+
 DROP TABLE readings, devices, twins, estimates, probed, random;
 DROP FUNCTION estimate, pages_per_probe;
