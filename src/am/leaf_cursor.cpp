@@ -117,8 +117,7 @@ void make_tuples(ScanState* s, unsigned n) {
 }
 
 // Decodes merged positions [begin, end) into the batch.
-void decode_batch(IndexScanDesc scan, const PageView& page, int begin, int end) {
-  ScanState* s = state_of(scan);
+void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
   LeafCursor& leaf = s->leaf;
   unsigned d = 0;
   while (d < leaf.deltas && static_cast<int>(leaf.delta_position[d]) < begin) d++;
@@ -142,8 +141,13 @@ void decode_batch(IndexScanDesc scan, const PageView& page, int begin, int end) 
   }
   leaf.batch_begin = begin;
   leaf.batch_end = end;
+}
+
+// What is done for all entries of a new batch together. No content lock is held: the table may be looked up.
+void finish_batch(IndexScanDesc scan) {
+  ScanState* s = state_of(scan);
+  const auto n = static_cast<unsigned>(s->leaf.batch_end - s->leaf.batch_begin);
   s->fresh = true;
-  const auto n = static_cast<unsigned>(end - begin);
   s->clean = std::none_of(s->dead, s->dead + n, [](bool dead) { return dead; });
   check_tids(scan, n);
   if (scan->xs_want_itup) make_tuples(s, n);
@@ -212,7 +216,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
     leaf.view = compact_copy(page, s->copy);
     keep_kill_marks(s);
   } else {
-    decode_batch(scan, page, 0, leaf.total);
+    decode_batch(s, page, 0, leaf.total);
     leaf.marks = KillMarks();  // those in the page are not to be read without its lock
   }
   leaf.loaded = true;
@@ -224,6 +228,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   } else {
     UnlockReleaseBuffer(buffer);
   }
+  if (!leaf.copied) finish_batch(scan);
 }
 
 // Number of the cursor's positions whose entry is < limit.
@@ -412,7 +417,7 @@ bool take_piece(IndexScanDesc scan, bool forward) {
   if (end - begin > kMaxPiece) {
     // The next piece begins with the first entry that is left over, or ends before the last that is taken.
     const unsigned cut = forward ? begin + kMaxPiece : end - kMaxPiece;
-    decode_batch(scan, leaf.view, static_cast<int>(cut), static_cast<int>(cut) + 1);
+    decode_batch(s, leaf.view, static_cast<int>(cut), static_cast<int>(cut) + 1);
     next = {place.part, {s->codes[0], s->tids[0]}, leaf.block};
     (forward ? end : begin) = cut;
     s->piece_end = place.part;
@@ -476,7 +481,8 @@ bool decode_more(IndexScanDesc scan, bool forward) {
   const auto size = static_cast<int>(leaf.batch_size);
   const int begin = forward ? leaf.at : std::max(0, leaf.at - size + 1);
   const int end = forward ? std::min(leaf.total, leaf.at + size) : leaf.at + 1;
-  decode_batch(scan, leaf.view, begin, end);
+  decode_batch(s, leaf.view, begin, end);
+  finish_batch(scan);
   leaf.batch_size = std::min(kMaxBatch, leaf.batch_size * 4);
   return true;
 }
