@@ -4,7 +4,8 @@
 // in random order, and most of a VACUUM's time goes into cache misses of that search. So the TIDs of the next
 // leaves are collected under share locks, sorted, and asked for in their order; neighbours then share the path.
 // The answers are for TIDs and hold for the whole VACUUM. They are used for a leaf only if it is still the same when
-// it is locked for cleanup; if not, its entries are asked for one by one.
+// it is locked for cleanup; if not, its entries are asked for one by one, some of them again: also the other user of
+// this interface, CREATE INDEX CONCURRENTLY, which sorts what it is asked for, does not mind.
 #pragma once
 
 #include "am/buffer_store.hpp"

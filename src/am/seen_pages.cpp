@@ -64,6 +64,8 @@ void prefetch_page(const SeenPage& seen, float place) {
     prefetch_around(page, seen.segment[s].offset, seen.segment[s].key_bytes, within, 96);
     if (end > tids) prefetch_around(page, tids, end - tids, within, 48);
   }
+  // (A page that is only ever descended through, like the metapage, was not looked at.)
+  if (seen.upper == 0) return;
   const std::size_t dir = kSpecial - std::size_t{seen.segments} * segment_size(0);
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }
