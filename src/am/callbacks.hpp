@@ -39,11 +39,8 @@ void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, dou
                            double* correlation, double* pages);
 int learned_tree_height(Relation index);
 
-// end_probe.cpp. Called when the library is loaded; sets a hook.
-void register_end_probe();
-
-// unique_proof.cpp. Called when the library is loaded; sets a hook.
-void register_unique_proof();
+// planner_doubles.cpp. Called when the library is loaded; sets a hook.
+void register_planner_doubles();
 
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);

@@ -200,7 +200,7 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
 // ---- the access method's routine --------------------------------------------------------------------
 
 #if PG_VERSION_NUM >= 180000
-// What a strategy means: as in a btree, except that equality is kept to ourselves (unique_proof.cpp tells why). The
+// What a strategy means: as in a btree, except that equality is kept to ourselves (planner_doubles.cpp tells why). The
 // planner asks with other families than ours, so this must not look at them.
 inline CompareType strategy_meaning(StrategyNumber strategy, Oid family) {
   const CompareType meaning = bttranslatestrategy(strategy, family);

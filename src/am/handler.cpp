@@ -15,8 +15,7 @@ LEARNED_SQL_FUNCTION(learned_handler);
 
 extern "C" void _PG_init(void) {
   learned::register_options();
-  learned::register_end_probe();
-  learned::register_unique_proof();
+  learned::register_planner_doubles();
 }
 
 namespace learned {
