@@ -49,6 +49,7 @@ class BufferStore {
   // Checks the page's checksum and its delta, once per backend and version of the page: 0.4 us then, a few ns
   // after that.
   void verify(Handle h);
+  bool image_due(Handle h) { return RelationNeedsWAL(index_) && XLogCheckBufferNeedsBackup(h); }
   Workspace* workspace();
   void interrupt() { CHECK_FOR_INTERRUPTS(); }
   [[noreturn]] void corrupt(Block block, Fault fault);

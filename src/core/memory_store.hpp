@@ -86,15 +86,21 @@ class MemoryStore {
   }
   void commit() {
     // Whole, as generic WAL does for an unlogged index: for a logged one it zeroes the hole.
-    for (auto& [h, page] : edits_) *pages_[h] = *page;
+    for (auto& [h, page] : edits_) {
+      if (!image_due(h)) rewrites_++;
+      imaged_.insert(h);
+      *pages_[h] = *page;
+    }
     edits_.clear();
   }
   void insert_delta(Handle h, const Item& item) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    imaged_.insert(h);
     add_delta(pages_[h]->bytes, item);
   }
   void extend(Handle h) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    imaged_.insert(h);
     extend_exactly(pages_[h]->bytes);
   }
   std::uint8_t* hints(Handle h) {
@@ -104,6 +110,7 @@ class MemoryStore {
   void verify(Handle h) {
     if (PageView(bytes(h)).trailer().check != page_checksum(bytes(h))) fail("page checksum does not match");
   }
+  bool image_due(Handle h) const { return checkpoints_ && !imaged_.contains(h); }
   Workspace* workspace() { return workspace_.get(); }
   void interrupt() {}
   [[noreturn]] void corrupt(Block block, Fault fault) {
@@ -132,6 +139,14 @@ class MemoryStore {
   std::size_t size() const { return pages_.size(); }
   std::uint8_t* page(Block b) { return pages_[b]->bytes; }
   std::size_t reads() const { return reads_; }
+  // From now on the first change of each page logs all of it.
+  void checkpoint() {
+    checkpoints_ = true;
+    imaged_.clear();
+    rewrites_ = 0;
+  }
+  // Pages edited since then (once per record) whose image was not due.
+  std::size_t rewrites() const { return rewrites_; }
   void predicate_lock(Block b) { predicate_locks_.insert(b); }
   void release_predicate_locks() { predicate_locks_.clear(); }
   std::size_t predicate_locks() const { return predicate_locks_.size(); }
@@ -179,6 +194,9 @@ class MemoryStore {
   bool wrong_predictions_ = false;
   std::set<Block> predicate_locks_;
   bool conflict_ = false;
+  bool checkpoints_ = false;
+  std::set<Block> imaged_;  // changed since the last checkpoint
+  std::size_t rewrites_ = 0;
 };
 
 }  // namespace learned

@@ -17,6 +17,7 @@
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
 //   void extend(Handle)                 another: extend_exactly()
 //   void verify(Handle)                 raises an error if the page's checksum does not match
+//   bool image_due(Handle)              whether the next change of the page logs all of it: the first after a checkpoint
 //   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
 //   Workspace* workspace()
 //   void interrupt()                    lets the server cancel; called without locks
@@ -108,7 +109,13 @@ class Tree {
       finish_split(h);
       return false;
     }
-    return delta_room(view(h)) > 0 || make_room(h, incoming);
+    const unsigned room = delta_room(view(h));
+    if (room == 0) return make_room(h, incoming, kRoomAfterMerge);
+    // A page that is logged whole may as well be put in order before, if it soon would be: the same bytes of log, but
+    // for what a merge or a split of its own would add. A page that a merge would not relieve for long is split.
+    const unsigned deltas = view(h).deltas();
+    if (deltas < kWorthMerging || deltas < room || !store_->image_due(h)) return true;
+    return make_room(h, incoming, kRoomAfterImage);
   }
 
   // The right sibling of a locked page, locked too. While a page is locked, its link and the fence between the two
@@ -151,7 +158,7 @@ class Tree {
         finish_split(parent);
         continue;
       }
-      if (delta_room(view(parent)) == 0 && !make_room(parent, separator)) continue;
+      if (delta_room(view(parent)) == 0 && !make_room(parent, separator, kRoomAfterMerge)) continue;
       SavedKillMarks marks;
       marks.save(view(left));
       store_->begin();
@@ -180,6 +187,12 @@ class Tree {
  private:
   static constexpr int kMaxAttempts = 1000;
   static constexpr int kMaxFollowed = 2;
+  // Delta entries that a page must have room for after a merge, or it is split; and how many make one worth while
+  // that is not needed yet.
+  static constexpr std::size_t kRoomAtEnd = 8;
+  static constexpr std::size_t kRoomAfterMerge = 12;
+  static constexpr std::size_t kRoomAfterImage = 24;
+  static constexpr unsigned kWorthMerging = 8;
 
   int index() const { return static_cast<int>(id_); }
 
@@ -263,9 +276,9 @@ class Tree {
     }
   }
 
-  // Makes room for a delta entry in a page locked exclusively. True: there is room, the page is still locked.
-  // False: it was split and released; the caller starts over.
-  bool make_room(Handle h, const Entry& incoming) {
+  // Makes room for at least `room` delta entries in a page locked exclusively. True: there is, and the page is still
+  // locked. False: it was split and released; the caller starts over.
+  bool make_room(Handle h, const Entry& incoming, std::size_t room) {
     // Damage must not be spread by rewriting it.
     store_->verify(h);
     Workspace* ws = store_->workspace();
@@ -274,7 +287,7 @@ class Tree {
     MergePlan merge{SegmentPlanner(ws->segments, {}, level), {}};
     if (!plan_merge(page, ws, &merge)) store_->corrupt(store_->block(h), "page does not decode");
     // At the right end of a level more will come at the end, and a page may as well get full.
-    const std::size_t room = page.rightmost() && merge.at_end ? 8 : 12;
+    if (page.rightmost() && merge.at_end) room = kRoomAtEnd;
     if (!plan_fits(merge.plan, level, room)) merge.plan.compact();
     if (plan_fits(merge.plan, level, room) && page.deltas() > 0) {
       store_->begin();

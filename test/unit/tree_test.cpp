@@ -271,6 +271,41 @@ TEST_F(InterruptedSplitTest, TheRightPartMaySplitAgainBeforeTheFirstSplitIsFinis
   tree.expect_sound();
 }
 
+// --- what is logged just after a checkpoint ---
+
+TEST(TreeCheckpointTest, SoundWithCheckpointsInBetween) {
+  for (const Keys keys : kAllKeys) {
+    for (const Order order : {Order::append, Order::shuffled, Order::almost_sorted}) {
+      SCOPED_TRACE(name_of(keys) + " order " + std::to_string(static_cast<int>(order)));
+      Random random(82);
+      ModelledTree tree;
+      for (const Entry& e : in_order(make_entries(keys, Tids::random, 6000, random), order, random)) {
+        if (random() % 100 == 0) tree.store().checkpoint();
+        tree.insert(e);
+      }
+      tree.expect_sound();
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+// Leaves that earlier inserts left nearly full are logged whole when they are touched after a checkpoint. Merging or
+// splitting them then, and not a few entries later, spares most of the pages that would be logged a second time.
+TEST(TreeCheckpointTest, FullLeavesAreDividedWhileTheirImagesAreDue) {
+  Random random(83);
+  ModelledTree tree;
+  tree.load(make_entries(Keys::random62, Tids::random, 200000, random), 91);
+  const auto insert_some = [&] {
+    for (int i = 0; i < 10000; i++) tree.insert({random() >> 2, make_tid(static_cast<std::uint32_t>(random() % 100000), 7)});
+  };
+  insert_some();
+  const std::size_t leaves = tree.store().size();
+  tree.store().checkpoint();
+  insert_some();
+  tree.expect_sound();
+  EXPECT_LT(static_cast<double>(tree.store().rewrites()) / static_cast<double>(leaves), 2.4);
+}
+
 // --- sizes: pages * 8192 / n, the whole file ---
 
 double inserted_bytes_per_entry(Keys keys, Tids tids, Order order, std::size_t n) {
