@@ -47,19 +47,19 @@ bool BufferStore::exists(Block block) {
 Buffer BufferStore::pin(Block block) {
   if (!exists(block)) corrupt(block, "link leads beyond the end of the index");
   if (strategy_ != nullptr) return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
-  SeenPage* seen = seen_page(index_, block);
+  const uint32 slot = seen_slot(index_, block);
+  const Buffer seen = seen_buffers[slot];
   // The buffer table costs two cache misses that the buffer itself does not.
-  if (BufferIsValid(seen->buffer)) {
-    prefetch_page(*seen, place_);
-    if (is_popular(seen->buffer) &&
-        ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen->buffer)) {
+  if (BufferIsValid(seen)) {
+    prefetch_page(seen_pages[slot], seen, place_);
+    if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
-      return seen->buffer;
+      return seen;
     }
   }
   const Buffer buffer = ReadBuffer(index_, block);
-  seen->buffer = buffer;
+  seen_buffers[slot] = buffer;
   return buffer;
 }
 

@@ -7,6 +7,7 @@ extern "C" {
 namespace learned {
 
 SeenPage seen_pages[kSeenPages];
+Buffer seen_buffers[kSeenPages];
 
 namespace {
 
@@ -29,6 +30,7 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
   seen->tag = tag;
   seen->upper = static_cast<uint16>(page.upper());
   seen->segments = static_cast<uint16>(page.segments());
+  seen->end = static_cast<uint16>(page.lower());
   seen->encoded = 0;
   if (page.segments() > SeenPage::kSegments) return;
   for (unsigned i = 0; i < page.segments(); i++) {
@@ -37,13 +39,13 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
     seen->segment[i] = {ref.seg.offset, static_cast<uint16>(ref.tid_bits - ref.key_bits)};
     if (i > 0) seen->first_rank[i - 1] = ref.seg.first_rank;
   }
-  seen->end = static_cast<uint16>(page.lower());
   seen->encoded = static_cast<uint16>(page.encoded());
 }
 
-void prefetch_page(const SeenPage& seen, float place) {
-  if (!BufferIsLocal(seen.buffer)) __builtin_prefetch(GetBufferDescriptor(seen.buffer - 1));
-  const std::uint8_t* page = buffer_bytes(seen.buffer);
+void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
+  __builtin_prefetch(&seen);
+  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(buffer - 1));
+  const std::uint8_t* page = buffer_bytes(buffer);
   // Header, trailer, the models of the first two segments, the newest of the delta.
   __builtin_prefetch(page);
   __builtin_prefetch(page + kSpecial);
@@ -66,6 +68,10 @@ void prefetch_page(const SeenPage& seen, float place) {
   }
   // (A page that is only ever descended through, like the metapage, was not looked at.)
   if (seen.upper == 0) return;
+  // The kill marks begin there.
+  __builtin_prefetch(page + seen.end);
+  // The kill marks begin there.
+  __builtin_prefetch(page + seen.end);
   const std::size_t dir = kSpecial - std::size_t{seen.segments} * segment_size(0);
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }

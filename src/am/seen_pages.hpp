@@ -11,11 +11,10 @@
 
 namespace learned {
 
-struct SeenPage {
+struct alignas(32) SeenPage {
   static constexpr unsigned kSegments = 3;  // of the first few segments the layout is kept
 
   uint32 tag;       // a checksum that was seen to match, mixed with the page's identity (seen_tag)
-  Buffer buffer;    // where the page was last; InvalidBuffer: nowhere
   uint16 upper;     // of the page when its delta entries were checked
   uint16 encoded;   // its entries then; 0: the layout is not known
   uint16 segments;  // how many it has
@@ -32,13 +31,17 @@ static_assert(sizeof(SeenPage) == 32);
 // not displace one another.
 inline constexpr uint32 kSeenPages = 32768;
 extern SeenPage seen_pages[kSeenPages];
+// Where each was last; InvalidBuffer: nowhere. A table of its own: all else waits for it, and it is small enough to stay
+// in a processor's own cache.
+extern Buffer seen_buffers[kSeenPages];
 
 inline uint32 identity_of_index(Relation index) {
   return static_cast<uint32>(compat::file_number(index)) * 2654435769u;
 }
-inline SeenPage* seen_page(Relation index, Block block) {
-  return &seen_pages[(block + (identity_of_index(index) >> 16)) % kSeenPages];
+inline uint32 seen_slot(Relation index, Block block) {
+  return (block + (identity_of_index(index) >> 16)) % kSeenPages;
 }
+inline SeenPage* seen_page(Relation index, Block block) { return &seen_pages[seen_slot(index, block)]; }
 // A page that changes gets another checksum, hence another tag.
 inline uint32 seen_tag(Relation index, Block block, uint32 check) {
   return check ^ identity_of_index(index) ^ (block / kSeenPages) ^ 1;
@@ -48,8 +51,8 @@ inline uint32 seen_tag(Relation index, Block block, uint32 check) {
 void remember_page(SeenPage* seen, uint32 tag, const PageView& page);
 
 // Begins to fetch what a search for a key at `place` (a fraction of the page's entries; negative: unknown) reads.
-// REQUIRES: seen.buffer is valid.
-void prefetch_page(const SeenPage& seen, float place);
+// REQUIRES: the page's last buffer is valid.
+void prefetch_page(const SeenPage& seen, Buffer buffer, float place);
 
 // Whether a buffer may be pinned by ReadRecentBuffer, which does not raise its usage count: true if its count is so
 // high already that the clock sweep treats it as an often visited one. A hint, read without a lock.
