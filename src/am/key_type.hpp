@@ -11,6 +11,8 @@ struct KeyType {
   KeyKind kind;
 
   int width() const { return key_width(kind); }
+  // Whether values are 64-bit integers, as those of the types for time are.
+  bool is_int8() const { return width() == 8 && kind != KeyKind::float8; }
 };
 static_assert(std::is_trivially_copyable_v<KeyType>);
 

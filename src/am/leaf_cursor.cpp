@@ -74,25 +74,27 @@ void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned e
 // A TID that no table can have is damage, and better said so than by what reads the table.
 void check_tids(IndexScanDesc scan, unsigned n) {
   ScanState* s = state_of(scan);
-  // Less one: offset 0 becomes the largest.
-  Tid last = 0;
-  std::uint16_t offset = 0;
-  for (unsigned i = 0; i < n; i++) {
-    // (What was removed may have been on blocks that the table has no more.)
-    if (!s->clean && s->dead[i]) continue;
-    last = std::max(last, s->tids[i]);
-    offset = std::max(offset, static_cast<std::uint16_t>(tid_offset(s->tids[i]) - 1));
-  }
-  if (n == 0 || (offset != 0xFFFF && tid_block(last) < s->heap_blocks)) return;
+  // The top bit says so: of a negative difference, as TIDs have 48 bits.
+  const auto suspicion = [s, n] {
+    const Tid end = Tid{s->heap_blocks} << 16;
+    std::uint64_t wrong = 0;
+    for (unsigned i = 0; i < n; i++) {
+      const Tid tid = s->tids[i];
+      std::uint64_t here = (end - 1 - tid) | ((tid & 0xFFFF) - 1);
+      // (What was removed may have been on blocks that the table has no more.)
+      if (!s->clean && s->dead[i]) here = 0;
+      wrong |= here;
+    }
+    return wrong >> 63 != 0;
+  };
+  if (n == 0 || (s->heap_blocks > 0 && !suspicion())) return;
   // Bitmap scans come without the table; whoever scans has it open and locked.
   const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
   if (RelationIsValid(heap)) {
     s->heap_blocks = RelationGetNumberOfBlocks(heap);
     RelationClose(heap);
   }
-  if (offset == 0xFFFF || tid_block(last) >= s->heap_blocks) {
-    s->store.corrupt(s->leaf.block, "entry points beyond the table");
-  }
+  if (suspicion()) s->store.corrupt(s->leaf.block, "entry points beyond the table");
 }
 
 // The batch's index tuples.
@@ -102,15 +104,27 @@ void make_tuples(ScanState* s, unsigned n) {
   const Size size = kKey + (null ? MAXALIGN(sizeof(IndexAttributeBitMapData)) : MAXALIGN(s->key.width()));
   const auto info = static_cast<unsigned short>(size | (null ? INDEX_NULL_MASK : 0));
   static_assert(sizeof(IndexTupleData) == kKey && sizeof(IndexAttributeBitMapData) <= 8);
-  for (unsigned i = 0; i < n; i++) {
-    auto* tuple = reinterpret_cast<IndexTuple>(s->tuples[i]);
-    const Tid tid = s->tids[i];
-    ItemPointerSet(&tuple->t_tid, tid_block(tid), tid_offset(tid));
-    tuple->t_info = info;
-    if (null) {
-      // A clear bit means NULL.
-      s->tuples[i][sizeof(IndexTupleData)] = 0;
-    } else {
+  // The header, as one word: high and low half of the block number, offset, info.
+  static_assert(sizeof(IndexTupleData) == sizeof(uint64) && offsetof(IndexTupleData, t_info) == 6 &&
+                offsetof(ItemPointerData, ip_posid) == 4 && offsetof(BlockIdData, bi_lo) == 2);
+  const uint64 rest = static_cast<uint64>(info) << 48;
+  const auto header = [rest](Tid tid) {
+    return tid >> 32 | (tid & 0xFFFF0000) | (tid & 0xFFFF) << 32 | rest;
+  };
+  if (null) {
+    // A clear bit means NULL.
+    for (unsigned i = 0; i < n; i++) {
+      store(s->tuples[i], header(s->tids[i]));
+      s->tuples[i][kKey] = 0;
+    }
+  } else if (s->key.is_int8()) {
+    for (unsigned i = 0; i < n; i++) {
+      store(s->tuples[i], header(s->tids[i]));
+      store(s->tuples[i] + kKey, int_from_code(s->codes[i]));
+    }
+  } else {
+    for (unsigned i = 0; i < n; i++) {
+      store(s->tuples[i], header(s->tids[i]));
       store_code(s->key, s->codes[i], s->tuples[i] + kKey);
     }
   }
@@ -141,6 +155,7 @@ void decode_batch(ScanState* s, const PageView& page, int begin, int end) {
   }
   leaf.batch_begin = begin;
   leaf.batch_end = end;
+  s->clean = (page.flags() & kHasDead) == 0 && !leaf.marks.any();
 }
 
 // What is done for all entries of a new batch together. No content lock is held: the table may be looked up.
@@ -148,7 +163,7 @@ void finish_batch(IndexScanDesc scan) {
   ScanState* s = state_of(scan);
   const auto n = static_cast<unsigned>(s->leaf.batch_end - s->leaf.batch_begin);
   s->fresh = true;
-  s->clean = std::none_of(s->dead, s->dead + n, [](bool dead) { return dead; });
+  s->clean = s->clean || std::none_of(s->dead, s->dead + n, [](bool dead) { return dead; });
   check_tids(scan, n);
   if (scan->xs_want_itup) make_tuples(s, n);
 }
@@ -369,6 +384,7 @@ void unload(ScanState* s) {
   if (BufferIsValid(s->leaf.pinned)) ReleaseBuffer(s->leaf.pinned);
   s->leaf.pinned = InvalidBuffer;
   s->leaf.loaded = false;
+  s->leaf.batch_begin = s->leaf.batch_end = 0;
 }
 
 void enter_part(IndexScanDesc scan, int part_no, bool forward) {

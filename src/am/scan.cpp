@@ -58,6 +58,38 @@ void fetch_ahead(ScanState* s, bool forward) {
   }
 }
 
+inline void give_tuple(IndexScanDesc scan, int i) {
+  scan->xs_itup = reinterpret_cast<IndexTuple>(state_of(scan)->tuples[i]);
+  scan->xs_heaptid = scan->xs_itup->t_tid;
+}
+
+// Goes to the next entry and gives it to the server. False: there is none.
+[[gnu::noinline]] bool next_entry(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
+  LeafCursor& leaf = s->leaf;
+  scan->xs_recheck = s->bounds.recheck;
+  if (scan->kill_prior_tuple) remember_kill(scan);
+  if (s->heap.active()) s->heap.learn(scan);
+  const int next = leaf.at + (forward ? 1 : -1);
+  if (next >= leaf.batch_begin && next < leaf.batch_end && s->clean) {
+    leaf.at = next;
+  } else if (!step(scan, forward)) {
+    return false;
+  }
+  const int i = leaf.at - leaf.batch_begin;
+  if (scan->xs_want_itup) {
+    give_tuple(scan, i);
+    return true;
+  }
+  const Tid tid = s->tids[i];
+  ItemPointerSet(&scan->xs_heaptid, tid_block(tid), tid_offset(tid));
+  if (s->heap.active()) {
+    fetch_ahead(s, forward);
+    s->heap.visit(tid);
+  }
+  return true;
+}
+
 }  // namespace
 
 bool learned_can_return(Relation, int) {
@@ -98,30 +130,16 @@ void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
 bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
-  scan->xs_recheck = s->bounds.recheck;
-  if (scan->kill_prior_tuple) remember_kill(scan);
   const bool forward = ScanDirectionIsForward(direction) != s->descending;
-  if (s->heap.active()) s->heap.learn(scan);
   const int next = leaf.at + (forward ? 1 : -1);
-  if (next >= leaf.batch_begin && next < leaf.batch_end && s->clean && leaf.loaded && !s->resume_pending) {
-    // Nearly always.
+  // In an index-only scan nearly always: the batch has more.
+  if (next >= leaf.batch_begin && next < leaf.batch_end && s->clean && scan->xs_want_itup &&
+      !scan->kill_prior_tuple) {
     leaf.at = next;
-  } else if (!step(scan, forward)) {
-    return false;
-  }
-  const int i = leaf.at - leaf.batch_begin;
-  if (scan->xs_want_itup) {
-    scan->xs_itup = reinterpret_cast<IndexTuple>(s->tuples[i]);
-    scan->xs_heaptid = scan->xs_itup->t_tid;
+    give_tuple(scan, next - leaf.batch_begin);
     return true;
   }
-  const Tid tid = s->tids[i];
-  ItemPointerSet(&scan->xs_heaptid, tid_block(tid), tid_offset(tid));
-  if (s->heap.active()) {
-    fetch_ahead(s, forward);
-    s->heap.visit(tid);
-  }
-  return true;
+  return next_entry(scan, forward);
 }
 
 int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {

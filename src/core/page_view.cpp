@@ -302,15 +302,27 @@ bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end
 
 namespace {
 
+// Values [begin, begin + n) of a column. The line climbs by additions where its end fits 64 bits, as it does in sound
+// pages.
 void decode_column(const ColumnModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
                    std::uint64_t* out) {
-  if (model.width == 0 && model.slope == 0) {
-    for (unsigned i = 0; i < n; i++) out[i] = model.base;
-  } else if (model.width == 0) {
-    for (unsigned i = 0; i < n; i++) out[i] = model.predict(begin + i);
-  } else {
+  std::uint64_t end;
+  if (__builtin_mul_overflow(model.slope, std::uint64_t{begin} + n, &end)) {
     for (unsigned i = 0; i < n; i++)
       out[i] = model.predict(begin + i) + read_bits(bits, begin + i, model.width);
+    return;
+  }
+  const unsigned shift = model.shift & 0x7F;
+  // The line's value v becomes -v by ~v + 1.
+  const std::uint64_t sign = (model.shift & ColumnModel::kDescending) != 0 ? ~std::uint64_t{0} : 0;
+  const std::uint64_t base = model.base - sign;
+  std::uint64_t climb = model.slope * begin;
+  if (model.width == 0) {
+    for (unsigned i = 0; i < n; i++, climb += model.slope) out[i] = base + ((climb >> shift) ^ sign);
+  } else {
+    for (unsigned i = 0; i < n; i++, climb += model.slope) {
+      out[i] = base + ((climb >> shift) ^ sign) + read_bits(bits, begin + i, model.width);
+    }
   }
 }
 
@@ -335,6 +347,25 @@ void ordinals_to_tids(std::uint64_t* values, unsigned n, unsigned scale) {
     }
     values[i] = ((block << 16) | static_cast<std::uint64_t>(rest + 1)) & kMaxTid;
   }
+}
+
+// TIDs that count up by one, as a table's rows of one width do. False: not this column's.
+bool decode_counting(const Segment& seg, unsigned begin, unsigned n, Tid* out) {
+  if (seg.tid_width != 0 || seg.tid_shift > 16 || seg.tid_slope != std::uint64_t{1} << seg.tid_shift)
+    return false;
+  const std::uint64_t first = seg.tid_base + begin;
+  if (first > kMaxTid || n > kMaxTid - first) return false;
+  Tid tid = ordinal_to_tid(first, seg.tid_scale);
+  // Of a raw TID, all of it counts.
+  unsigned room = seg.tid_scale == 0 ? n : seg.tid_scale + 1u - tid_offset(tid);
+  for (unsigned i = 0; i < n;) {
+    const unsigned end = n - i < room ? n : i + room;
+    for (; i < end; i++) out[i] = tid++;
+    // On to the first row of the next block.
+    tid = ((((tid - 1) >> 16) + 1) << 16 | 1) & kMaxTid;
+    room = seg.tid_scale;
+  }
+  return true;
 }
 
 void decode_runs(const SegmentRef& ref, unsigned begin, unsigned n, Tid* out) {
@@ -399,7 +430,7 @@ bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid
         decode_runs(ref, i, n, tids + done);
       } else if (ref.seg.tid_codec == TidCodec::ascending) {
         decode_ascending(ref, i, n, tids + done);
-      } else {
+      } else if (!decode_counting(ref.seg, i, n, tids + done)) {
         decode_column(ref.seg.tid(), ref.tid_bits, i, n, tids + done);
         ordinals_to_tids(tids + done, n, ref.seg.tid_scale);
       }

@@ -287,6 +287,37 @@ TEST_F(PageViewTest, OrdinalsRoundTripAtTheExtremes) {
   EXPECT_EQ(ordinal_to_tid(tid_to_ordinal(kMaxTid, 0), 0), kMaxTid);
 }
 
+// Whole parts and single entries are decoded by different code, also where a TID column runs over the end of the domain.
+TEST_F(PageViewTest, PartsAndSingleEntriesAgreeAtTheEndsOfTheDomain) {
+  fill(Keys::serial, Tids::append, 0, 600);
+  const PageBytes good = page_;
+  constexpr std::size_t kSegment = kSpecial - sizeof(Segment);
+  for (const unsigned scale : {0u, 1u, 2u, 226u, 0xFFFFu}) {
+    for (const std::uint64_t base : {std::uint64_t{0}, kMaxTid - 700, kMaxTid - 599, kMaxTid - 300, kMaxTid, ~std::uint64_t{0} - 10}) {
+      for (const unsigned shift : {0u, 16u, 16u | ColumnModel::kDescending}) {
+        page_ = good;
+        auto seg = load<Segment>(page_.bytes + kSegment);
+        seg.tid_base = base;
+        seg.tid_scale = static_cast<std::uint16_t>(scale);
+        seg.tid_shift = static_cast<std::uint8_t>(shift);
+        seg.tid_slope = std::uint64_t{1} << (shift & 0x7F);
+        store(page_.bytes + kSegment, seg);
+        const PageView page(page_);
+        SegmentRef ref;
+        ASSERT_TRUE(load_segment(page, 0, &ref));
+        const unsigned n = std::min(ref.count, 600u);
+        std::vector<Code> codes(n);
+        std::vector<Tid> tids(n);
+        ASSERT_TRUE(decode(page, 0, n, codes.data(), tids.data()));
+        for (unsigned i = 0; i < n; i++) {
+          ASSERT_EQ(tids[i], ref.tid_at(i)) << "scale " << scale << " base " << base << " shift " << shift << " rank " << i;
+          ASSERT_EQ(codes[i], ref.code_at(i));
+        }
+      }
+    }
+  }
+}
+
 // --- damage ---
 
 TEST_F(PageViewTest, HeaderFaultsAreNamed) {
