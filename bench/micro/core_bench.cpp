@@ -1,6 +1,7 @@
 // Micro-benchmarks of the core alone, at the sizes that the original prototype reported (100,000 keys): lookups,
 // ranges, inserts and bulk loads on pages in memory. No server, no locks, no log.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <random>
@@ -46,6 +47,36 @@ std::unique_ptr<MemoryStore> loaded(std::vector<Entry> entries) {
   return store;
 }
 
+// How far a leaf's lines are from its entries, in entries: the mean distance between an entry's rank and the one that
+// its line, half a residual's range added, would give it.
+double model_error(const PageView& page) {
+  double sum = 0;
+  for (unsigned s = 0; s < page.segments(); s++) {
+    SegmentRef ref;
+    if (!load_segment(page, s, &ref) || ref.seg.key_slope == 0) continue;
+    const double step = std::ldexp(static_cast<double>(ref.seg.key_slope), -ref.seg.key_shift);
+    const double middle = static_cast<double>(low_mask(ref.seg.key_width)) / 2;
+    for (unsigned i = 0; i < ref.count; i++) {
+      const double rank = (static_cast<double>(ref.code_at(i) - ref.seg.key_base) - middle) / step;
+      sum += std::abs(rank - i);
+    }
+  }
+  return sum;
+}
+
+// The same over all leaves, for each entry.
+double mean_model_error(MemoryStore* store) {
+  double sum = 0;
+  unsigned entries = 0;
+  for (Block b = 1; b < store->size(); b++) {
+    const PageView page(store->page(b));
+    if (check_header(page) != nullptr || page.level() > 0) continue;
+    sum += model_error(page);
+    entries += page.encoded();
+  }
+  return sum / entries;
+}
+
 void lookup(benchmark::State& state) {
   const std::vector<Entry> entries = make_entries(static_cast<int>(state.range(0)), 100000);
   const auto store = loaded(entries);
@@ -61,6 +92,7 @@ void lookup(benchmark::State& state) {
   }
   state.SetLabel(kNames[state.range(0)]);
   state.counters["bytes/entry"] = static_cast<double>(store->size() * kPageSize) / 100000;
+  state.counters["error"] = mean_model_error(store.get());
 }
 BENCHMARK(lookup)->DenseRange(kSerial, kDistinct)->Repetitions(9);
 
