@@ -37,7 +37,9 @@ bool is_learned(const IndexOptInfo* index) {
   if (index->relam == BTREE_AM_OID) return false;
   // A partitioned table's index has no callbacks in the planner's list; else they are cheaper to tell by than the
   // access method's OID, which has to be looked up by name.
-  if (index->amcostestimate == nullptr) return index->relam == get_index_am_oid("learned", true);
+  if (index->amcostestimate == nullptr) {
+    return compat::kUniqueIndexes && index->unique && index->relam == get_index_am_oid("learned", true);
+  }
   return compat::estimates_costs_of(learned_cost_estimate, index);
 }
 

@@ -70,8 +70,6 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
   if (seen.upper == 0) return;
   // The kill marks begin there.
   __builtin_prefetch(page + seen.end);
-  // The kill marks begin there.
-  __builtin_prefetch(page + seen.end);
   const std::size_t dir = kSpecial - std::size_t{seen.segments} * segment_size(0);
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }

@@ -50,7 +50,7 @@ class UniqueInserter {
       const Buffer first = tree_.locate({equal_.lo, 0}, LockMode::exclusive);
       // Before the check, as it may take the lock off the page. (What belongs to a page further right: see add().)
       if (tree_.view(first).covers(entry_) && in_.check != UNIQUE_CHECK_EXISTING &&
-          !tree_.ready_for(first, entry_)) {
+          !tree_.room_for(first, entry_)) {
         continue;
       }
       const Finding finding = check_key(first);
@@ -139,7 +139,9 @@ class UniqueInserter {
       found_self_ = true;
       return Finding::nothing;
     }
-    if (tid_offset(tid) == 0 || tid_block(tid) >= RelationGetNumberOfBlocks(in_.heap)) {
+    // Tables only grow under our lock: the file's length is asked for once, and for what seems to lie beyond it.
+    if (tid_block(tid) >= heap_blocks_) heap_blocks_ = RelationGetNumberOfBlocks(in_.heap);
+    if (tid_offset(tid) == 0 || tid_block(tid) >= heap_blocks_) {
       store_.corrupt(store_.block(buffer), "entry points beyond the table");
     }
     ItemPointerData row;
@@ -163,6 +165,8 @@ class UniqueInserter {
   // Adds the entry where it belongs, at the first page or right of it, and releases all. False: there was no
   // room; some was made without the first page's lock, so that the check must be done again.
   bool add(Buffer first) {
+    // Not before the check: what is refused writes nothing.
+    if (tree_.view(first).covers(entry_) && !tree_.ready_for(first, entry_)) return false;
     Buffer at = first;
     while (!tree_.view(at).covers(entry_)) {
       const Buffer next = tree_.lock_right(at, LockMode::exclusive);
@@ -171,7 +175,7 @@ class UniqueInserter {
     }
     if (at != first && (tree_.view(at).incomplete_split() || delta_room(tree_.view(at)) == 0)) {
       store_.release(first);
-      if (tree_.ready_for(at, entry_)) store_.release(at);
+      if (tree_.room_for(at, entry_)) store_.release(at);
       return false;
     }
     store_.inserting(at);
@@ -209,6 +213,7 @@ class UniqueInserter {
   Tree<BufferStore> tree_;
   Entry entry_;
   CodeRange equal_;  // the codes of keys that equal ours
+  BlockNumber heap_blocks_ = 0;
   bool found_self_ = false;
   TransactionId wait_for_ = InvalidTransactionId;
   uint32 speculative_token_ = 0;

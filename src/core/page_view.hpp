@@ -119,8 +119,7 @@ constexpr std::uint64_t tid_to_ordinal(Tid tid, unsigned scale) {
   return scale == 0 ? tid : std::uint64_t{tid_block(tid)} * scale + tid_offset(tid) - 1;
 }
 inline Tid ordinal_to_tid(std::uint64_t ordinal, unsigned scale) {
-  ordinal &= kMaxTid;  // as a sound one is
-  if (scale == 0) return ordinal;
+  if (scale == 0) return ordinal & kMaxTid;
   const std::uint64_t block = ordinal / scale;
   return ((block << 16) | (ordinal - block * scale + 1)) & kMaxTid;
 }

@@ -104,17 +104,21 @@ class Tree {
 
   // Sees to it that a page, locked exclusively, can take an entry. True: it can, and is still locked. False: its
   // split was finished, or it was split; it is released, and the caller starts over.
-  bool ready_for(Handle h, const Entry& incoming) {
+  bool room_for(Handle h, const Entry& incoming) {
     if (view(h).incomplete_split()) {
       finish_split(h);
       return false;
     }
-    const unsigned room = delta_room(view(h));
-    if (room == 0) return make_room(h, incoming, kRoomAfterMerge);
-    // A page that is logged whole may as well be put in order before, if it soon would be: the same bytes of log, but
-    // for what a merge or a split of its own would add. A page that a merge would not relieve for long is split.
+    return delta_room(view(h)) > 0 || make_room(h, incoming, kRoomAfterMerge);
+  }
+
+  // The same for an entry that is about to be added. A leaf that is logged whole then may as well be put in order
+  // before, if it soon would be: the image has the result, and what a merge or a split of its own would log is saved.
+  // One that a merge would not relieve for long is split.
+  bool ready_for(Handle h, const Entry& incoming) {
+    if (!room_for(h, incoming)) return false;
     const unsigned deltas = view(h).deltas();
-    if (deltas < kWorthMerging || deltas < room || !store_->image_due(h)) return true;
+    if (deltas < kWorthMerging || deltas < delta_room(view(h)) || !store_->image_due(h)) return true;
     return make_room(h, incoming, kRoomAfterImage);
   }
 
@@ -276,8 +280,8 @@ class Tree {
     }
   }
 
-  // Makes room for at least `room` delta entries in a page locked exclusively. True: there is, and the page is still
-  // locked. False: it was split and released; the caller starts over.
+  // Makes room for delta entries in a page locked exclusively: `room` at least, kRoomAtEnd where more will come at the
+  // right end. True: there is, and the page is still locked. False: it was split and released; the caller starts over.
   bool make_room(Handle h, const Entry& incoming, std::size_t room) {
     // Damage must not be spread by rewriting it.
     store_->verify(h);

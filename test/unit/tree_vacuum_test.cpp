@@ -103,6 +103,9 @@ TEST_F(TreeVacuumTest, RemovesWhatIsDoomedAndNothingElse) {
       tree_.expect_sound();
       vacuum(by_hash(3), false);
       tree_.expect_sound();
+      for (std::uint32_t i = 0; i < 1500; i++) tree_.insert({random_() % 30000, make_tid(905000 + i, 1)});
+      // From here on leaves with dead entries are put in order before they are full, too.
+      tree_.store().checkpoint();
       for (std::uint32_t i = 0; i < 3000; i++) tree_.insert({random_() % 30000, make_tid(910000 + i, 1)});
       tree_.expect_sound();
       if (HasFatalFailure()) return;
