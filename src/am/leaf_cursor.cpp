@@ -37,15 +37,17 @@ Part part_at(const ScanState* s, int i) {
 
 [[noreturn]] void damaged(ScanState* s, Block block) { s->store.corrupt(block, "page does not decode"); }
 
-// Ranks of the encoded entries that belong to the part.
-void find_ranks(ScanState* s, const PageView& page, const Part& part, Block block, unsigned* begin,
-                unsigned* end) {
+// Ranks of the encoded entries that belong to the part. If there is one, and *found has entries, it is in that segment.
+void find_ranks(ScanState* s, const PageView& page, const Part& part, SegmentRef* found) {
+  unsigned* begin = &s->leaf.first_rank;
+  unsigned* end = &s->leaf.end_rank;
   bool sound = true;
+  found->count = 0;
   if (part.tree == TreeId::nulls) {
     *begin = 0;
     *end = page.encoded();
   } else if (part.lo == part.hi) {
-    sound = equal_range(page, part.lo, begin, end);
+    sound = equal_range(page, part.lo, begin, end, found);
   } else {
     *begin = 0;
     *end = page.encoded();
@@ -54,7 +56,7 @@ void find_ranks(ScanState* s, const PageView& page, const Part& part, Block bloc
       sound = sound && lower_bound(page, {part.hi + 1, 0}, end);
     }
   }
-  if (!sound || *begin > *end || *end > page.encoded()) damaged(s, block);
+  if (!sound || *begin > *end || *end > page.encoded()) damaged(s, s->leaf.block);
 }
 
 // Decodes ranks [begin, end) behind batch position `at`.
@@ -168,10 +170,23 @@ void finish_batch(IndexScanDesc scan) {
   if (scan->xs_want_itup) make_tuples(s, n);
 }
 
-// Sets the cursor to the part's entries of a page: the shared page under its lock, or the private copy.
-void restrict_to(ScanState* s, const PageView& page, const Part& part) {
+// The batch of a leaf on which the part has one entry, which is in segment `ref`.
+void decode_single(ScanState* s, const PageView& page, Code code, const SegmentRef& ref) {
   LeafCursor& leaf = s->leaf;
-  find_ranks(s, page, part, leaf.block, &leaf.first_rank, &leaf.end_rank);
+  const unsigned rank = leaf.first_rank;
+  s->codes[0] = code;
+  s->tids[0] = ref.tid_at(rank - ref.seg.first_rank);
+  s->dead[0] = page.is_dead(rank) || leaf.marks.killed(rank);
+  s->clean = !s->dead[0];
+  leaf.batch_begin = 0;
+  leaf.batch_end = 1;
+}
+
+// Sets the cursor to the part's entries of a page: the shared page under its lock, or the private copy. If they are
+// just one, and *found has entries, that is in this segment.
+void restrict_to(ScanState* s, const PageView& page, const Part& part, SegmentRef* found) {
+  LeafCursor& leaf = s->leaf;
+  find_ranks(s, page, part, found);
   leaf.deltas = 0;
   const unsigned deltas = page.deltas();
   for (unsigned j = 0; j < deltas; j++) {
@@ -223,7 +238,9 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   leaf.serial++;
   leaf.lsn = BufferGetLSNAtomic(buffer);
   read_kill_marks(scan, page);
-  restrict_to(s, page, part_at(s, s->part));
+  const Part part = part_at(s, s->part);
+  SegmentRef found;
+  restrict_to(s, page, part, &found);
   // (A piece of a parallel scan is what was found here now, whatever happens to the page.)
   leaf.copied = leaf.total > static_cast<int>(kSmall) || scan->parallel_scan != nullptr;
   if (leaf.copied) {
@@ -231,7 +248,11 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
     leaf.view = compact_copy(page, s->copy);
     keep_kill_marks(s);
   } else {
-    decode_batch(s, page, 0, leaf.total);
+    if (leaf.total == 1 && leaf.deltas == 0 && found.count > 0) {
+      decode_single(s, page, part.lo, found);
+    } else {
+      decode_batch(s, page, 0, leaf.total);
+    }
     leaf.marks = KillMarks();  // those in the page are not to be read without its lock
   }
   leaf.loaded = true;
@@ -394,7 +415,8 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   const Part part = part_at(s, part_no);
   const Entry start = start_of(part, forward);
   if (leaf.loaded && leaf.copied && is_here(leaf, part, start)) {
-    restrict_to(s, leaf.view, part);
+    SegmentRef found;
+    restrict_to(s, leaf.view, part, &found);
   } else {
     mark_kills(s);
     load_leaf(scan, tree_of(s, part.tree).locate(start, LockMode::share));

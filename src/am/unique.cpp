@@ -105,7 +105,8 @@ class UniqueInserter {
     if (tree_id_ == TreeId::keys) {
       bool sound = true;
       if (equal_.lo == equal_.hi) {
-        sound = equal_range(page, equal_.lo, &begin, &end);
+        SegmentRef found;
+        sound = equal_range(page, equal_.lo, &begin, &end, &found);
       } else {
         sound = lower_bound(page, {equal_.lo, 0}, &begin) && lower_bound(page, {equal_.hi, kMaxTid}, &end);
       }

@@ -47,6 +47,14 @@ inline std::uint64_t read_bits(const std::uint8_t* array, std::size_t index, uns
   return value & low_mask(width);
 }
 
+// Values of at most so many bits lie in one word, wherever they begin in a byte.
+inline constexpr unsigned kNarrow = 57;
+
+// The value that begins at bit `bit` of a packed array. REQUIRES: mask is low_mask(width), width <= kNarrow; slack as above.
+inline std::uint64_t read_narrow(const std::uint8_t* array, std::size_t bit, std::uint64_t mask) {
+  return (load<std::uint64_t>(array + bit / 8) >> (bit % 8)) & mask;
+}
+
 // Appends values to a packed array; flush() writes the last partial byte.
 class BitWriter {
  public:

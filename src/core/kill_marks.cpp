@@ -116,6 +116,12 @@ bool kill_words_sound(const PageView& page) {
 }
 
 KillMarks::KillMarks(const PageView& page) {
+  // Mostly there is none: the first word says so, where there is room for one.
+  const std::size_t base = (page.lower() + std::size_t{7}) & ~std::size_t{7};
+  if (base + 16 > page.upper() ||
+      load_word(reinterpret_cast<const std::uint64_t*>(page.low_part() + base)) == 0) {
+    return;
+  }
   const KillMarkArea area = kill_mark_area(page);
   if (area.words == 0) return;
   const auto* words = reinterpret_cast<const std::uint64_t*>(page.low_part() + area.base);

@@ -39,7 +39,7 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   const unsigned segments = page.segments();
   const std::size_t size = segment_size(level);
   const std::uint8_t* p = page.high_part() + kSpecial - (s + 1) * size;
-  ref->seg = load<Segment>(p);
+  std::memcpy(&ref->seg, p, sizeof(Segment));
   const Segment& seg = ref->seg;
   const unsigned end =
       s + 1 < segments ? load<std::uint16_t>(p - size + offsetof(Segment, first_rank)) : page.encoded();
@@ -88,77 +88,24 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
 
 namespace {
 
-// Walks the set bits of a bitmap in ascending order. Bytes behind its end are read as far as a word and masked.
-class SetBits {
- public:
-  SetBits(const std::uint8_t* map, std::uint32_t size) : map_(map), size_(size) { load_word(); }
-
-  // Skips `n` set bits, word by word.
-  void skip(unsigned n) {
-    for (;;) {
-      const auto here = static_cast<unsigned>(std::popcount(word_));
-      if (n < here || at_ >= size_) break;
-      n -= here;
-      at_ += 8;
-      load_word();
-    }
-    for (; n > 0; n--) word_ &= word_ - 1;
-  }
-  // Position of the next set bit; the bitmap's end if a damaged page has too few.
-  std::uint32_t next() {
-    while (word_ == 0) {
-      if (at_ >= size_) return size_ * 8;
-      at_ += 8;
-      load_word();
-    }
-    const auto bit = static_cast<std::uint32_t>(std::countr_zero(word_));
-    word_ &= word_ - 1;
-    return at_ * 8 + bit;
-  }
-
- private:
-  void load_word() {
-    word_ = 0;
-    if (at_ >= size_) return;
-    word_ = load<std::uint64_t>(map_ + at_);
-    if (size_ - at_ < 8) word_ &= low_mask((size_ - at_) * 8);
-  }
-
-  const std::uint8_t* map_;
-  std::uint32_t size_;
-  std::uint32_t at_ = 0;
-  std::uint64_t word_ = 0;
-};
-
-}  // namespace
-
-Tid SegmentRef::tid_at(unsigned i) const {
-  const ColumnModel model = seg.tid();
-  if (seg.tid_codec == TidCodec::ascending) {
-    SetBits bits(high_bits, high_size);
-    bits.skip(i);
-    const std::uint64_t high = bits.next() - std::uint64_t{i};
-    return ordinal_to_tid(seg.tid_base + (high << seg.tid_width) + read_bits(tid_bits, i, seg.tid_width),
-                          seg.tid_scale);
-  }
-  if (seg.tid_codec == TidCodec::linear) {
-    return ordinal_to_tid(model.predict(i) + read_bits(tid_bits, i, seg.tid_width), seg.tid_scale);
-  }
-  // Last run that starts at or before i.
-  unsigned lo = 0;
-  unsigned hi = seg.runs;
-  while (hi - lo > 1) {
+// Bisects [lo, hi) for the first rank whose code is >= `code`.
+template <class CodeAt>
+inline unsigned bisect(unsigned lo, unsigned hi, Code code, unsigned* reads, CodeAt code_at) {
+  unsigned n = 0;
+  while (lo < hi) {
     const unsigned mid = (lo + hi) / 2;
-    if (read_bits(rank_bits, mid, seg.rank_width) <= i) {
-      lo = mid;
+    n++;
+    if (code_at(mid) < code) {
+      lo = mid + 1;
     } else {
       hi = mid;
     }
   }
-  const auto start = static_cast<unsigned>(read_bits(rank_bits, lo, seg.rank_width));
-  const Tid first = ordinal_to_tid(model.predict(lo) + read_bits(tid_bits, lo, seg.tid_width), seg.tid_scale);
-  return (first + (i - start)) & kMaxTid;
+  *reads = n;
+  return lo;
 }
+
+}  // namespace
 
 unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
   if (probes != nullptr) *probes = 0;
@@ -168,7 +115,8 @@ unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
   // too small and entries with line(i) >= target are large enough: what remains is the window below.
   unsigned lo = 0;
   unsigned hi = count;
-  if (seg.key_slope != 0 && (seg.key_shift & ColumnModel::kDescending) == 0) {
+  const bool climbs = (seg.key_shift & ColumnModel::kDescending) == 0;
+  if (seg.key_slope != 0 && climbs) {
     const double ranks_per_step =
         static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F)) / static_cast<double>(seg.key_slope);
     const double target =
@@ -183,14 +131,21 @@ unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
   // The entry will be near the middle: fetch its TID along with its key.
   __builtin_prefetch(tid_bits + (std::size_t{lo} + hi) / 2 * seg.tid_width / 8);
   unsigned reads = 0;
-  while (lo < hi) {
-    const unsigned mid = (lo + hi) / 2;
-    reads++;
-    if (code_at(mid) < code) {
-      lo = mid + 1;
-    } else {
-      hi = mid;
-    }
+  std::uint64_t end;
+  if (climbs && seg.key_width <= kNarrow &&
+      !__builtin_mul_overflow(seg.key_slope, std::uint64_t{count}, &end)) {
+    // As in sound pages nearly always: the line in 64 bits, a residual in one word.
+    const Code base = seg.key_base;
+    const std::uint64_t slope = seg.key_slope;
+    const unsigned shift = seg.key_shift;
+    const unsigned width = seg.key_width;
+    const std::uint64_t mask = low_mask(width);
+    const std::uint8_t* const bits = key_bits;
+    lo = bisect(lo, hi, code, &reads, [=](unsigned i) {
+      return base + (slope * i >> shift) + read_narrow(bits, std::size_t{i} * width, mask);
+    });
+  } else {
+    lo = bisect(lo, hi, code, &reads, [this](unsigned i) { return code_at(i); });
   }
   if (probes != nullptr) *probes = reads;
   return lo;
@@ -214,14 +169,16 @@ unsigned segment_of_rank(const PageView& page, unsigned rank) {
 
 namespace {
 
-// First encoded rank with a code >= `code`.
-bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
-  const unsigned segments = page.segments();
+Code first_code_of(const PageView& page, unsigned s) {
+  return load<Code>(page.high_part() + kSpecial - (s + 1) * segment_size(page.level()));
+}
+
+// How many segments start below the code. The first entry that does not is in the last of them, or the first one behind.
+unsigned segments_below(const PageView& page, Code code) {
   const std::size_t size = segment_size(page.level());
   const std::uint8_t* base = page.high_part() + kSpecial;
-  // Last segment that starts below the code; the answer is in it or the first rank behind it.
   unsigned lo = 0;
-  unsigned hi = segments;
+  unsigned hi = page.segments();
   while (lo < hi) {
     const unsigned mid = (lo + hi) / 2;
     if (load<Code>(base - (mid + 1) * size) < code) {
@@ -230,12 +187,18 @@ bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
       hi = mid;
     }
   }
-  if (lo == 0) {
+  return lo;
+}
+
+// First encoded rank with a code >= `code`.
+bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
+  const unsigned below = segments_below(page, code);
+  if (below == 0) {
     *rank = 0;
     return true;
   }
   SegmentRef ref;
-  if (!load_segment(page, lo - 1, &ref)) return false;
+  if (!load_segment(page, below - 1, &ref)) return false;
   *rank = ref.seg.first_rank + ref.lower_bound(code);
   return true;
 }
@@ -283,166 +246,72 @@ bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
   return true;
 }
 
-bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end) {
-  const unsigned encoded = page.encoded();
-  if (!lower_bound_code(page, code, begin)) return false;
+bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found) {
+  found->count = 0;
+  const unsigned below = segments_below(page, code);
+  const auto next_begins_with_it = [&] {
+    return below < page.segments() && first_code_of(page, below) == code;
+  };
+  bool more;  // than what *end says below
+  *begin = 0;
+  if (below > 0 && !load_segment(page, below - 1, found)) return false;
+  const unsigned i = below > 0 ? found->lower_bound(code) : 0;
+  if (below > 0) *begin = found->seg.first_rank + i;
   *end = *begin;
-  // Nearly always there is one entry or none; more than two are worth a second search.
-  Code next[2];
-  const unsigned look = encoded - *begin < 2 ? encoded - *begin : 2;
-  if (*begin > encoded || !decode(page, *begin, *begin + look, next, nullptr)) return false;
-  for (unsigned i = 0; i < look && next[i] == code; i++) ++*end;
-  if (*end - *begin < 2) return true;
+  if (i < found->count) {
+    // Nearly always there is one entry or none; more are worth a second search.
+    if (found->code_at(i) != code) return true;
+    ++*end;
+    more = i + 1 < found->count ? found->code_at(i + 1) == code : next_begins_with_it();
+  } else {
+    more = next_begins_with_it();
+  }
+  if (!more) return true;
+  found->count = 0;
   if (code == kMaxCode) {
-    *end = encoded;
-    return true;
+    *end = page.encoded();
+    return *begin <= *end;
   }
   return lower_bound_code(page, code + 1, end) && *end >= *begin;
 }
 
 namespace {
 
-// Values [begin, begin + n) of a column. The line climbs by additions where its end fits 64 bits, as it does in sound
-// pages.
-void decode_column(const ColumnModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
-                   std::uint64_t* out) {
-  std::uint64_t end;
-  if (__builtin_mul_overflow(model.slope, std::uint64_t{begin} + n, &end)) {
-    for (unsigned i = 0; i < n; i++)
-      out[i] = model.predict(begin + i) + read_bits(bits, begin + i, model.width);
-    return;
+// The general way of find_child() among the encoded separators. `*rank`: the first one above the key.
+bool rank_above(const PageView& page, const Entry& key, unsigned* rank) {
+  const Entry above = key.tid < kMaxTid ? Entry{key.code, key.tid + 1} : Entry{key.code + 1, 0};
+  if (key.tid == kMaxTid && key.code == kMaxCode) {
+    *rank = page.encoded();
+    return true;
   }
-  const unsigned shift = model.shift & 0x7F;
-  // The line's value v becomes -v by ~v + 1.
-  const std::uint64_t sign = (model.shift & ColumnModel::kDescending) != 0 ? ~std::uint64_t{0} : 0;
-  const std::uint64_t base = model.base - sign;
-  std::uint64_t climb = model.slope * begin;
-  if (model.width == 0) {
-    for (unsigned i = 0; i < n; i++, climb += model.slope) out[i] = base + ((climb >> shift) ^ sign);
-  } else {
-    for (unsigned i = 0; i < n; i++, climb += model.slope) {
-      out[i] = base + ((climb >> shift) ^ sign) + read_bits(bits, begin + i, model.width);
-    }
-  }
+  return lower_bound(page, above, rank) && *rank <= page.encoded();
 }
 
-// Turns ordinals into TIDs in place. A division by an odd scale is the dear part: multiply by the inverse.
-void ordinals_to_tids(std::uint64_t* values, unsigned n, unsigned scale) {
-  if (scale == 0) {
-    for (unsigned i = 0; i < n; i++) values[i] &= kMaxTid;
-    return;
-  }
-  const double inverse = 1.0 / scale;
-  for (unsigned i = 0; i < n; i++) {
-    // Sound ordinals are below 2^48, exact in a double; the quotient is off by at most one.
-    const std::uint64_t ordinal = values[i] & kMaxTid;
-    auto block = static_cast<std::uint64_t>(static_cast<double>(ordinal) * inverse);
-    auto rest = static_cast<std::int64_t>(ordinal - block * scale);
-    if (rest < 0) {
-      block--;
-      rest += scale;
-    } else if (rest >= static_cast<std::int64_t>(scale)) {
-      block++;
-      rest -= scale;
-    }
-    values[i] = ((block << 16) | static_cast<std::uint64_t>(rest + 1)) & kMaxTid;
-  }
-}
-
-// TIDs that count up by one, as a table's rows of one width do. False: not this column's.
-bool decode_counting(const Segment& seg, unsigned begin, unsigned n, Tid* out) {
-  if (seg.tid_width != 0 || seg.tid_shift > 16 || seg.tid_slope != std::uint64_t{1} << seg.tid_shift)
-    return false;
-  const std::uint64_t first = seg.tid_base + begin;
-  if (first > kMaxTid || n > kMaxTid - first) return false;
-  Tid tid = ordinal_to_tid(first, seg.tid_scale);
-  // Of a raw TID, all of it counts.
-  unsigned room = seg.tid_scale == 0 ? n : seg.tid_scale + 1u - tid_offset(tid);
-  for (unsigned i = 0; i < n;) {
-    const unsigned end = n - i < room ? n : i + room;
-    for (; i < end; i++) out[i] = tid++;
-    // On to the first row of the next block.
-    tid = ((((tid - 1) >> 16) + 1) << 16 | 1) & kMaxTid;
-    room = seg.tid_scale;
-  }
-  return true;
-}
-
-void decode_runs(const SegmentRef& ref, unsigned begin, unsigned n, Tid* out) {
-  const Segment& seg = ref.seg;
-  unsigned run = 0;
-  unsigned hi = seg.runs;
-  while (hi - run > 1) {
-    const unsigned mid = (run + hi) / 2;
-    if (read_bits(ref.rank_bits, mid, seg.rank_width) <= begin) {
-      run = mid;
-    } else {
-      hi = mid;
+// The last encoded separator <= key: its segment and its index there. False: corrupt. *none: there is none.
+bool separator_before(const PageView& page, const Entry& key, SegmentRef* ref, unsigned* i, bool* none) {
+  const unsigned below = segments_below(page, key.code);
+  *none = false;
+  // Nearly always no separator has the key's own code, and one search in one segment answers.
+  if (below > 0) {
+    if (!load_segment(page, below - 1, ref)) return false;
+    const unsigned at = ref->lower_bound(key.code);
+    const bool apart = at < ref->count ? ref->code_at(at) != key.code
+                                       : below == page.segments() || first_code_of(page, below) != key.code;
+    if (at > 0 && apart) {
+      *i = at - 1;
+      return true;
     }
   }
-  unsigned i = 0;
-  while (i < n) {
-    const auto start = static_cast<unsigned>(read_bits(ref.rank_bits, run, seg.rank_width));
-    unsigned next = begin + n;
-    if (run + 1 < seg.runs) {
-      const auto r = static_cast<unsigned>(read_bits(ref.rank_bits, run + 1, seg.rank_width));
-      next = r < next ? r : next;
-    }
-    const Tid first =
-        ordinal_to_tid(seg.tid().predict(run) + read_bits(ref.tid_bits, run, seg.tid_width), seg.tid_scale);
-    // Damaged ranks may not ascend: `i` always does.
-    do {
-      out[i] = (first + (begin + i - start)) & kMaxTid;
-      i++;
-    } while (begin + i < next);
-    if (run + 1 < seg.runs) run++;
-  }
-}
-
-void decode_ascending(const SegmentRef& ref, unsigned begin, unsigned n, Tid* out) {
-  const Segment& seg = ref.seg;
-  SetBits bits(ref.high_bits, ref.high_size);
-  bits.skip(begin);
-  for (unsigned k = 0; k < n; k++) {
-    const std::uint64_t high = bits.next() - std::uint64_t{begin + k};
-    out[k] = seg.tid_base + (high << seg.tid_width) + read_bits(ref.tid_bits, begin + k, seg.tid_width);
-  }
-  ordinals_to_tids(out, n, seg.tid_scale);
+  unsigned rank;
+  if (!rank_above(page, key, &rank)) return false;
+  *none = rank == 0;
+  if (*none) return true;
+  if (!load_segment(page, segment_of_rank(page, rank - 1), ref)) return false;
+  *i = rank - 1 - ref->seg.first_rank;
+  return *i < ref->count;
 }
 
 }  // namespace
-
-bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids, Block* children) {
-  if (begin >= end) return true;
-  if (end > page.encoded()) return false;
-  unsigned s = segment_of_rank(page, begin);
-  unsigned done = 0;
-  while (begin + done < end) {
-    SegmentRef ref;
-    if (s >= page.segments() || !load_segment(page, s, &ref)) return false;
-    const unsigned at = begin + done;
-    if (at < ref.seg.first_rank || at >= ref.seg.first_rank + ref.count) return false;
-    const unsigned i = at - ref.seg.first_rank;
-    const unsigned n = end - at < ref.count - i ? end - at : ref.count - i;
-    if (codes != nullptr) decode_column(ref.seg.key(), ref.key_bits, i, n, codes + done);
-    if (tids != nullptr) {
-      if (ref.seg.tid_codec == TidCodec::runs) {
-        decode_runs(ref, i, n, tids + done);
-      } else if (ref.seg.tid_codec == TidCodec::ascending) {
-        decode_ascending(ref, i, n, tids + done);
-      } else if (!decode_counting(ref.seg, i, n, tids + done)) {
-        decode_column(ref.seg.tid(), ref.tid_bits, i, n, tids + done);
-        ordinals_to_tids(tids + done, n, ref.seg.tid_scale);
-      }
-    }
-    if (children != nullptr) {
-      for (unsigned k = 0; k < n; k++) children[done + k] = ref.child_at(i + k);
-    }
-    done += n;
-    s++;
-  }
-  return true;
-}
 
 bool find_child(const PageView& page, const Entry& key, Item* found, Code* next) {
   if (next != nullptr) *next = kMaxCode;
@@ -466,26 +335,16 @@ bool find_child(const PageView& page, const Entry& key, Item* found, Code* next)
     *found = {best_entry.code, best_entry.tid, load<Block>(best + 16)};
     have = true;
   }
-  // The first rank above the key; the one before it is the answer among the encoded.
-  unsigned rank;
-  const Entry above = key.tid < kMaxTid ? Entry{key.code, key.tid + 1} : Entry{key.code + 1, 0};
-  if (key.tid == kMaxTid && key.code == kMaxCode) {
-    rank = page.encoded();
-  } else if (!lower_bound(page, above, &rank)) {
-    return false;
-  }
-  if (rank > page.encoded()) return false;
-  if (rank > 0) {
-    SegmentRef ref;
-    if (!load_segment(page, segment_of_rank(page, rank - 1), &ref)) return false;
-    const unsigned i = rank - 1 - ref.seg.first_rank;
-    if (i >= ref.count) return false;
-    const Item item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
-    if (next != nullptr && i + 1 < ref.count) *next = ref.code_at(i + 1);
-    if (!have || item.entry() > found->entry()) *found = item;
-    have = true;
-  }
-  return have;
+  if (page.encoded() == 0) return have;
+  SegmentRef ref;
+  unsigned i = 0;
+  bool none = false;
+  if (!separator_before(page, key, &ref, &i, &none)) return false;
+  if (none) return have;
+  const Item item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
+  if (next != nullptr && i + 1 < ref.count) *next = ref.code_at(i + 1);
+  if (!have || item.entry() > found->entry()) *found = item;
+  return true;
 }
 
 std::size_t compact_bytes(const PageView& page) {

@@ -104,7 +104,8 @@ unsigned segment_of_rank(const PageView& page, unsigned rank);
 bool lower_bound(const PageView& page, const Entry& key, unsigned* rank);
 
 // Encoded ranks [begin, end) of the entries with this code: begin == end if there is none. False: corrupt.
-bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end);
+// If there is one, *found is the segment that has it, unless its count is 0.
+bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found);
 
 // Decodes encoded entries [begin, end) in order; dead ones too. children may be null. False: corrupt.
 bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids,

@@ -98,6 +98,12 @@ void read_everything(const PageView& page, const Entry* keys, int n_keys) {
   for (int k = 0; k < n_keys; k++) {
     unsigned rank = 0;
     if (lower_bound(page, keys[k], &rank) && rank > n) fail("rank beyond the page");
+    unsigned end = 0;
+    SegmentRef found;
+    if (equal_range(page, keys[k].code, &rank, &end, &found)) {
+      if (rank > end || end > n) fail("range beyond the page");
+      if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.seg.first_rank);
+    }
     Item item;
     if (inner) (void)find_child(page, keys[k], &item);
   }

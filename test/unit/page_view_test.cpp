@@ -37,6 +37,24 @@ class PageViewTest : public ::testing::Test {
     }
   }
 
+  // All entries of a code, and where the only one is.
+  void expect_range_right(const Items& items, Code code) {
+    const auto less = [](const Item& i, Code c) { return i.code < c; };
+    const auto first = std::lower_bound(items.begin(), items.end(), code, less);
+    const auto last = code == kMaxCode ? items.end() : std::lower_bound(first, items.end(), code + 1, less);
+    unsigned begin = 0;
+    unsigned end = 0;
+    SegmentRef found;
+    ASSERT_TRUE(equal_range(PageView(page_), code, &begin, &end, &found));
+    ASSERT_EQ(begin, first - items.begin()) << "code " << code;
+    ASSERT_EQ(end, last - items.begin()) << "code " << code;
+    if (last - first != 1 || found.count == 0) return;
+    ASSERT_GE(begin, found.seg.first_rank);
+    ASSERT_LT(begin - found.seg.first_rank, found.count);
+    ASSERT_EQ(found.tid_at(begin - found.seg.first_rank), first->tid);
+    singles_++;
+  }
+
   // Whatever a reader may do with a page that passed check_header(): nothing may crash.
   void read_everything(const std::uint8_t* bytes) {
     const PageView page(bytes);
@@ -64,6 +82,13 @@ class PageViewTest : public ::testing::Test {
       if (lower_bound(page, key, &rank)) {
         EXPECT_LE(rank, n);
       }
+      unsigned end = 0;
+      SegmentRef found;
+      if (equal_range(page, key.code, &rank, &end, &found)) {
+        EXPECT_LE(rank, end);
+        EXPECT_LE(end, n);
+        if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.seg.first_rank);
+      }
       Item item;
       if (page.level() > 0) (void)find_child(page, key, &item);
     }
@@ -77,6 +102,7 @@ class PageViewTest : public ::testing::Test {
   std::unique_ptr<Workspace> ws_ = new_workspace();
   PageBytes page_;
   Random random_{21};
+  std::size_t singles_ = 0;  // ranges of one entry whose segment was told
 };
 
 TEST_F(PageViewTest, DecodesWhatWasWritten) {
@@ -149,6 +175,28 @@ TEST_F(PageViewTest, SearchIsRightOnTheLargestPages) {
       if (HasFatalFailure()) return;
     }
   }
+}
+
+TEST_F(PageViewTest, EqualRangeIsThatOfTheCode) {
+  for (const Keys keys : kAllKeys) {
+    SCOPED_TRACE(name_of(keys));
+    const Items items = fill(keys, Tids::random, 0, 3000);
+    for (const Item& item : items) {
+      for (const Code code : {item.code - 1, item.code, item.code + 1}) {
+        expect_range_right(items, code);
+        if (HasFatalFailure()) return;
+      }
+    }
+    expect_range_right(items, 0);
+    expect_range_right(items, kMaxCode);
+    for (int i = 0; i < 1000; i++) expect_range_right(items, random_());
+  }
+  EXPECT_GT(singles_, 10000u);
+  // An empty page has no entry of any code.
+  write_empty_page(page_, leaf_identity(0));
+  expect_range_right({}, 0);
+  expect_range_right({}, 7);
+  expect_range_right({}, kMaxCode);
 }
 
 TEST_F(PageViewTest, SearchReadsAWindowNotTheSegment) {
@@ -248,7 +296,8 @@ TEST_F(PageViewTest, CompactCopyReadsTheSame) {
     for (std::size_t i = 0; i < doomed.size(); i++) doomed[i] = static_cast<std::uint8_t>(random_());
     if (keys == Keys::serial || keys == Keys::random62) {
       const unsigned n = PageView(page_).encoded();
-      for (unsigned i = n; i < (n + 7) / 8 * 8; i++) doomed[i / 8] &= static_cast<std::uint8_t>(~(1u << (i % 8)));
+      for (unsigned i = n; i < (n + 7) / 8 * 8; i++)
+        doomed[i / 8] &= static_cast<std::uint8_t>(~(1u << (i % 8)));
       mark_dead(page_, doomed.data());
     }
     const PageView page(page_);
@@ -280,7 +329,8 @@ TEST_F(PageViewTest, OrdinalsRoundTripAtTheExtremes) {
       for (const unsigned offset : {1u, 2u, scale / 2, scale - 1, scale}) {
         if (offset < 1 || offset > scale) continue;
         const Tid tid = make_tid(block, static_cast<std::uint16_t>(offset));
-        EXPECT_EQ(ordinal_to_tid(tid_to_ordinal(tid, scale), scale), tid) << scale << " " << block << " " << offset;
+        EXPECT_EQ(ordinal_to_tid(tid_to_ordinal(tid, scale), scale), tid)
+            << scale << " " << block << " " << offset;
       }
     }
   }
@@ -294,7 +344,8 @@ TEST_F(PageViewTest, PartsAndSingleEntriesAgreeAtTheEndsOfTheDomain) {
   const PageBytes good = page_;
   constexpr std::size_t kSegment = kSpecial - sizeof(Segment);
   for (const unsigned scale : {0u, 1u, 2u, 226u, 0xFFFFu}) {
-    for (const std::uint64_t base : {std::uint64_t{0}, kMaxTid - 700, kMaxTid - 599, kMaxTid - 300, kMaxTid, ~std::uint64_t{0} - 10}) {
+    for (const std::uint64_t base :
+         {std::uint64_t{0}, kMaxTid - 700, kMaxTid - 599, kMaxTid - 300, kMaxTid, ~std::uint64_t{0} - 10}) {
       for (const unsigned shift : {0u, 16u, 16u | ColumnModel::kDescending}) {
         page_ = good;
         auto seg = load<Segment>(page_.bytes + kSegment);
@@ -312,7 +363,8 @@ TEST_F(PageViewTest, PartsAndSingleEntriesAgreeAtTheEndsOfTheDomain) {
         ASSERT_TRUE(decode(page, 0, n, codes.data(), tids.data()));
         for (unsigned i = 0; i < n; i++) {
           if (seg.tid().predict(i) > kMaxTid) continue;
-          ASSERT_EQ(tids[i], ref.tid_at(i)) << "scale " << scale << " base " << base << " shift " << shift << " rank " << i;
+          ASSERT_EQ(tids[i], ref.tid_at(i))
+              << "scale " << scale << " base " << base << " shift " << shift << " rank " << i;
           ASSERT_EQ(codes[i], ref.code_at(i));
         }
       }
@@ -335,18 +387,21 @@ TEST_F(PageViewTest, HeaderFaultsAreNamed) {
   using U8 = std::uint8_t;
   using U16 = std::uint16_t;
   EXPECT_EQ(fault_with(0, U8{1}), "");
-  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, magic)), U8{1}), "page is not a page of a learned index");
+  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, magic)), U8{1}),
+            "page is not a page of a learned index");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{0}), "page has an unknown format version");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{kFormatVersion + 1}),
             "page has a newer format version");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, code_width)), U8{16}), "page has an unknown code width");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, tree)), U8{2}), "page belongs to an unknown tree");
-  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, segments)), U16{200}), "segment directory exceeds the page");
+  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, segments)), U16{200}),
+            "segment directory exceeds the page");
   EXPECT_EQ(fault_with(kSpecialOffset, U16{8000}), "page trailer is displaced");
   EXPECT_EQ(fault_with(kLowerOffset, U16{8190}), "page areas overlap");
   EXPECT_EQ(fault_with(kLowerOffset, U16{0}), "page areas overlap");
   EXPECT_EQ(fault_with(kUpperOffset, U16{0xFFFF}), "page areas overlap");
-  EXPECT_EQ(fault_with(kUpperOffset, static_cast<U16>(PageView(good).upper() - 1)), "delta area has a broken length");
+  EXPECT_EQ(fault_with(kUpperOffset, static_cast<U16>(PageView(good).upper() - 1)),
+            "delta area has a broken length");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, encoded)), U16{49153}), "entry counts are impossible");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, encoded)), U16{0}),
             "entry and segment counts contradict each other");
@@ -387,7 +442,8 @@ TEST_F(PageViewTest, GarbageBehindAPlausibleHeaderNeverCrashesAReader) {
     const std::size_t upper = dir - deltas * delta_size(t.level);
     store(page_.bytes + kUpperOffset, static_cast<std::uint16_t>(upper));
     store(page_.bytes + upper - 8, std::uint64_t{0});  // as above a sound hole
-    store(page_.bytes + kLowerOffset, static_cast<std::uint16_t>(kHeaderSize + random_() % (upper - kHeaderSize)));
+    store(page_.bytes + kLowerOffset,
+          static_cast<std::uint16_t>(kHeaderSize + random_() % (upper - kHeaderSize)));
     store(page_.bytes + kSpecialOffset, static_cast<std::uint16_t>(kSpecial));
     store(page_.bytes + kSpecial, t);
     // Directory entries that are sound enough to get past the first checks.
