@@ -231,11 +231,13 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
   double heap_tuples;
   std::uint64_t index_tuples;
   if (parallel == nullptr) {
-    rows.open(index, index_info->ii_Unique, memory);
+    rows.open(index, index_info->ii_Unique, memory, expected_rows(heap));
     heap_tuples = rows.collect(heap, index, index_info, true, nullptr);
     index_tuples = rows.total();
   } else {
-    rows.open(index, index_info->ii_Unique, memory / parallel->participants());
+    const auto participants = static_cast<double>(parallel->participants());
+    rows.open(index, index_info->ii_Unique, memory / parallel->participants(),
+              expected_rows(heap) / participants);
     heap_tuples = parallel->collect(&rows, index_info);
     index_tuples = parallel->total();
   }

@@ -49,7 +49,7 @@ void poll_interrupts(void*) { CHECK_FOR_INTERRUPTS(); }
 
 }  // namespace
 
-EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve) {
+EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve, std::size_t expected) {
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "learned index entry sorter", ALLOCSET_DEFAULT_SIZES);
   auto* sorter = static_cast<EntrySorter*>(MemoryContextAllocZero(context, sizeof(EntrySorter)));
@@ -57,6 +57,9 @@ EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve) {
   sorter->memory_ = memory;
   sorter->reserve_ = reserve;
   sorter->sorted_ = true;
+  if (const std::size_t entries = std::min(expected, sorter->affordable_capacity()); entries > kMinCapacity) {
+    sorter->allocate(entries);
+  }
   return sorter;
 }
 
@@ -84,11 +87,17 @@ void EntrySorter::charge(std::size_t capacity) {
   memory_->free_bytes -= charged_;
 }
 
+// Makes the buffer one of that many entries. What is not used yet is address space, no memory.
+void EntrySorter::allocate(std::size_t entries) {
+  entries_ = entries_ == nullptr ? allocate_entries(context_, entries)
+                                 : static_cast<Entry*>(repalloc_huge(entries_, entries * sizeof(Entry)));
+  allocated_ = entries;
+  prefer_large_pages(entries_, entries);
+}
+
 void EntrySorter::resize(std::size_t capacity) {
-  entries_ = entries_ == nullptr ? allocate_entries(context_, capacity)
-                                 : static_cast<Entry*>(repalloc_huge(entries_, capacity * sizeof(Entry)));
+  if (capacity > allocated_) allocate(capacity);
   capacity_ = capacity;
-  prefer_large_pages(entries_, capacity);
   charge(capacity);
 }
 
@@ -120,6 +129,7 @@ void EntrySorter::note_disorder() {
       // run.
       if (count_ >= affordable) {
         spill();
+        allocate(affordable);  // more was in use
         resize(affordable);
         return;  // the buffer is empty, and therefore sorted
       }
@@ -131,18 +141,19 @@ void EntrySorter::note_disorder() {
 
 void EntrySorter::sort_collected() {
   if (sorted_) return;
-  if (scratch_capacity_ < count_) {
+  if (scratch_allocated_ < count_) {
     if (scratch_ != nullptr) pfree(scratch_);
     scratch_ = nullptr;
-    scratch_capacity_ = 0;
+    scratch_allocated_ = 0;
     scratch_ = allocate_entries(context_, capacity_);
-    scratch_capacity_ = capacity_;
+    scratch_allocated_ = capacity_;
     prefer_large_pages(scratch_, capacity_);
   }
   Entry* result = sort_entries(entries_, scratch_, count_, SortPoll{poll_interrupts, nullptr});
   if (result != entries_) {
     std::swap(entries_, scratch_);
-    std::swap(capacity_, scratch_capacity_);
+    std::swap(allocated_, scratch_allocated_);
+    capacity_ = std::min(capacity_, allocated_);
   }
   sorted_ = true;
 }
@@ -162,7 +173,7 @@ void EntrySorter::finish() {
     sort_collected();
     if (scratch_ != nullptr) pfree(scratch_);
     scratch_ = nullptr;
-    scratch_capacity_ = 0;
+    scratch_allocated_ = 0;
     return;
   }
   if (count_ > 0) spill();
@@ -170,7 +181,7 @@ void EntrySorter::finish() {
   scratch_ = nullptr;
   pfree(entries_);
   entries_ = nullptr;
-  capacity_ = scratch_capacity_ = 0;
+  capacity_ = allocated_ = scratch_allocated_ = 0;
   merge_passes();
 }
 

@@ -27,8 +27,9 @@ struct SortMemory {
 
 class EntrySorter {
  public:
-  // `reserve` bytes of the memory are never taken: they are left for the other sorters that share it.
-  static EntrySorter* create(SortMemory* memory, std::size_t reserve);
+  // `reserve` bytes of the memory are never taken: they are left for the other sorters that share it. Address space is
+  // set aside for `expected` entries, as far as the memory allows, so that the buffer need not move as it fills.
+  static EntrySorter* create(SortMemory* memory, std::size_t reserve, std::size_t expected);
 
   void add(Code code, Tid tid) {
     const Entry entry{code, tid};
@@ -86,6 +87,7 @@ class EntrySorter {
   void note_disorder();
   void charge(std::size_t capacity);
   std::size_t affordable_capacity() const;
+  void allocate(std::size_t entries);
   void resize(std::size_t capacity);
   void sort_collected();
   void spill();
@@ -110,11 +112,12 @@ class EntrySorter {
   // second buffer is accounted for, though it is allocated only when a sort needs it.
   Entry* entries_;
   std::size_t count_;
-  std::size_t capacity_;
+  std::size_t capacity_;   // entries that there may be: what was charged for
+  std::size_t allocated_;  // that there is address space for
   bool sorted_;
   bool two_buffers_;
   Entry* scratch_;
-  std::size_t scratch_capacity_;
+  std::size_t scratch_allocated_;
   std::uint64_t total_;
 
   RunFile spilled_;

@@ -77,17 +77,17 @@ void decode_ranks(ScanState* s, const PageView& page, unsigned begin, unsigned e
 void check_tids(IndexScanDesc scan, unsigned n) {
   ScanState* s = state_of(scan);
   // The top bit says so: of a negative difference, as TIDs have 48 bits.
-  const auto suspicion = [s, n] {
+  const auto wrong = [](Tid tid, Tid end) { return (end - 1 - tid) | ((tid & 0xFFFF) - 1); };
+  const auto suspicion = [s, n, wrong] {
     const Tid end = Tid{s->heap_blocks} << 16;
-    std::uint64_t wrong = 0;
-    for (unsigned i = 0; i < n; i++) {
-      const Tid tid = s->tids[i];
-      std::uint64_t here = (end - 1 - tid) | ((tid & 0xFFFF) - 1);
+    std::uint64_t any = 0;
+    if (s->clean) {
+      for (unsigned i = 0; i < n; i++) any |= wrong(s->tids[i], end);
+    } else {
       // (What was removed may have been on blocks that the table has no more.)
-      if (!s->clean && s->dead[i]) here = 0;
-      wrong |= here;
+      for (unsigned i = 0; i < n; i++) any |= s->dead[i] ? 0 : wrong(s->tids[i], end);
     }
-    return wrong >> 63 != 0;
+    return any >> 63 != 0;
   };
   if (n == 0 || (s->heap_blocks > 0 && !suspicion())) return;
   // Bitmap scans come without the table; whoever scans has it open and locked.
@@ -167,7 +167,11 @@ void finish_batch(IndexScanDesc scan) {
   s->fresh = true;
   s->clean = s->clean || std::none_of(s->dead, s->dead + n, [](bool dead) { return dead; });
   check_tids(scan, n);
-  if (scan->xs_want_itup) make_tuples(s, n);
+  s->leaf.batch_tuples = 0;
+  if (scan->xs_want_itup) {
+    make_tuples(s, n);
+    if (s->clean) s->leaf.batch_tuples = n;
+  }
 }
 
 // The batch of a leaf on which the part has one entry, which is in segment `ref`.
@@ -211,7 +215,7 @@ void restrict_to(ScanState* s, const PageView& page, const Part& part, SegmentRe
     leaf.delta_position[j] = rank - leaf.first_rank + j;
   }
   leaf.total = static_cast<int>(encoded + leaf.deltas);
-  leaf.batch_begin = leaf.batch_end = 0;
+  drop_batch(&leaf);
   leaf.batch_size = kSmall;
 }
 
@@ -367,7 +371,7 @@ void keep_positions(LeafCursor* leaf, unsigned begin, unsigned end) {
   leaf->end_rank = leaf->first_rank + (end - begin - kept);
   leaf->deltas = kept;
   leaf->total = static_cast<int>(end - begin);
-  leaf->batch_begin = leaf->batch_end = 0;
+  drop_batch(leaf);
 }
 
 // Decides which of the parts that begin on the loaded leaf belong to a piece whose part `first` was not cut, and
@@ -405,7 +409,7 @@ void unload(ScanState* s) {
   if (BufferIsValid(s->leaf.pinned)) ReleaseBuffer(s->leaf.pinned);
   s->leaf.pinned = InvalidBuffer;
   s->leaf.loaded = false;
-  s->leaf.batch_begin = s->leaf.batch_end = 0;
+  drop_batch(&s->leaf);
 }
 
 void enter_part(IndexScanDesc scan, int part_no, bool forward) {

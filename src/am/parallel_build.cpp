@@ -19,6 +19,7 @@ struct SharedBuild {
   bool concurrent;
   bool unique;
   std::size_t worker_memory;
+  double worker_rows;
 
   // Signalled by each worker that has sorted.
   ConditionVariable sorted;
@@ -136,6 +137,7 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
   shared->concurrent = index_info.ii_Concurrent;
   shared->unique = index_info.ii_Unique;
   shared->worker_memory = static_cast<std::size_t>(maintenance_work_mem) * 1024 / (count + 1);
+  shared->worker_rows = expected_rows(heap) / static_cast<double>(count + 1);
   ConditionVariableInit(&shared->sorted);
   SpinLockInit(&shared->mutex);
   shared->workers_done = 0;
@@ -278,7 +280,7 @@ void run_worker(dsm_segment* segment, shm_toc* toc) {
   IndexInfo* index_info = BuildIndexInfo(index);
   index_info->ii_Concurrent = shared->concurrent;
   RowCollector rows;
-  rows.open(index, shared->unique, shared->worker_memory);
+  rows.open(index, shared->unique, shared->worker_memory, shared->worker_rows);
   TableScanDesc scan = table_beginscan_parallel(heap, shared_scan(shared));
   const double heap_tuples = rows.collect(heap, index, index_info, false, scan);
   rows.finish();

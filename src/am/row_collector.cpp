@@ -11,12 +11,23 @@ constexpr std::size_t kNullShare = 16;
 
 }  // namespace
 
-void RowCollector::open(Relation index, bool unique, std::size_t memory_bytes) {
+double expected_rows(Relation heap) {
+  BlockNumber pages;
+  double rows;
+  double all_visible;
+  estimate_rel_size(heap, nullptr, &pages, &rows, &all_visible);
+  return rows;
+}
+
+void RowCollector::open(Relation index, bool unique, std::size_t memory_bytes, double expected_rows) {
   type_ = key_type_of(index);
   unique_ = unique;
   memory_.free_bytes = memory_bytes;
-  sorters_[static_cast<int>(TreeId::keys)] = EntrySorter::create(&memory_, memory_bytes / kNullShare);
-  sorters_[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory_, 0);
+  // A little more, as the table may have grown since it was counted.
+  const auto expected = static_cast<std::size_t>(std::clamp(expected_rows * 1.05, 0.0, 1e12));
+  sorters_[static_cast<int>(TreeId::keys)] =
+      EntrySorter::create(&memory_, memory_bytes / kNullShare, expected);
+  sorters_[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory_, 0, 0);
 }
 
 double RowCollector::collect(Relation heap, Relation index, IndexInfo* index_info, bool report_progress,

@@ -17,11 +17,14 @@ enum BuildPhase : int64 {
   kPhaseWriting = 4,
 };
 
+// How many rows the planner expects of a table.
+double expected_rows(Relation heap);
+
 class RowCollector {
  public:
   // For a unique index, TIDs are collected as UniqueBuild wants them. `memory_bytes` is what all sorters may take
-  // together.
-  void open(Relation index, bool unique, std::size_t memory_bytes);
+  // together; `expected_rows` is an estimate.
+  void open(Relation index, bool unique, std::size_t memory_bytes, double expected_rows);
 
   // Scans the whole table, or this process's part of a parallel scan, which is ended. Returns the number of
   // rows that the table has there.

@@ -130,16 +130,17 @@ void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
 bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
-  const bool forward = ScanDirectionIsForward(direction) != s->descending;
-  const int next = leaf.at + (forward ? 1 : -1);
+  const int step = s->descending ? -static_cast<int>(direction) : static_cast<int>(direction);
+  static_assert(ForwardScanDirection == 1 && BackwardScanDirection == -1);
+  const int next = leaf.at + step;
+  const auto i = static_cast<unsigned>(next - leaf.batch_begin);
   // In an index-only scan nearly always: the batch has more.
-  if (next >= leaf.batch_begin && next < leaf.batch_end && s->clean && scan->xs_want_itup &&
-      !scan->kill_prior_tuple) {
+  if (i < leaf.batch_tuples && !scan->kill_prior_tuple) {
     leaf.at = next;
-    give_tuple(scan, next - leaf.batch_begin);
+    give_tuple(scan, static_cast<int>(i));
     return true;
   }
-  return next_entry(scan, forward);
+  return next_entry(scan, step > 0);
 }
 
 int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {

@@ -55,9 +55,16 @@ struct LeafCursor {
   // Decoded positions [batch_begin, batch_end).
   int batch_begin;
   int batch_end;
+  // How many index tuples were made of them: all, in an index-only scan, if none of the entries is dead; or none.
+  unsigned batch_tuples;
   unsigned batch_size;  // of the next one; grows
   PageView view;
 };
+
+inline void drop_batch(LeafCursor* leaf) {
+  leaf->batch_begin = leaf->batch_end = 0;
+  leaf->batch_tuples = 0;
+}
 
 // An entry of the leaf that is dead to every transaction, as the server just found.
 struct Kill {
@@ -91,10 +98,11 @@ struct ScanState {
   Code codes[kMaxBatch];
   Tid tids[kMaxBatch];
   bool dead[kMaxBatch];
-  bool clean;                          // the batch has no dead entry
-  bool fresh;                          // the batch was just decoded
-  char tuples[kMaxBatch][kTupleSize];  // the batch as index tuples, for index-only scans
-  std::uint8_t* copy;                  // kPageSize bytes, made on first use
+  bool clean;  // the batch has no dead entry
+  bool fresh;  // the batch was just decoded
+  alignas(
+      MAXIMUM_ALIGNOF) char tuples[kMaxBatch][kTupleSize];  // the batch as index tuples, for index-only scans
+  std::uint8_t* copy;                                       // kPageSize bytes, made on first use
   Kill* kills;  // kMaxKills, made on first use; what is to be marked before the leaf is left
   int kill_count;
   std::uint64_t* mark_words;  // kMaxMarkWords, made on first use: those of leaf.marks

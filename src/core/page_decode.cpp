@@ -96,6 +96,12 @@ void decode_column(const ColumnModel& model, const std::uint8_t* bits, unsigned 
   std::uint64_t climb = model.slope * begin;
   if (model.width == 0) {
     for (unsigned i = 0; i < n; i++, climb += model.slope) out[i] = base + ((climb >> shift) ^ sign);
+  } else if (model.width <= kNarrow) {
+    const std::uint64_t mask = low_mask(model.width);
+    std::size_t bit = std::size_t{begin} * model.width;
+    for (unsigned i = 0; i < n; i++, climb += model.slope, bit += model.width) {
+      out[i] = base + ((climb >> shift) ^ sign) + read_narrow(bits, bit, mask);
+    }
   } else {
     for (unsigned i = 0; i < n; i++, climb += model.slope) {
       out[i] = base + ((climb >> shift) ^ sign) + read_bits(bits, begin + i, model.width);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/kill_marks.hpp"
+#include "core/line_errors.hpp"
 #include "core/page_check.hpp"
 #include "core/page_merge.hpp"
 #include "core/page_view.hpp"
@@ -143,6 +144,19 @@ void change_everything(const std::uint8_t* bytes, const Entry& key) {
   (void)plan_retrain(page, ws, &better);
 }
 
+// Any bytes are a column: the two ways of measuring it against a line must agree.
+void compare_line_errors(const std::uint8_t* bytes, const Entry& key) {
+  static std::uint64_t values[kPageSize / 8];
+  std::memcpy(values, bytes, sizeof values);
+  const std::size_t n = key.tid % (kPageSize / 8 + 1);
+  const Line line{values[key.code % (kPageSize / 8)], key.code >> 10, static_cast<unsigned>(key.tid >> 16) % 17};
+  const LineErrors plain = line_errors_plain(line, values, n);
+  if (plain.lo > 0 || plain.hi < 0) fail("errors do not include zero");
+  if (!has_line_errors_wide()) return;
+  const LineErrors wide = line_errors_wide(line, values, n);
+  if (wide.lo != plain.lo || wide.hi != plain.hi) fail("vectors measure other errors than plain instructions");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -188,6 +202,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (compact_bytes(view) > sizeof copy) fail("compact copy is larger than the page");
   read_everything(compact_copy(view, reinterpret_cast<std::uint8_t*>(copy)), keys, 4);
   const Entry key = keys[0];
+  compare_line_errors(page.bytes, key);
   change_everything(page.bytes, key);
   if (sound && !view.deleted() && view.encoded() >= 2 && view.covers(key)) {
     Entry separator;
