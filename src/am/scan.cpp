@@ -99,7 +99,8 @@ bool learned_can_return(Relation, int) {
 
 IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
   IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-  auto* s = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
+  auto* s = static_cast<ScanState*>(palloc(sizeof(ScanState)));
+  std::memset(static_cast<void*>(s), 0, kZeroedState);
   s->context = CurrentMemoryContext;
   new (&s->store) BufferStore(index);
   bounds_init(&s->bounds, index, CurrentMemoryContext);

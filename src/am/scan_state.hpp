@@ -48,9 +48,6 @@ struct LeafCursor {
   unsigned deltas;
   int total;
   int at;  // current position, -1 and total are the ends
-  unsigned delta_position[kMaxDelta];
-  Entry delta[kMaxDelta];
-  bool delta_killed[kMaxDelta];
 
   // Decoded positions [batch_begin, batch_end).
   int batch_begin;
@@ -59,6 +56,11 @@ struct LeafCursor {
   unsigned batch_tuples;
   unsigned batch_size;  // of the next one; grows
   PageView view;
+
+  // [0, deltas) of them.
+  unsigned delta_position[kMaxDelta];
+  Entry delta[kMaxDelta];
+  bool delta_killed[kMaxDelta];
 };
 
 inline void drop_batch(LeafCursor* leaf) {
@@ -94,23 +96,26 @@ struct ScanState {
   int piece_end;  // in a parallel scan: the last part of the piece that is this process's
   Mark mark;
   Entry resume;
-  LeafCursor leaf;
-  Code codes[kMaxBatch];
-  Tid tids[kMaxBatch];
-  bool dead[kMaxBatch];
-  bool clean;  // the batch has no dead entry
-  bool fresh;  // the batch was just decoded
-  alignas(
-      MAXIMUM_ALIGNOF) char tuples[kMaxBatch][kTupleSize];  // the batch as index tuples, for index-only scans
-  std::uint8_t* copy;                                       // kPageSize bytes, made on first use
-  Kill* kills;  // kMaxKills, made on first use; what is to be marked before the leaf is left
+  bool clean;          // the batch has no dead entry
+  bool fresh;          // the batch was just decoded
+  std::uint8_t* copy;  // kPageSize bytes, made on first use
+  Kill* kills;         // kMaxKills, made on first use; what is to be marked before the leaf is left
   int kill_count;
   std::uint64_t* mark_words;  // kMaxMarkWords, made on first use: those of leaf.marks
   MemoryContext context;
   BlockNumber heap_blocks;  // the table has at least so many blocks
   HeapPrefetch heap;
+  LeafCursor leaf;
+
+  // The batch.
+  Code codes[kMaxBatch];
+  Tid tids[kMaxBatch];
+  bool dead[kMaxBatch];
+  alignas(MAXIMUM_ALIGNOF) char tuples[kMaxBatch][kTupleSize];  // for index-only scans
 };
 static_assert(std::is_trivially_destructible_v<ScanState>);
+// What a new scan has to have zeroed; behind it are arrays of ten thousand bytes that a look-up hardly touches.
+inline constexpr Size kZeroedState = offsetof(ScanState, leaf) + offsetof(LeafCursor, delta_position);
 
 inline ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 

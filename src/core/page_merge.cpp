@@ -420,6 +420,43 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
          write_slice(ws->page2, ids.right, page, cut, encoded, ws);
 }
 
+// Nothing was added since the page was fitted: all models are kept, and it is cut in the middle of its bytes. Only the
+// segment that lies across the cut is decoded.
+bool split_unchanged(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+  *done = false;
+  const unsigned encoded = page.encoded();
+  if (encoded < 2) return true;
+  // Bytes of segments, with their directory; the cut is where half of them are.
+  const std::size_t header = segment_size(page.level());
+  const std::size_t total = page.lower() - kHeaderSize + page.segments() * header;
+  std::size_t before = 0;
+  unsigned cut = 0;
+  for (unsigned s = 0; s < page.segments() && cut == 0; s++) {
+    SegmentRef ref;
+    PlannedSegment p{};
+    if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
+    const std::size_t bytes = p.bytes + header;
+    if (before + bytes >= total / 2) {
+      cut = ref.seg.first_rank + static_cast<unsigned>(std::uint64_t{ref.count} *
+                                                       (total / 2 - std::min(before, total / 2)) / bytes);
+    }
+    before += bytes;
+  }
+  cut = std::clamp(cut, 1u, encoded - 1);
+  Code codes[2];
+  Tid tids[2];
+  if (!decode(page, cut - 1, cut + 1, codes, tids)) return false;
+  *separator = separator_between({codes[0], tids[0]}, {codes[1], tids[1]}, page.level());
+  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  keep_all_marks(page, ws);
+  std::memset(ws->page, 0, kPageSize);
+  std::memset(ws->page2, 0, kPageSize);
+  *done = write_slice(ws->page, ids.left, page, 0, cut, ws) &&
+          write_slice(ws->page2, ids.right, page, cut, encoded, ws) &&
+          delta_room(PageView(ws->page)) >= kSplitRoom && delta_room(PageView(ws->page2)) >= kSplitRoom;
+  return true;
+}
+
 }  // namespace
 
 bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
@@ -428,6 +465,10 @@ bool plan_split(const PageView& page, Block right_block, const Entry& incoming, 
   if (page.rightmost()) {
     if (!split_full_end(page, right_block, incoming, ws, separator, &done)) return false;
     if (!done && !split_at_end(page, right_block, ws, separator, &done)) return false;
+  }
+  if (!done && page.deltas() == 0 && page.dead() == 0 &&
+      !split_unchanged(page, right_block, ws, separator, &done)) {
+    return false;
   }
   if (!done && !split_balanced(page, right_block, ws, separator, &done)) return false;
   return done || split_by_slices(page, right_block, ws, separator);

@@ -385,6 +385,37 @@ TEST_F(PageMergeTest, AppendOnlySplitsLeaveFullPages) {
   EXPECT_EQ(PageView(ws_->page2).low(), (Entry{last.code + 1, 0})) << "the separator needs no TID";
 }
 
+TEST_F(PageMergeTest, WhatNothingWasAddedToIsCutInTheMiddleOfItsBytes) {
+  // A page packed full by a build, into which an entry comes somewhere. All but the segment across the cut is copied: its
+  // bytes are those of a segment of the whole page.
+  for (const Keys keys : {Keys::serial, Keys::jitter, Keys::random62}) {
+    for (const Tids tids : {Tids::varied_rows, Tids::stragglers, Tids::random}) {
+      SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
+      const Items items = fill(keys, tids, 0, 60000);
+      auto t = load<PageTrailer>(page_.bytes + kSpecial);
+      t.flags = 0;
+      t.right = 55;
+      t.high = {items.back().code, kMaxTid};
+      store(page_.bytes + kSpecial, t);
+      seal(page_);
+      const std::size_t bytes = PageView(page_).lower();
+      SegmentRef whole;
+      ASSERT_TRUE(load_segment(PageView(page_), 0, &whole));
+      expect_split(near(items));
+      if (HasFatalFailure()) return;
+      SegmentRef part;
+      ASSERT_TRUE(load_segment(PageView(ws_->page), 0, &part));
+      EXPECT_EQ(part.seg.key_slope, whole.seg.key_slope);
+      EXPECT_EQ(part.seg.key_width, whole.seg.key_width);
+      for (const std::uint8_t* half : {ws_->page, ws_->page2}) {
+        EXPECT_GT(PageView(half).lower(), bytes / 3);
+        EXPECT_LT(PageView(half).lower(), bytes * 2 / 3);
+        EXPECT_GE(delta_room(PageView(half)), 100u);
+      }
+    }
+  }
+}
+
 TEST_F(PageMergeTest, SplitsOfDuplicatesSeparateByTid) {
   const Items items = fill(Keys::one_value, Tids::random, 0, 20000);
   auto t = load<PageTrailer>(page_.bytes + kSpecial);
