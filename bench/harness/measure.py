@@ -108,10 +108,10 @@ class Bench:
         return [method for method in self.methods
                 if any(not line.reason_against(method.access_method) for line in lines)]
 
-    def rounds(self, *lines):
-        """Methods interleaved, the order turned round every time."""
+    def rounds(self, *lines, times=1):
+        """Methods interleaved, the order turned round every time; `times` as often as others."""
         methods = self.methods_of(lines)
-        for number in range(self.repeat):
+        for number in range(self.repeat * times):
             for method in methods if number % 2 == 0 else methods[::-1]:
                 yield number, method
 

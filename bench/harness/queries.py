@@ -82,7 +82,7 @@ def plan_line(bench, data, line, answers):
     """Planning times as the server reports them, of a query for one key."""
     explain = (f"EXPLAIN (SUMMARY) SELECT v FROM {data.table}"
                f" WHERE k = '{answers.low}';") * PLANNINGS
-    for _, method in bench.rounds(line):
+    for _, method in bench.rounds(line, times=line.samples):
         only_this_index(bench, data, method)
         bench.session.run(explain)  # warms the catalogue caches after the DROP
         text = "\n".join(bench.session.run(explain))
@@ -146,7 +146,7 @@ ONE_LINE = {"query": query_line, "plan": plan_line, "memory": memory_line}
 
 def query_group(bench, data, lines, answers):
     """Size lines and all that only reads. REQUIRES: no index exists."""
-    create_indexes(bench, data, bench.methods)
+    create_indexes(bench, data, bench.methods_of(lines))
     sizes(bench, data, [line for line in lines if line.kind == "size"])
     bench.session.run("CHECKPOINT;")
     for line in lines:

@@ -77,7 +77,7 @@ def pgbench_group(bench, lines):
     # Each run updates rows of its own. Again and again the same ones would soon have room for their new versions beside
     # them (HOT), and no index would have anything to do.
     runs = 0
-    for number, method in bench.rounds(line):
+    for number, method in bench.rounds(line, times=line.samples):
         bench.say(f"  {line.name}, round {number + 1}, {method.label}")
         runs += 1
         timed_transactions(bench, data, method, line, seed=runs)

@@ -231,13 +231,11 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
   double heap_tuples;
   std::uint64_t index_tuples;
   if (parallel == nullptr) {
-    rows.open(index, index_info->ii_Unique, memory, expected_rows(heap));
+    rows.open(index, index_info->ii_Unique, memory, expected_rows(heap, *index_info));
     heap_tuples = rows.collect(heap, index, index_info, true, nullptr);
     index_tuples = rows.total();
   } else {
-    const auto participants = static_cast<double>(parallel->participants());
-    rows.open(index, index_info->ii_Unique, memory / parallel->participants(),
-              expected_rows(heap) / participants);
+    rows.open(index, index_info->ii_Unique, memory / parallel->participants(), parallel->worker_rows());
     heap_tuples = parallel->collect(&rows, index_info);
     index_tuples = parallel->total();
   }

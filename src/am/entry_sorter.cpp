@@ -26,8 +26,8 @@ constexpr std::size_t kMaxStreamBuffer = (std::size_t{1} << 20) / sizeof(Entry);
 constexpr Entry kExhausted{kMaxCode, ~Tid{0}};
 constexpr bool exhausted(const Entry& head) { return head.tid == kExhausted.tid; }
 
-Entry* allocate_entries(MemoryContext context, std::size_t capacity) {
-  return static_cast<Entry*>(MemoryContextAllocExtended(context, capacity * sizeof(Entry), MCXT_ALLOC_HUGE));
+Entry* allocate_entries(MemoryContext context, std::size_t capacity, int flags = MCXT_ALLOC_HUGE) {
+  return static_cast<Entry*>(MemoryContextAllocExtended(context, capacity * sizeof(Entry), flags));
 }
 
 // Large pages save a quarter of the sort (TLB misses of the scattered writes) and most of the page faults.
@@ -58,7 +58,12 @@ EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve, std::s
   sorter->reserve_ = reserve;
   sorter->sorted_ = true;
   if (const std::size_t entries = std::min(expected, sorter->affordable_capacity()); entries > kMinCapacity) {
-    sorter->allocate(entries);
+    // Where address space counts as memory there may be too little: it is only a wish.
+    sorter->entries_ = allocate_entries(context, entries, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    if (sorter->entries_ != nullptr) {
+      sorter->allocated_ = entries;
+      prefer_large_pages(sorter->entries_, entries);
+    }
   }
   return sorter;
 }
@@ -87,7 +92,7 @@ void EntrySorter::charge(std::size_t capacity) {
   memory_->free_bytes -= charged_;
 }
 
-// Makes the buffer one of that many entries. What is not used yet is address space, no memory.
+// Makes the buffer one of that many entries. What was never used is address space, no memory.
 void EntrySorter::allocate(std::size_t entries) {
   entries_ = entries_ == nullptr ? allocate_entries(context_, entries)
                                  : static_cast<Entry*>(repalloc_huge(entries_, entries * sizeof(Entry)));
@@ -106,7 +111,9 @@ void EntrySorter::make_room() {
   // The second buffer has the size of the first once it exists, which is when runs have begun; a larger
   // buffer would only make runs of unequal length.
   if (spilled_.count == 0) {
-    const std::size_t capacity = std::min(std::max(2 * capacity_, kMinCapacity), affordable_capacity());
+    std::size_t capacity = std::min(std::max(2 * capacity_, kMinCapacity), affordable_capacity());
+    // What was set aside is used up before the buffer moves, but for a last small step.
+    if (capacity > allocated_ && allocated_ > capacity_ + capacity_ / 4) capacity = allocated_;
     // A last step of a few entries is not worth its copying.
     if (capacity >= capacity_ + capacity_ / 8 + 1) {
       resize(capacity);
@@ -133,6 +140,8 @@ void EntrySorter::note_disorder() {
         resize(affordable);
         return;  // the buffer is empty, and therefore sorted
       }
+      // (Of a buffer that was spilled before, all is in use.)
+      if (spilled_.count > 0) allocate(affordable);
       resize(affordable);
     }
   }

@@ -204,8 +204,8 @@ void restrict_to(ScanState* s, const PageView& page, const Part& part, SegmentRe
   for (unsigned j = 0; leaf.marks.any() && j < deltas; j++) {
     if (!leaf.marks.delta_killed(j)) continue;
     const Entry entry = page.delta_item(j).entry();
-    const Entry* found = std::lower_bound(leaf.delta + 0, leaf.delta + leaf.deltas, entry);
-    if (found < leaf.delta + leaf.deltas && *found == entry) leaf.delta_killed[found - leaf.delta] = true;
+    const Entry* at = std::lower_bound(leaf.delta + 0, leaf.delta + leaf.deltas, entry);
+    if (at < leaf.delta + leaf.deltas && *at == entry) leaf.delta_killed[at - leaf.delta] = true;
   }
   const unsigned encoded = leaf.end_rank - leaf.first_rank;
   for (unsigned j = 0; j < leaf.deltas; j++) {

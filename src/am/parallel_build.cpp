@@ -137,7 +137,7 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
   shared->concurrent = index_info.ii_Concurrent;
   shared->unique = index_info.ii_Unique;
   shared->worker_memory = static_cast<std::size_t>(maintenance_work_mem) * 1024 / (count + 1);
-  shared->worker_rows = expected_rows(heap) / static_cast<double>(count + 1);
+  shared->worker_rows = expected_rows(heap, index_info) / static_cast<double>(count + 1);
   ConditionVariableInit(&shared->sorted);
   SpinLockInit(&shared->mutex);
   shared->workers_done = 0;
@@ -181,6 +181,8 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
   }
   return build;
 }
+
+double ParallelBuild::worker_rows() const { return shared_->worker_rows; }
 
 double ParallelBuild::collect(RowCollector* rows, IndexInfo* index_info) {
   TableScanDesc scan = table_beginscan_parallel(heap_, shared_scan(shared_));

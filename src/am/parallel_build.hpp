@@ -28,6 +28,8 @@ class ParallelBuild {
 
   // How many processes scan, this one included.
   std::size_t participants() const { return inputs_; }
+  // How many rows are expected of each participant.
+  double worker_rows() const;
 
   // Scans and sorts this process's part, then waits for the workers to have done the same. Returns the number of
   // rows of the table, and says in `index_info` whether anybody met a broken HOT chain.

@@ -11,7 +11,8 @@ constexpr std::size_t kNullShare = 16;
 
 }  // namespace
 
-double expected_rows(Relation heap) {
+double expected_rows(Relation heap, const IndexInfo& index_info) {
+  if (index_info.ii_Predicate != NIL) return 0;
   BlockNumber pages;
   double rows;
   double all_visible;
@@ -19,14 +20,14 @@ double expected_rows(Relation heap) {
   return rows;
 }
 
-void RowCollector::open(Relation index, bool unique, std::size_t memory_bytes, double expected_rows) {
+void RowCollector::open(Relation index, bool unique, std::size_t memory_bytes, double expected) {
   type_ = key_type_of(index);
   unique_ = unique;
   memory_.free_bytes = memory_bytes;
   // A little more, as the table may have grown since it was counted.
-  const auto expected = static_cast<std::size_t>(std::clamp(expected_rows * 1.05, 0.0, 1e12));
+  const auto entries = static_cast<std::size_t>(std::clamp(expected * 1.05, 0.0, 1e12));
   sorters_[static_cast<int>(TreeId::keys)] =
-      EntrySorter::create(&memory_, memory_bytes / kNullShare, expected);
+      EntrySorter::create(&memory_, memory_bytes / kNullShare, entries);
   sorters_[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory_, 0, 0);
 }
 

@@ -17,14 +17,14 @@ enum BuildPhase : int64 {
   kPhaseWriting = 4,
 };
 
-// How many rows the planner expects of a table.
-double expected_rows(Relation heap);
+// How many rows the planner expects of a table; 0 if an index of it is to have but some of them.
+double expected_rows(Relation heap, const IndexInfo& index_info);
 
 class RowCollector {
  public:
   // For a unique index, TIDs are collected as UniqueBuild wants them. `memory_bytes` is what all sorters may take
-  // together; `expected_rows` is an estimate.
-  void open(Relation index, bool unique, std::size_t memory_bytes, double expected_rows);
+  // together; `expected` is an estimate of the rows, 0 if there is none.
+  void open(Relation index, bool unique, std::size_t memory_bytes, double expected);
 
   // Scans the whole table, or this process's part of a parallel scan, which is ended. Returns the number of
   // rows that the table has there.

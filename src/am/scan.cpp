@@ -131,9 +131,8 @@ void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
 bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
-  const int step = s->descending ? -static_cast<int>(direction) : static_cast<int>(direction);
-  static_assert(ForwardScanDirection == 1 && BackwardScanDirection == -1);
-  const int next = leaf.at + step;
+  const bool forward = ScanDirectionIsForward(direction) != s->descending;
+  const int next = leaf.at + (forward ? 1 : -1);
   const auto i = static_cast<unsigned>(next - leaf.batch_begin);
   // In an index-only scan nearly always: the batch has more.
   if (i < leaf.batch_tuples && !scan->kill_prior_tuple) {
@@ -141,7 +140,7 @@ bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
     give_tuple(scan, static_cast<int>(i));
     return true;
   }
-  return next_entry(scan, step > 0);
+  return next_entry(scan, forward);
 }
 
 int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {

@@ -57,7 +57,7 @@ struct LeafCursor {
   unsigned batch_size;  // of the next one; grows
   PageView view;
 
-  // [0, deltas) of them.
+  // Of the delta entries, [0, deltas) in use.
   unsigned delta_position[kMaxDelta];
   Entry delta[kMaxDelta];
   bool delta_killed[kMaxDelta];

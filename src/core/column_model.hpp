@@ -37,7 +37,7 @@ constexpr std::uint8_t line_shift(std::uint64_t rise) {
 }
 
 // Fits `n` >= 1 ascending values: the line through the first and the last one, or a constant, whichever
-// leaves the smaller residuals. The width is measured with ColumnModel::predict itself.
+// leaves the smaller residuals. The width is measured with ColumnModel::predict's arithmetic (line_errors.hpp).
 ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n);
 
 // Fits values in any order; get(ctx, i) yields value i. A line is tried only where the ends suggest one.

@@ -420,8 +420,8 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
          write_slice(ws->page2, ids.right, page, cut, encoded, ws);
 }
 
-// Nothing was added since the page was fitted: all models are kept, and it is cut in the middle of its bytes. Only the
-// segment that lies across the cut is decoded.
+// Without a delta or dead marks there is little to gain from fitting anew: all models are kept, and the page is cut in the
+// middle of its bytes. Only the segment that lies across the cut is decoded.
 bool split_unchanged(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
   *done = false;
   const unsigned encoded = page.encoded();
@@ -446,7 +446,11 @@ bool split_unchanged(const PageView& page, Block right_block, Workspace* ws, Ent
   Code codes[2];
   Tid tids[2];
   if (!decode(page, cut - 1, cut + 1, codes, tids)) return false;
-  *separator = separator_between({codes[0], tids[0]}, {codes[1], tids[1]}, page.level());
+  const Entry last{codes[0], tids[0]};
+  const Entry first{codes[1], tids[1]};
+  // A damaged page shows here before it spreads.
+  if (last < page.low() || !(last < first) || !page.covers(first)) return false;
+  *separator = separator_between(last, first, page.level());
   const SplitIdentity ids = split_identity(page, right_block, *separator);
   keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);

@@ -303,8 +303,7 @@ class Tree {
     }
     // A page of many short segments, or with dead entries in it, may be smaller when fitted as a whole. It must be
     // worth it, or a page would be refitted again and again for ever smaller gains.
-    // (One that nothing was added to has been fitted so.)
-    if (page.dead() > 0 || (page.deltas() > 0 && merge.kept + merge.kept_behind >= 4)) {
+    if (merge.kept + merge.kept_behind >= 4 || page.dead() > 0) {
       bool better = false;
       if (!plan_retrain(page, ws, &better)) store_->corrupt(store_->block(h), "page does not decode");
       if (better && delta_room(PageView(ws->page)) * delta_size(level) >= kPageSize / 16) {
