@@ -62,9 +62,9 @@ bool DeadTids::add_leaf(Buffer buffer, TreeId tree) {
 
 void DeadTids::ask() {
   std::memset(dead_, 0, kMaxTids / 8);
-  const Entry* sorted = sort_entries(tids_, scratch_, asked_, {nullptr, nullptr});
+  sort_entries({tids_, asked_}, {scratch_, kMaxTids}, {nullptr, nullptr});
   for (unsigned i = 0; i < asked_; i++) {
-    if (is_dead(sorted[i].code)) set_bit(dead_, static_cast<unsigned>(sorted[i].tid));
+    if (is_dead(tids_[i].code)) set_bit(dead_, static_cast<unsigned>(tids_[i].tid));
   }
 }
 

@@ -77,16 +77,17 @@ void EntrySorter::destroy() {
 // ---------------------------------------------------------------------------------------------------------
 // Collecting
 
-// The largest capacity that the budget allows.
+// The largest capacity that the budget allows, with the scratch space that its sort needs.
 std::size_t EntrySorter::affordable_capacity() const {
-  const std::size_t entry_bytes = sizeof(Entry) * (two_buffers_ ? 2 : 1);
   const std::size_t usable = memory_->free_bytes > reserve_ ? memory_->free_bytes - reserve_ : 0;
-  return std::clamp((charged_ + usable) / entry_bytes, kMinCapacity, kMaxCapacity);
+  const std::size_t entries = (charged_ + usable) / sizeof(Entry);
+  const std::size_t capacity = entries >= 2 * kMinSortScratch ? entries - kMinSortScratch : entries / 2;
+  return std::clamp(capacity, kMinCapacity, kMaxCapacity);
 }
 
-// Accounts for buffers of that capacity. The minimum is granted even when nothing is left.
+// Accounts for a buffer of that capacity, and scratch space. The minimum is granted even when nothing is left.
 void EntrySorter::charge(std::size_t capacity) {
-  const std::size_t wanted = capacity * sizeof(Entry) * (two_buffers_ ? 2 : 1);
+  const std::size_t wanted = (capacity + least_sort_scratch(capacity)) * sizeof(Entry);
   memory_->free_bytes += charged_;
   charged_ = std::min(wanted, memory_->free_bytes);
   memory_->free_bytes -= charged_;
@@ -108,8 +109,7 @@ void EntrySorter::resize(std::size_t capacity) {
 
 // The buffer is full: enlarges it, or empties it into a run.
 void EntrySorter::make_room() {
-  // The second buffer has the size of the first once it exists, which is when runs have begun; a larger
-  // buffer would only make runs of unequal length.
+  // Once runs have begun, a larger buffer would only make runs of unequal length.
   if (spilled_.count == 0) {
     std::size_t capacity = std::min(std::max(2 * capacity_, kMinCapacity), affordable_capacity());
     // What was set aside is used up before the buffer moves, but for a last small step.
@@ -123,47 +123,16 @@ void EntrySorter::make_room() {
   spill();
 }
 
-// An entry arrives that is less than the one before it: from now on a sort is needed, and room for its second
-// buffer.
-void EntrySorter::note_disorder() {
-  if (!two_buffers_) {
-    two_buffers_ = true;
-    const std::size_t affordable = affordable_capacity();
-    if (capacity_ <= affordable) {
-      charge(capacity_);
-    } else {
-      // More was collected, or reserved, than can be sorted in memory. What is here is sorted: it makes a
-      // run.
-      if (count_ >= affordable) {
-        spill();
-        allocate(affordable);  // more was in use
-        resize(affordable);
-        return;  // the buffer is empty, and therefore sorted
-      }
-      // (Of a buffer that was spilled before, all is in use.)
-      if (spilled_.count > 0) allocate(affordable);
-      resize(affordable);
-    }
-  }
-  sorted_ = false;
-}
-
 void EntrySorter::sort_collected() {
   if (sorted_) return;
-  if (scratch_allocated_ < count_) {
+  const std::size_t wanted = least_sort_scratch(count_);
+  if (scratch_size_ < wanted) {
     if (scratch_ != nullptr) pfree(scratch_);
     scratch_ = nullptr;
-    scratch_allocated_ = 0;
-    scratch_ = allocate_entries(context_, capacity_);
-    scratch_allocated_ = capacity_;
-    prefer_large_pages(scratch_, capacity_);
+    scratch_ = allocate_entries(context_, wanted);
+    scratch_size_ = wanted;
   }
-  Entry* result = sort_entries(entries_, scratch_, count_, SortPoll{poll_interrupts, nullptr});
-  if (result != entries_) {
-    std::swap(entries_, scratch_);
-    std::swap(allocated_, scratch_allocated_);
-    capacity_ = std::min(capacity_, allocated_);
-  }
+  sort_entries({entries_, count_}, {scratch_, scratch_size_}, SortPoll{poll_interrupts, nullptr});
   sorted_ = true;
 }
 
@@ -178,11 +147,10 @@ void EntrySorter::spill() {
 
 void EntrySorter::finish() {
   if (spilled_.count == 0) {
-    capacity_ = std::max<std::size_t>(count_, 1);  // nothing is added any more: no larger second buffer
     sort_collected();
     if (scratch_ != nullptr) pfree(scratch_);
     scratch_ = nullptr;
-    scratch_allocated_ = 0;
+    scratch_size_ = 0;
     return;
   }
   if (count_ > 0) spill();
@@ -190,7 +158,7 @@ void EntrySorter::finish() {
   scratch_ = nullptr;
   pfree(entries_);
   entries_ = nullptr;
-  capacity_ = allocated_ = scratch_allocated_ = 0;
+  capacity_ = allocated_ = scratch_size_ = 0;
   merge_passes();
 }
 

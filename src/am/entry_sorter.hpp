@@ -6,8 +6,9 @@
 //
 //   add() ... add()  ->  finish()  ->  next_batch() until it is empty
 //
-// Input that arrives sorted (a serial number, a timestamp of an append-only table) is noticed and neither
-// sorted nor given a second buffer. What exceeds the budget is written in sorted runs to a temporary file,
+// Input that arrives sorted (a serial number, a timestamp of an append-only table) is noticed and not sorted. The sort
+// works in place: memory that was not used yet is dear, as the kernel clears it, and on virtual machines often has to
+// find it first. What exceeds the budget is written in sorted runs to a temporary file,
 // which obeys temp_file_limit and temp_tablespaces and is removed by the resource owner if the build fails.
 // Runs that do not overlap are read one after the other; the others are merged, in several passes if there
 // are very many.
@@ -34,7 +35,7 @@ class EntrySorter {
   void add(Code code, Tid tid) {
     const Entry entry{code, tid};
     if (count_ == capacity_) make_room();
-    if (sorted_ && count_ > 0 && entry < entries_[count_ - 1]) note_disorder();
+    if (sorted_ && count_ > 0 && entry < entries_[count_ - 1]) sorted_ = false;
     entries_[count_++] = entry;
     ++total_;
   }
@@ -84,7 +85,6 @@ class EntrySorter {
   };
 
   void make_room();
-  void note_disorder();
   void charge(std::size_t capacity);
   std::size_t affordable_capacity() const;
   void allocate(std::size_t entries);
@@ -108,16 +108,15 @@ class EntrySorter {
   std::size_t reserve_;
   std::size_t charged_;  // bytes taken from memory_
 
-  // Entries collected and not yet written to a run. Once disorder was seen, memory for an equally large
-  // second buffer is accounted for, though it is allocated only when a sort needs it.
+  // Entries collected and not yet written to a run. Scratch space is accounted for with them, though it is allocated only
+  // when a sort needs it.
   Entry* entries_;
   std::size_t count_;
   std::size_t capacity_;   // entries that there may be: what was charged for
   std::size_t allocated_;  // that there is address space for
   bool sorted_;
-  bool two_buffers_;
   Entry* scratch_;
-  std::size_t scratch_allocated_;
+  std::size_t scratch_size_;
   std::uint64_t total_;
 
   RunFile spilled_;

@@ -33,9 +33,8 @@ class PageFiller {
   bool add(const Item& item) {
     ws_->codes[n_] = item.code;
     ws_->tids[n_] = item.tid;
-    ws_->children[n_] = item.child;
+    if (level_ > 0) ws_->children[n_] = item.child;
     n_++;
-    survey(n_ - 1);
     return n_ - planned_ >= SegmentPlanner::kBlock && plan_block();
   }
 
@@ -56,12 +55,11 @@ class PageFiller {
     n_ -= taken;
     std::memmove(ws_->codes, ws_->codes + taken, n_ * sizeof(Code));
     std::memmove(ws_->tids, ws_->tids + taken, n_ * sizeof(Tid));
-    std::memmove(ws_->children, ws_->children + taken, n_ * sizeof(Block));
+    if (level_ > 0) std::memmove(ws_->children, ws_->children + taken, n_ * sizeof(Block));
     plan_ = SegmentPlanner(ws_->segments, columns_, level_);
     planned_ = 0;
     full_ = false;
     rows_ = Rows{};
-    for (std::uint32_t i = 0; i < n_; i++) survey(i);
     return taken;
   }
 
@@ -72,14 +70,22 @@ class PageFiller {
     std::uint32_t first_block = ~std::uint32_t{0};
     std::uint32_t last_block = 0;
     std::uint32_t highest_offset = 0;
+    std::uint32_t seen = 0;  // pending entries that this is about
   };
 
-  void survey(std::uint32_t i) {
-    const Tid tid = ws_->tids[i];
-    if (i > 0 && tid < ws_->tids[i - 1]) rows_.descents++;
-    rows_.first_block = std::min(rows_.first_block, tid_block(tid));
-    rows_.last_block = std::max(rows_.last_block, tid_block(tid));
-    rows_.highest_offset = std::max(rows_.highest_offset, std::uint32_t{tid_offset(tid)});
+  // Takes in those that came since. REQUIRES: an entry is pending.
+  void survey() {
+    Rows rows = rows_;
+    Tid before = ws_->tids[rows.seen > 0 ? rows.seen - 1 : 0];
+    for (; rows.seen < n_; rows.seen++) {
+      const Tid tid = ws_->tids[rows.seen];
+      rows.descents += tid < before ? 1 : 0;
+      before = tid;
+      rows.first_block = std::min(rows.first_block, tid_block(tid));
+      rows.last_block = std::max(rows.last_block, tid_block(tid));
+      rows.highest_offset = std::max(rows.highest_offset, std::uint32_t{tid_offset(tid)});
+    }
+    rows_ = rows;
   }
 
   bool append_only() const {
@@ -99,6 +105,7 @@ class PageFiller {
   }
 
   bool try_block(std::uint32_t count) {
+    survey();
     const SegmentPlanner::Mark mark = plan_.save(ws_->saved);
     plan_.push_block(planned_, count);
     if (!fits()) plan_.compact();

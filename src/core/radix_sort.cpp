@@ -12,6 +12,11 @@ namespace {
 constexpr int kMaxDigitBits = 11;
 constexpr int kMinDigitBits = 4;
 
+// Digits of the passes in place, and how many entries ahead a bucket's places are fetched. Each bucket has a line at
+// work, which should stay in the second-level cache.
+constexpr int kFlagBits = 10;
+constexpr std::ptrdiff_t kFlagAhead = 8;
+
 // Ranges up to this size are cheaper to finish by insertion, which also settles the order of equal codes.
 constexpr std::size_t kInsertionLimit = 32;
 
@@ -21,7 +26,7 @@ static_assert(kBlock <= kSortPollItems / 2);
 
 class Sorter {
  public:
-  explicit Sorter(SortPoll poll) : poll_(poll) {}
+  Sorter(std::span<Entry> scratch, SortPoll poll) : scratch_(scratch), poll_(poll) {}
 
   // Looks once at a range: smallest and largest value of the part sorted by, and whether it is sorted.
   struct Survey {
@@ -115,6 +120,75 @@ class Sorter {
     }
   }
 
+  // Sorts a range of any size where it is.
+  template <Part part>
+  void sort_here(Entry* from, std::size_t count) {
+    if (count > scratch_.size()) {
+      sort_here_surveyed<part>(from, count, survey<part>(from, count));
+    } else {
+      sort<part>(from, scratch_.data(), count, false);
+    }
+  }
+
+  // Depth: as above, with kFlagBits a level and two arrays of counters; on one level at a time in practice.
+  template <Part part>
+  void sort_here_surveyed(Entry* from, std::size_t count, const Survey& seen) {
+    if (seen.sorted) return;
+    if (count <= scratch_.size()) {
+      sort_surveyed<part>(from, scratch_.data(), count, false, seen);
+      return;
+    }
+    if (seen.low == seen.high) {
+      if constexpr (part == Part::code) sort_here<Part::tid>(from, count);
+      return;
+    }
+    const int range_bits = std::bit_width(seen.high - seen.low);
+    const int shift = std::max(0, range_bits - kFlagBits);
+    const std::size_t buckets = std::size_t{1} << std::min(kFlagBits, range_bits);
+    const auto bucket_of = [&](const Entry& e) { return (value<part>(e) - seen.low) >> shift; };
+
+    std::uint32_t next[std::size_t{1} << kFlagBits];  // where each bucket's next entry goes
+    std::uint32_t stop[std::size_t{1} << kFlagBits];  // behind its last one
+    std::fill_n(stop, buckets, 0u);
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      for (std::size_t i = begin; i < end; ++i) ++stop[bucket_of(from[i])];
+      spent(end - begin);
+    }
+    std::uint32_t total = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      next[bucket] = total;
+      total += stop[bucket];
+      stop[bucket] = total;
+    }
+    // An entry in the wrong bucket goes to its own, the one that was there to its own, and so on until one belongs
+    // where the first was taken from.
+    std::size_t moved = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      while (next[bucket] < stop[bucket]) {
+        Entry entry = from[next[bucket]];
+        for (std::size_t home; (home = bucket_of(entry)) != bucket; ++moved) {
+          Entry* place = from + next[home]++;
+          // The bucket's next lines come from memory otherwise, when they are needed.
+          __builtin_prefetch(place + kFlagAhead, 1);
+          std::swap(entry, *place);
+        }
+        from[next[bucket]++] = entry;
+        ++moved;
+        if (moved >= kBlock) {
+          spent(moved);
+          moved = 0;
+        }
+      }
+    }
+    std::size_t begin = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      const std::size_t end = stop[bucket];
+      if (end > begin) sort_here<part>(from + begin, end - begin);
+      begin = end;
+    }
+  }
+
  private:
   template <Part part>
   static std::uint64_t value(const Entry& entry) {
@@ -151,20 +225,17 @@ class Sorter {
     }
   }
 
+  std::span<Entry> scratch_;
   SortPoll poll_;
   std::size_t since_poll_ = 0;
 };
 
 }  // namespace
 
-Entry* sort_entries(Entry* entries, Entry* scratch, std::size_t count, SortPoll poll) {
-  assert(count < (std::size_t{1} << 32));
-  if (count < 2) return entries;
-  Sorter sorter(poll);
-  const Sorter::Survey seen = sorter.survey<Sorter::Part::code>(entries, count);
-  if (seen.sorted) return entries;
-  sorter.sort_surveyed<Sorter::Part::code>(entries, scratch, count, true, seen);
-  return scratch;
+void sort_entries(std::span<Entry> entries, std::span<Entry> scratch, SortPoll poll) {
+  assert(entries.size() < (std::size_t{1} << 32) && scratch.size() >= least_sort_scratch(entries.size()));
+  if (entries.size() < 2) return;
+  Sorter(scratch, poll).sort_here<Sorter::Part::code>(entries.data(), entries.size());
 }
 
 }  // namespace learned

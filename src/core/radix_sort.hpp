@@ -1,6 +1,8 @@
 // Sorting of index entries by (code, tid) in linear time.
 //
-// A most-significant-digit radix sort that moves entries to and fro between two buffers. The digits are
+// A most-significant-digit radix sort. A range that the scratch space cannot hold is permuted in place into the buckets
+// of its first digit (American flag sort; McIlroy, Bostic and McIlroy, Computing Systems 6(1), 1993), so that memory for a
+// second copy of everything is not needed; smaller ones move to and fro between two buffers. The digits are
 // taken from `code - smallest code` of the range at hand, so bits in which codes do not differ cost nothing:
 // serial numbers, timestamps and random keys all need two or three passes. It was measured against the
 // least-significant-digit form (20 million random 62-bit codes, one core): LSD with 11-bit digits 1.0 s, this
@@ -8,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "types.hpp"
 
@@ -21,12 +24,18 @@ struct SortPoll {
 };
 inline constexpr std::size_t kSortPollItems = std::size_t{1} << 20;
 
-// Sorts `count` entries ascending by (code, tid) and returns where the result is: `entries` when they were
-// sorted already (then `scratch` is not touched), otherwise `scratch`. The other buffer holds garbage.
+// The least scratch space for `count` entries.
+inline constexpr std::size_t kMinSortScratch = std::size_t{1} << 16;
+constexpr std::size_t least_sort_scratch(std::size_t count) {
+  return count < kMinSortScratch ? count : kMinSortScratch;
+}
+
+// Sorts entries ascending by (code, tid), in place. What is in `scratch` afterwards is garbage; if the entries were sorted
+// already it is not touched.
 //
 // Entries that arrive in tid order, or nearly so, are the cheap case for equal codes; any order is correct.
 //
-// REQUIRES: scratch has room for `count` entries and does not overlap; count < 2^32.
-Entry* sort_entries(Entry* entries, Entry* scratch, std::size_t count, SortPoll poll);
+// REQUIRES: scratch has room for least_sort_scratch(entries.size()) and does not overlap; entries.size() < 2^32.
+void sort_entries(std::span<Entry> entries, std::span<Entry> scratch, SortPoll poll);
 
 }  // namespace learned

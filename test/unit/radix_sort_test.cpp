@@ -17,29 +17,32 @@ bool code_then_tid(const Entry& a, const Entry& b) {
   return a.code != b.code ? a.code < b.code : a.tid < b.tid;
 }
 
-// Sorts with guard entries around both buffers and compares with the standard library.
-void expect_sorted_like_std(std::vector<Entry> input) {
+// Sorts with guard entries around both buffers and compares with the standard library: with scratch space for all, for
+// some, and for as few as may be.
+void expect_sorted_like_std(const std::vector<Entry>& input) {
   std::vector<Entry> expected = input;
   std::stable_sort(expected.begin(), expected.end(), code_then_tid);
-
-  const Entry guard{0xDEADBEEFDEADBEEFu, 0xDEADBEEFu};
   const std::size_t count = input.size();
-  input.insert(input.begin(), guard);
-  input.push_back(guard);
-  std::vector<Entry> scratch(count + 2, guard);
+  const Entry guard{0xDEADBEEFDEADBEEFu, 0xDEADBEEFu};
+  for (const std::size_t size : {count, std::max(least_sort_scratch(count), count / 3), least_sort_scratch(count)}) {
+    SCOPED_TRACE(size);
+    std::vector<Entry> entries = input;
+    entries.insert(entries.begin(), guard);
+    entries.push_back(guard);
+    std::vector<Entry> scratch(size + 2, guard);
 
-  const bool sorted_before = std::equal(expected.begin(), expected.end(), input.begin() + 1);
-  Entry* result = sort_entries(input.data() + 1, scratch.data() + 1, count, kNoPoll);
-  ASSERT_TRUE(std::equal(expected.begin(), expected.end(), result));
-  EXPECT_EQ(result, sorted_before ? input.data() + 1 : scratch.data() + 1);
-  if (sorted_before) {
-    EXPECT_TRUE(
-        std::all_of(scratch.begin(), scratch.end(), [&](const Entry& entry) { return entry == guard; }));
+    const bool sorted_before = expected == input;
+    sort_entries({entries.data() + 1, count}, {scratch.data() + 1, size}, kNoPoll);
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), entries.begin() + 1));
+    if (sorted_before) {
+      EXPECT_TRUE(
+          std::all_of(scratch.begin(), scratch.end(), [&](const Entry& entry) { return entry == guard; }));
+    }
+    EXPECT_EQ(entries.front(), guard);
+    EXPECT_EQ(entries.back(), guard);
+    EXPECT_EQ(scratch.front(), guard);
+    EXPECT_EQ(scratch.back(), guard);
   }
-  EXPECT_EQ(input.front(), guard);
-  EXPECT_EQ(input.back(), guard);
-  EXPECT_EQ(scratch.front(), guard);
-  EXPECT_EQ(scratch.back(), guard);
 }
 
 // Sizes around the insertion limit and the polling block, beside the trivial ones.
@@ -149,14 +152,28 @@ TEST(RadixSort, PollsOften) {
   const SortPoll poll{[](void* argument) { ++static_cast<Counter*>(argument)->calls; }, &counter};
 
   constexpr std::size_t kCount = 3 * kSortPollItems;
-  std::vector<Entry> entries(kCount);
-  std::vector<Entry> scratch(kCount);
-  std::mt19937_64 random(3);
-  for (std::size_t i = 0; i < kCount; ++i) entries[i] = {random(), i};
-  Entry* result = sort_entries(entries.data(), scratch.data(), kCount, poll);
-  EXPECT_TRUE(std::is_sorted(result, result + kCount, code_then_tid));
-  // At least a look, a count, a move and a finish of every entry.
-  EXPECT_GE(counter.calls, 4 * kCount / kSortPollItems);
+  for (const std::size_t size : {kCount, kMinSortScratch}) {
+    std::vector<Entry> entries(kCount);
+    std::vector<Entry> scratch(size);
+    std::mt19937_64 random(3);
+    for (std::size_t i = 0; i < kCount; ++i) entries[i] = {random(), i};
+    counter.calls = 0;
+    sort_entries(entries, scratch, poll);
+    EXPECT_TRUE(std::is_sorted(entries.begin(), entries.end(), code_then_tid));
+    // At least a look, a count, a move and a finish of every entry.
+    EXPECT_GE(counter.calls, 4 * kCount / kSortPollItems) << size;
+  }
+}
+
+// Ranges that hold nearly everything, one within the other: each pass in place has little to do but to go on.
+TEST(RadixSort, NestedClusters) {
+  std::mt19937_64 random(9);
+  std::vector<Entry> entries(500000);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const int width = random() % 4 == 0 ? static_cast<int>(random() % 64) : 8;
+    entries[i] = {(std::uint64_t{5} << 60) + (random() & ((std::uint64_t{1} << width) - 1)), random() & kMaxTid};
+  }
+  expect_sorted_like_std(entries);
 }
 
 }  // namespace
