@@ -1,7 +1,6 @@
 #include "am/dead_tids.hpp"
 
 #include "am/compat.hpp"
-#include "core/radix_sort.hpp"
 
 namespace learned {
 

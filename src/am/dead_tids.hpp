@@ -9,6 +9,7 @@
 #pragma once
 
 #include "am/buffer_store.hpp"
+#include "core/radix_sort.hpp"
 
 namespace learned {
 
@@ -46,6 +47,7 @@ class DeadTids {
   static constexpr unsigned kMaxTids = 65536;
   static constexpr unsigned kMaxMissed = 8;
   static_assert(kMaxTids >= kMaxEntries + kMaxDelta);
+  static_assert(kMaxTids >= least_sort_scratch(kMaxTids));
 
   bool add_leaf(Buffer buffer, TreeId tree);
   void ask();

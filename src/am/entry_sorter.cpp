@@ -114,8 +114,8 @@ void EntrySorter::make_room() {
     std::size_t capacity = std::min(std::max(2 * capacity_, kMinCapacity), affordable_capacity());
     // What was set aside is used up before the buffer moves, but for a last small step.
     if (capacity > allocated_ && allocated_ > capacity_ + capacity_ / 4) capacity = allocated_;
-    // A last step of a few entries is not worth its copying.
-    if (capacity >= capacity_ + capacity_ / 8 + 1) {
+    // A last step of a few entries is not worth its copying, if there is any.
+    if (capacity >= capacity_ + capacity_ / 8 + 1 || (capacity > capacity_ && capacity <= allocated_)) {
       resize(capacity);
       return;
     }

@@ -82,10 +82,30 @@ IndexOptInfo* double_for_unique_proof(const IndexOptInfo* index) {
   return twin;
 }
 
+// Whether the query has no more conditions than equalities on one table: nothing to ask a column's ends for. What every
+// look-up by key is, whose planning takes microseconds and should not pay for a double.
+bool only_equalities(const Query* parse) {
+  const FromExpr* from = parse->jointree;
+  // Utility commands ask for costs with a query that is nothing but a table.
+  if (from == nullptr) return true;
+  if (list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef)) return false;
+  const auto* quals = reinterpret_cast<const Node*>(from->quals);
+  if (quals == nullptr) return true;
+  // The planner has made it a list of what is ANDed by now.
+  if (!IsA(quals, List)) return false;
+  const auto* list = reinterpret_cast<const List*>(quals);
+  for (int i = 0; i < list_length(list); i++) {
+    const auto* clause = static_cast<const Node*>(list_nth(list, i));
+    if (!IsA(clause, OpExpr)) return false;
+    if (get_oprrest(reinterpret_cast<const OpExpr*>(clause)->opno) != F_EQSEL) return false;
+  }
+  return true;
+}
+
 void add_doubles(PlannerInfo* root, Oid relation, bool inhparent, RelOptInfo* rel) {
   if (previous_hook != nullptr) previous_hook(root, relation, inhparent, rel);
   // (A partitioned table's indexes have no file to look into.)
-  const bool end_probe = !inhparent && compat::planner_probes_btrees_only();
+  const bool end_probe = !inhparent && compat::planner_probes_btrees_only() && !only_equalities(root->parse);
   if (!end_probe && !compat::kUniqueIndexes) return;
   const int count = list_length(rel->indexlist);
   for (int i = 0; i < count; i++) {

@@ -33,7 +33,7 @@ class PageFiller {
   bool add(const Item& item) {
     ws_->codes[n_] = item.code;
     ws_->tids[n_] = item.tid;
-    if (level_ > 0) ws_->children[n_] = item.child;
+    ws_->children[n_] = item.child;
     n_++;
     return n_ - planned_ >= SegmentPlanner::kBlock && plan_block();
   }

@@ -78,7 +78,8 @@ class Sorter {
       return;
     }
     if (seen.low == seen.high) {
-      // One code, tids out of order (a heap scan reports the root of a HOT chain, not the row's own place).
+      // One code, tids out of order: a heap scan reports the root of a HOT chain, not the row's own place; and a pass in
+      // place does not keep the order of equals.
       // By tid this cannot happen: equal tids are sorted.
       if constexpr (part == Part::code) sort<Part::tid>(from, other, count, into_other);
       return;
@@ -121,23 +122,17 @@ class Sorter {
   }
 
   // Sorts a range of any size where it is.
+  //
+  // Depth: a level in place takes kFlagBits off the difference, where sort() may need two levels for so many, and its
+  // counters take as much of the stack as a level there: the bound stays.
   template <Part part>
   void sort_here(Entry* from, std::size_t count) {
-    if (count > scratch_.size()) {
-      sort_here_surveyed<part>(from, count, survey<part>(from, count));
-    } else {
-      sort<part>(from, scratch_.data(), count, false);
-    }
-  }
-
-  // Depth: as above, with kFlagBits a level and two arrays of counters; on one level at a time in practice.
-  template <Part part>
-  void sort_here_surveyed(Entry* from, std::size_t count, const Survey& seen) {
-    if (seen.sorted) return;
     if (count <= scratch_.size()) {
-      sort_surveyed<part>(from, scratch_.data(), count, false, seen);
+      sort<part>(from, scratch_.data(), count, false);
       return;
     }
+    const Survey seen = survey<part>(from, count);
+    if (seen.sorted) return;
     if (seen.low == seen.high) {
       if constexpr (part == Part::code) sort_here<Part::tid>(from, count);
       return;
@@ -172,15 +167,17 @@ class Sorter {
           // The bucket's next lines come from memory otherwise, when they are needed.
           __builtin_prefetch(place + kFlagAhead, 1);
           std::swap(entry, *place);
+          // (A chain may go through everything.)
+          if (moved >= kBlock) {
+            spent(moved);
+            moved = 0;
+          }
         }
         from[next[bucket]++] = entry;
         ++moved;
-        if (moved >= kBlock) {
-          spent(moved);
-          moved = 0;
-        }
       }
     }
+    spent(moved);
     std::size_t begin = 0;
     for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
       const std::size_t end = stop[bucket];

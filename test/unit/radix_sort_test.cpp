@@ -165,6 +165,31 @@ TEST(RadixSort, PollsOften) {
   }
 }
 
+TEST(RadixSort, PollsWithinALongChain) {
+  // One entry far below all others, at the very end: the first chain of a pass in place, which took its first entry
+  // from the front, goes through nearly everything until that turns up and goes to the front.
+  constexpr std::size_t kCount = 8 * kSortPollItems;
+  struct Watch {
+    std::vector<Entry> entries;
+    Entry front;
+    std::size_t calls = 0;  // while the front is what it was
+  } watch;
+  const SortPoll poll{[](void* argument) {
+                        auto* w = static_cast<Watch*>(argument);
+                        if (w->entries[0] == w->front) ++w->calls;
+                      },
+                      &watch};
+  std::mt19937_64 random(4);
+  for (std::size_t i = 0; i < kCount; ++i) watch.entries.push_back({(std::uint64_t{1} << 62) + (random() >> 2), i});
+  watch.entries.back().code = 0;
+  watch.front = watch.entries[0];
+  std::vector<Entry> scratch(kMinSortScratch);
+  sort_entries(watch.entries, scratch, poll);
+  EXPECT_TRUE(std::is_sorted(watch.entries.begin(), watch.entries.end(), code_then_tid));
+  // Twice for so many while it looks and counts; and then again.
+  EXPECT_GE(watch.calls, 5 * kCount / kSortPollItems);
+}
+
 // Ranges that hold nearly everything, one within the other: each pass in place has little to do but to go on.
 TEST(RadixSort, NestedClusters) {
   std::mt19937_64 random(9);
