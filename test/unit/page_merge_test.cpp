@@ -70,6 +70,16 @@ class PageMergeTest : public ::testing::Test {
     return true;
   }
 
+  // Makes it one that is not the rightmost of its level.
+  void end_page_at(const Entry& high) {
+    auto t = load<PageTrailer>(page_.bytes + kSpecial);
+    t.flags = 0;
+    t.right = 55;
+    t.high = high;
+    store(page_.bytes + kSpecial, t);
+    seal(page_);
+  }
+
   // Splits the page and checks the two parts against what it holds.
   void expect_split(const Entry& incoming) {
     const PageView page(page_);
@@ -270,12 +280,7 @@ TEST_F(PageMergeTest, ASplitAlwaysSucceedsOnFullPages) {
           const std::size_t n = random_() % 3 == 0 ? 60000 : 500 + random_() % 3000;
           const Items items = fill(keys, tids, level, n);
           if (!rightmost) {
-            auto t = load<PageTrailer>(page_.bytes + kSpecial);
-            t.flags = 0;
-            t.right = 55;
-            t.high = {items.back().code, kMaxTid};
-            store(page_.bytes + kSpecial, t);
-            seal(page_);
+            end_page_at({items.back().code, kMaxTid});
           }
           const int mode = static_cast<int>(random_() % 4);
           if (mode == 1 || mode == 3) add(kMaxDelta, [&] { return near(items); });
@@ -392,12 +397,7 @@ TEST_F(PageMergeTest, WhatNothingWasAddedToIsCutInTheMiddleOfItsBytes) {
     for (const Tids tids : {Tids::varied_rows, Tids::stragglers, Tids::random}) {
       SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
       const Items items = fill(keys, tids, 0, 60000);
-      auto t = load<PageTrailer>(page_.bytes + kSpecial);
-      t.flags = 0;
-      t.right = 55;
-      t.high = {items.back().code, kMaxTid};
-      store(page_.bytes + kSpecial, t);
-      seal(page_);
+      end_page_at({items.back().code, kMaxTid});
       const std::size_t bytes = PageView(page_).lower();
       SegmentRef whole;
       ASSERT_TRUE(load_segment(PageView(page_), 0, &whole));
@@ -418,12 +418,7 @@ TEST_F(PageMergeTest, WhatNothingWasAddedToIsCutInTheMiddleOfItsBytes) {
 
 TEST_F(PageMergeTest, SplitsOfDuplicatesSeparateByTid) {
   const Items items = fill(Keys::one_value, Tids::random, 0, 20000);
-  auto t = load<PageTrailer>(page_.bytes + kSpecial);
-  t.flags = 0;
-  t.right = 7;
-  t.high = {43, 0};
-  store(page_.bytes + kSpecial, t);
-  seal(page_);
+  end_page_at({43, 0});
   expect_split({42, items[items.size() / 2].tid + 1});
   EXPECT_EQ(PageView(ws_->page2).low().code, 42u);
   EXPECT_GT(PageView(ws_->page2).low().tid, 0u);
