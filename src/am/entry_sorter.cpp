@@ -30,7 +30,7 @@ Entry* allocate_entries(MemoryContext context, std::size_t capacity, int flags =
   return static_cast<Entry*>(MemoryContextAllocExtended(context, capacity * sizeof(Entry), flags));
 }
 
-// Large pages save a quarter of the sort (TLB misses of the scattered writes) and most of the page faults.
+// Large pages save TLB misses of the scattered writes, and most of the page faults.
 // Only a wish: a kernel without them ignores it.
 void prefer_large_pages(Entry* entries, std::size_t capacity) {
 #ifdef MADV_HUGEPAGE
