@@ -15,6 +15,12 @@ from harness.server import BenchError, Server, machine, server_settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CORE_METHODS = ("btree", "hash", "brin", "gist", "spgist", "gin")
+# The access method of floor/floor.c; it answers what the server asks for 8-byte integers.
+CREATE_FLOOR = """
+    CREATE FUNCTION floor_handler(internal) RETURNS index_am_handler AS '{library}' LANGUAGE C;
+    CREATE ACCESS METHOD floor TYPE INDEX HANDLER floor_handler;
+    CREATE OPERATOR CLASS floor_ops DEFAULT FOR TYPE int8 USING floor AS
+      OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >;"""
 
 
 def options():
@@ -132,10 +138,13 @@ def main():
         for line in args.lines:
             print(f"{line.name:28} {line.what}" + (f"  [{line.target}]" if line.target else ""))
         return 0
-    extension = any(m.access_method not in CORE_METHODS for m in args.methods)
+    floor = any(m.access_method == "floor" for m in args.methods)
+    extension = any(m.access_method not in (*CORE_METHODS, "floor") for m in args.methods)
     if args.plan:
         if extension and not args.no_build:
             print("build")
+        if floor:
+            print("floor")
         for name, value in server_settings(args.rows).items():
             print(f"{name}={value}")
         return 0
@@ -156,6 +165,8 @@ def main():
     bench.session.run("CREATE EXTENSION pg_prewarm;")
     if extension:
         bench.session.run("CREATE EXTENSION learned_index;")
+    if floor:
+        bench.session.run(CREATE_FLOOR.format(library=os.environ["BENCH_FLOOR"]))
     meta["server"] = "PostgreSQL " + bench.session.value("SHOW server_version")
     meta["settings"] = settings_in_force(bench.session)
 

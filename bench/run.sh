@@ -20,9 +20,9 @@ for argument in "$@"; do
 done
 
 # What the options ask for: a line "build" unless the extension is not needed or not to be
-# built, then the server's settings.
+# built, a line "floor" if that method takes part, then the server's settings.
 plan=$(python3 "$bench/run.py" --plan "$@") || exit 2
-mapfile -t settings < <(grep -v '^build$' <<<"$plan")
+mapfile -t settings < <(grep = <<<"$plan")
 
 # The plots need matplotlib; without it the run is as good. In a subshell, where a failure ends nothing else.
 has_matplotlib() { "$1" -c 'import matplotlib' 2>/dev/null; }
@@ -38,6 +38,13 @@ fi
 export BENCH_CALLED_FROM=$PWD
 find_server
 if grep -q '^build$' <<<"$plan"; then install_extension; fi
+if grep -q '^floor$' <<<"$plan"; then # a yardstick, not part of the extension: nothing is installed
+  make_workspace
+  export BENCH_FLOOR=$WORKSPACE/floor.so
+  "${CC:-cc}" -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+    -fPIC -shared -isystem "$("$PG_CONFIG" --includedir-server)" "$bench/floor/floor.c" -o "$BENCH_FLOOR" ||
+    fail "bench/floor/floor.c does not compile"
+fi
 start_server "${settings[@]}"
 
 export BENCH_BINDIR=$BINDIR BENCH_DATA=$WORKSPACE/data BENCH_SERVER_LOG=$WORKSPACE/server.log
