@@ -123,6 +123,34 @@ SELECT relation, max(pages) FILTER (WHERE round > 4) <= max(pages) FILTER (WHERE
 SELECT * FROM verify('queue');
 SELECT * FROM verify('refilled');
 
+-- A session remembers the last leaf that it inserted into. That leaf is emptied, deleted and used again elsewhere; what
+-- arrives at the end goes where it belongs all the same, and so does what arrives in between.
+CREATE TABLE ending (id int, k int8) WITH (autovacuum_enabled = off);
+CREATE INDEX ending_k ON ending USING learned (k);
+INSERT INTO ending SELECT i, (i::int8 << 30) + (hashint8extended(i, 1) & 1073741823) FROM generate_series(1, 20000) i;
+DELETE FROM ending WHERE id > 5000;
+VACUUM (INDEX_CLEANUP ON) ending;
+SELECT deleted_pages > 2 AS leaves_deleted FROM learned_index_stats('ending_k');
+INSERT INTO ending SELECT i, hashint8extended(i, 1) & 2199023255551 FROM generate_series(30001, 60000) i;
+SELECT deleted_pages FROM learned_index_stats('ending_k');
+INSERT INTO ending SELECT i, (i::int8 << 30) + (hashint8extended(i, 1) & 1073741823) FROM generate_series(70001, 80000) i;
+SELECT rows, same, entries_right FROM verify('ending');
+DELETE FROM ending WHERE id > 70000;
+VACUUM (INDEX_CLEANUP ON) ending;
+SELECT deleted_pages > 0 AS leaves_deleted FROM learned_index_stats('ending_k');
+INSERT INTO ending SELECT i, (i::int8 << 30) FROM generate_series(80001, 80010) i;
+SELECT rows, same, entries_right FROM verify('ending');
+-- Its file may begin anew in place.
+BEGIN;
+CREATE TABLE anew (id int, k int8);
+CREATE INDEX anew_k ON anew USING learned (k);
+INSERT INTO anew SELECT i, (i::int8 << 30) + (hashint8extended(i, 1) & 1073741823) FROM generate_series(1, 20000) i;
+TRUNCATE anew;
+INSERT INTO anew SELECT i, i FROM generate_series(20001, 25000) i;
+SELECT learned_index_check('anew_k', true);
+SELECT count(*), (SELECT entries FROM learned_index_stats('anew_k')) FROM anew;
+COMMIT;
+
 -- learned_index_stats agrees with the relation, with the table and with a B-tree.
 CREATE TABLE counted (id int, k int8) WITH (autovacuum_enabled = off);
 INSERT INTO counted SELECT i, CASE WHEN i % 10 = 0 THEN NULL ELSE hashint8extended(i, 1) END FROM generate_series(1, 50000) i;
@@ -161,5 +189,5 @@ DELETE FROM passing WHERE id % 5 <> 0;
 VACUUM (INDEX_CLEANUP ON) passing;
 SELECT * FROM verify('passing');
 
-DROP TABLE shrunk, bent, churned, queue, refilled, sizes, counted, straight, passing;
+DROP TABLE shrunk, bent, churned, queue, refilled, sizes, ending, anew, counted, straight, passing;
 DROP FUNCTION verify;

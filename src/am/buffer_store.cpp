@@ -218,9 +218,15 @@ unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->le
 Block BufferStore::predict(TreeId tree, const Entry& key) {
   parent_ = kNoBlock;
   place_ = -1.0F;
+  from_end_ = false;
   if (model_cache_kilobytes == 0) return kNoBlock;
   const int t = static_cast<int>(tree);
   DirectoryCopy* copy = directory_with_root(tree);
+  if (copy->end_known[t] && key >= copy->end_low[t]) {
+    from_end_ = true;
+    if (exists(copy->end[t])) return copy->end[t];
+    mispredicted(tree, key);
+  }
   Block block = copy->root[t];
   for (unsigned level = copy->level[t]; level > 0; level--) {
     parent_ = block;
@@ -256,8 +262,26 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
 
 void BufferStore::mispredicted(TreeId tree, const Entry&) {
   DirectoryCopy* copy = directory();
+  const int t = static_cast<int>(tree);
+  if (from_end_) {
+    from_end_ = false;
+    copy->end_known[t] = false;
+    return;
+  }
   if (parent_ != kNoBlock) model_cache_drop(copy, parent_);
-  copy->root_known[static_cast<int>(tree)] = false;
+  copy->root_known[t] = false;
+}
+
+void BufferStore::inserting(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  CheckForSerializableConflictIn(index_, nullptr, here);
+  const PageView page(bytes(h));
+  if (!page.rightmost()) return;
+  DirectoryCopy* copy = directory();
+  const int t = static_cast<int>(page.tree());
+  copy->end_known[t] = true;
+  copy->end[t] = here;
+  copy->end_low[t] = page.low();
 }
 
 void BufferStore::offer(const PageView& page, Block block) {

@@ -59,7 +59,7 @@ class BufferStore {
   void offer(const PageView& page, Block block);
   // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
   // others hold move along with entries; whoever reads takes them (leaf_cursor.cpp).
-  void inserting(Handle h) { CheckForSerializableConflictIn(index_, nullptr, BufferGetBlockNumber(h)); }
+  void inserting(Handle h);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
   void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
   // Levels above the leaves, as this backend remembers them: an estimate.
@@ -79,6 +79,7 @@ class BufferStore {
   // Only decides what is fetched into the cache early.
   float place_ = -1.0F;
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
+  bool from_end_ = false;    // it was the remembered rightmost leaf
 };
 static_assert(std::is_trivially_destructible_v<BufferStore>);
 

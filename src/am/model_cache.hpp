@@ -27,6 +27,10 @@ struct DirectoryCopy {
   bool root_known[kTreeCount];
   uint8 level[kTreeCount];
   Block root[kTreeCount];
+  // The rightmost leaf that this backend inserted into, and where it begins: what arrives in order goes there again.
+  bool end_known[kTreeCount];
+  Block end[kTreeCount];
+  Entry end_low[kTreeCount];
   InnerCopy* slots;  // open addressing by block, capacity a power of two
   uint32 capacity;
   uint32 used;
