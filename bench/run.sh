@@ -41,9 +41,10 @@ if grep -q '^build$' <<<"$plan"; then install_extension; fi
 if grep -q '^floor$' <<<"$plan"; then # a yardstick, not part of the extension: nothing is installed
   make_workspace
   export BENCH_FLOOR=$WORKSPACE/floor.so
-  "${CC:-cc}" -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
-    -fPIC -shared -isystem "$("$PG_CONFIG" --includedir-server)" "$bench/floor/floor.c" -o "$BENCH_FLOOR" ||
-    fail "bench/floor/floor.c does not compile"
+  "${CC:-cc}" -O2 -fwrapv -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+    -Wno-missing-field-initializers -fPIC -shared -isystem "$("$PG_CONFIG" --includedir-server)" \
+    "$bench/floor/floor.c" -o "$BENCH_FLOOR" || fail "bench/floor/floor.c does not compile"
+  chmod a+r "$BENCH_FLOOR"
 fi
 start_server "${settings[@]}"
 

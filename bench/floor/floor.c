@@ -1,12 +1,12 @@
 /*
- * An access method that no index can beat: it does as little as the server lets an index do, so that what it reaches
- * bounds what any index can. For measurements, by bench/run.sh --methods learned,btree,floor; of bigint columns that
- * are not null and whose values are all different. It is no index: what it knows is kept in the memory of the one
- * backend that built it.
+ * A yardstick: an access method that does next to nothing of its own, so that what it costs is what the server costs
+ * whoever uses an index. For bench/run.sh --methods learned,btree,floor; of bigint columns that are not null and
+ * whose values are all different. It is no index: what it knows is kept in the memory of the one backend that built it,
+ * and a rollback does not undo it.
  *
- *   k = constant   reads one page of a file that is as large as the keys' entropy, whichever, and returns an entry with
- *                  that key and any row's TID. (Index-only scans only, which look at the visibility map, not the row.)
- *   other ranges   index tuples out of an array that is sorted already
+ *   k = constant   reads one page of a file of 62 bits an entry, whichever, and returns an entry with that key and any
+ *                  row's TID. (Index-only scans only, which look at the visibility map, not at the row.)
+ *   other ranges   index tuples out of an array, in the order of the keys
  *   INSERT         appends 16 bytes to the array
  *   VACUUM         asks about each entry, in the order of the array: the table's, if keys ascend in it or came by COPY
  */
@@ -14,18 +14,16 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
-#include "access/reloptions.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/tableam.h"
 #include "common/hashfn.h"
-#include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
-#include "utils/index_selfuncs.h"
+#include "storage/bufpage.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -47,6 +45,9 @@ typedef struct Tuple
 } Tuple;
 
 StaticAssertDecl(sizeof(Tuple) == 16, "an index tuple has no padding");
+
+/* t_info of a tuple that VACUUM removed; otherwise it has the tuple's size. */
+#define REMOVED 0
 
 /* Of the index that was built last; in TopMemoryContext. */
 static Tuple *tuples = NULL;
@@ -79,10 +80,12 @@ append(int64 key, ItemPointer tid)
 
 	if (tuple_count == tuple_room)
 	{
-		tuple_room = Max(1024, tuple_room * 2);
+		Size		room = Max(1024, tuple_room * 2);
+
 		tuples = tuples == NULL
-			? MemoryContextAllocHuge(TopMemoryContext, tuple_room * sizeof(Tuple))
-			: repalloc_huge(tuples, tuple_room * sizeof(Tuple));
+			? MemoryContextAllocHuge(TopMemoryContext, room * sizeof(Tuple))
+			: repalloc_huge(tuples, room * sizeof(Tuple));
+		tuple_room = room;
 	}
 	tuple = &tuples[tuple_count];
 	tuple->head.t_tid = *tid;
@@ -156,7 +159,15 @@ floor_build(Relation heap, Relation index, IndexInfo *info)
 	(void) lower_bound(0);
 	pages = Max(1, (tuple_count * ENTROPY_BITS / 8 + BLCKSZ - 1) / BLCKSZ);
 	for (Size i = 0; i < pages; i++)
-		ReleaseBuffer(ReadBuffer(index, P_NEW));
+	{
+		Buffer		buffer = ReadBuffer(index, P_NEW);
+
+		/* Initialized, as the server looks at every word of a page that is not whenever it reads it. */
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		PageInit(BufferGetPage(buffer), BLCKSZ, 0);
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
 	return result;
 }
 
@@ -181,21 +192,24 @@ static IndexBulkDeleteResult *
 floor_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
 				  void *state)
 {
-	Size		kept = 0;
-
 	must_have_tuples(info->index);
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	stats->num_index_tuples = 0;
 	for (Size i = 0; i < tuple_count; i++)
 	{
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!callback(&tuples[i].head.t_tid, state))
-			tuples[kept++] = tuples[i];
+		if (tuples[i].head.t_info == REMOVED)
+			continue;
+		if (callback(&tuples[i].head.t_tid, state))
+		{
+			tuples[i].head.t_info = REMOVED;
+			stats->tuples_removed++;
+		}
+		else
+			stats->num_index_tuples++;
 	}
-	stats->tuples_removed += tuple_count - kept;
-	stats->num_index_tuples = kept;
-	tuple_count = kept;
 	return stats;
 }
 
@@ -294,6 +308,8 @@ floor_gettuple(IndexScanDesc scan, ScanDirection direction)
 		s->next = lower_bound(s->low);
 		s->started = true;
 	}
+	while (s->next < tuple_count && tuples[s->next].head.t_info == REMOVED)
+		s->next++;
 	if (s->next >= tuple_count || tuples[s->next].key > s->high)
 		return false;
 	scan->xs_itup = &tuples[s->next].head;
