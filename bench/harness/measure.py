@@ -55,6 +55,7 @@ class Bench:
         self.say = say
         self.session = None
         self.results = {}
+        self.indexed = []  # methods that have an index on the table at hand
 
     @property
     def subject(self):
@@ -157,6 +158,7 @@ def check_structure(session, data, method):
 def create_indexes(bench, data, methods):
     """One of each method on the same heap."""
     set_memory(bench.session, "1GB")
+    bench.indexed = methods
     for method in methods:
         bench.session.run(create_index_sql(data, method) + ";")
         assert_index(bench.session, data, method)

@@ -17,9 +17,8 @@ def only_this_index(bench, data, method):
     """Opens a transaction in which the other methods' indexes do not exist. Rolling it back
     brings them back without touching a page of theirs or of the heap, so all methods see one
     heap, in one state, in the same buffers."""
-    others = [m.index(data) for m in bench.methods if m is not method]
-    # A method that no line of the table is for has no index there.
-    bench.session.run("BEGIN" + (f"; DROP INDEX IF EXISTS {', '.join(others)}" if others else "") + ";")
+    others = [m.index(data) for m in bench.indexed if m is not method]
+    bench.session.run("BEGIN" + (f"; DROP INDEX {', '.join(others)}" if others else "") + ";")
 
 
 def steer(bench, line, method):
