@@ -134,7 +134,15 @@ inline void vacuum_delay() {
 #endif
 }
 
-// One descent, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
+// Up to 16 nbtree looks at its keys at each start of a scan, also at one that follows the scan's end without a rescan;
+// from 17 on, once after each rescan.
+inline constexpr bool kKeysReadAgain = PG_VERSION_NUM < 170000;
+
+// And up to 16 it counts whenever it looks: also if the keys contradict one another, for each value of a list wherever
+// it is, and in each process of a parallel scan. From 17 on it counts when it searches the tree.
+inline constexpr bool kCountsEveryLook = PG_VERSION_NUM < 170000;
+
+// One search, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
 inline void count_index_search(IndexScanDesc scan) {
   pgstat_count_index_scan(scan->indexRelation);
 #if PG_VERSION_NUM >= 180000

@@ -418,12 +418,19 @@ void enter_part(IndexScanDesc scan, int part_no, bool forward) {
   s->part = part_no;
   const Part part = part_at(s, part_no);
   const Entry start = start_of(part, forward);
-  if (leaf.loaded && leaf.copied && is_here(leaf, part, start)) {
+  const bool here = leaf.loaded && is_here(leaf, part, start);
+  // From the keys to the NULLs a scan without conditions goes on, as nbtree steps right.
+  if ((!here || compat::kCountsEveryLook) && !(leaf.loaded && s->bounds.want_nulls)) {
+    compat::count_index_search(scan);
+  }
+  if (here && leaf.copied) {
     SegmentRef found;
     restrict_to(s, leaf.view, part, &found);
   } else {
     mark_kills(s);
-    load_leaf(scan, tree_of(s, part.tree).locate(start, LockMode::share));
+    Tree<BufferStore> tree = tree_of(s, part.tree);
+    load_leaf(scan, here ? tree.locate_at(leaf.block, start, LockMode::share)
+                         : tree.locate(start, LockMode::share));
   }
   leaf.at = forward ? -1 : leaf.total;
 }
@@ -437,12 +444,14 @@ bool take_piece(IndexScanDesc scan, bool forward) {
   mark_kills(s);
   if (!take_place(shared, &place, &fresh)) return false;
   if (fresh) {
-    compat::count_index_search(scan);
+    if (!compat::kCountsEveryLook) compat::count_index_search(scan);
     place.part = forward ? 0 : s->parts - 1;
     place.fence = start_of(part_at(s, place.part), forward);
     place.hint = kNoBlock;
   } else if (place.part >= s->parts) {
     elog(ERROR, "processes of a parallel scan disagree on its conditions");
+  } else if (place.hint == kNoBlock && !s->bounds.want_nulls) {
+    compat::count_index_search(scan);
   }
   s->part = place.part;
   Tree<BufferStore> tree = tree_of(s, part_at(s, place.part).tree);
@@ -474,6 +483,15 @@ bool take_piece(IndexScanDesc scan, bool forward) {
   keep_positions(&leaf, begin, end);
   leaf.at = forward ? -1 : leaf.total;
   return true;
+}
+
+bool begin_and_end_pieces(IndexScanDesc scan) {
+  auto* shared = compat::shared_scan<SharedScan>(scan);
+  ScanPlace place;
+  bool fresh;
+  if (!take_place(shared, &place, &fresh)) return false;
+  end_place(shared);
+  return fresh;
 }
 
 bool advance(IndexScanDesc scan, bool forward) {
@@ -535,7 +553,7 @@ void resume_at_mark(IndexScanDesc scan, bool forward) {
   mark_kills(s);
   s->resume_pending = false;
   const Part part = part_at(s, s->part);
-  load_leaf(scan, tree_of(s, part.tree).locate(s->resume, LockMode::share));
+  load_leaf(scan, tree_of(s, part.tree).locate_at(s->resume_block, s->resume, LockMode::share));
   // Forward goes on behind the entry, backward before it.
   const int before = entries_before(s, forward ? Entry{s->resume.code, s->resume.tid + 1} : s->resume);
   leaf.at = forward ? before - 1 : before;

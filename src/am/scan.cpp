@@ -9,22 +9,50 @@ namespace learned {
 
 namespace {
 
+// Takes over the conditions: not before a row is asked for, as in nbtree, for callers may fill in the keys' arguments
+// after the rescan.
+void read_keys(IndexScanDesc scan) {
+  ScanState* s = state_of(scan);
+  bounds_set(&s->bounds, scan->keyData, scan->numberOfKeys);
+  s->parts = static_cast<int>(s->bounds.range_count) + (s->bounds.want_nulls ? 1 : 0);
+  // (Set under keys that the caller has changed since, where they are read again.)
+  if (s->mark.part >= s->parts) s->mark.valid = false;
+  s->keys_read = true;
+}
+
+// Counts the search for what nothing can match, where nbtree would not see that before it searches.
+[[gnu::cold]] void count_vain_search(IndexScanDesc scan) {
+  const Emptiness why = state_of(scan)->bounds.emptiness;
+  if (why == Emptiness::no_element || (why == Emptiness::contradiction && !compat::kCountsEveryLook)) return;
+  if (scan->parallel_scan == nullptr || compat::kCountsEveryLook || begin_and_end_pieces(scan)) {
+    compat::count_index_search(scan);
+  }
+}
+
+// The scan is nowhere yet, or was at its end: goes to the end where it begins. False: nothing can match.
+bool begin(IndexScanDesc scan, bool forward) {
+  ScanState* s = state_of(scan);
+  if (!s->keys_read || compat::kKeysReadAgain) read_keys(scan);
+  if (s->parts == 0) {
+    count_vain_search(scan);
+    return false;
+  }
+  if (scan->parallel_scan != nullptr) {
+    if (compat::kCountsEveryLook) compat::count_index_search(scan);
+    return take_piece(scan, forward);
+  }
+  enter_part(scan, forward ? 0 : s->parts - 1, forward);
+  return true;
+}
+
 // Moves to the next entry in physical direction. False: the scan is over, and unloaded.
 bool step(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
-  if (!s->counted && scan->parallel_scan == nullptr) {
-    // Conditions that contradict one another count like others, as in nbtree. (take_piece counts for parallel ones.)
-    compat::count_index_search(scan);
-    s->counted = true;
-  }
-  if (s->parts == 0) return false;
   if (s->resume_pending) {
     resume_at_mark(scan, forward);
-  } else if (!leaf.loaded && scan->parallel_scan != nullptr) {
-    if (!take_piece(scan, forward)) return false;
-  } else if (!leaf.loaded) {
-    enter_part(scan, forward ? 0 : s->parts - 1, forward);
+  } else if (!leaf.loaded && !begin(scan, forward)) {
+    return false;
   }
   for (;;) {
     leaf.at += forward ? 1 : -1;
@@ -67,7 +95,6 @@ inline void give_tuple(IndexScanDesc scan, int i) {
 [[gnu::noinline]] bool next_entry(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   LeafCursor& leaf = s->leaf;
-  scan->xs_recheck = s->bounds.recheck;
   if (scan->kill_prior_tuple) remember_kill(scan);
   if (s->heap.active()) s->heap.learn(scan);
   const int next = leaf.at + (forward ? 1 : -1);
@@ -76,6 +103,7 @@ inline void give_tuple(IndexScanDesc scan, int i) {
   } else if (!step(scan, forward)) {
     return false;
   }
+  scan->xs_recheck = s->bounds.recheck;
   const int i = leaf.at - leaf.batch_begin;
   if (scan->xs_want_itup) {
     give_tuple(scan, i);
@@ -119,11 +147,9 @@ void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
   if (keys != nullptr && nkeys > 0) {
     std::memmove(scan->keyData, keys, static_cast<Size>(nkeys) * sizeof(ScanKeyData));
   }
-  bounds_set(&s->bounds, scan->keyData, scan->numberOfKeys);
-  s->parts = static_cast<int>(s->bounds.range_count) + (s->bounds.want_nulls ? 1 : 0);
+  s->keys_read = false;
   s->mark.valid = false;
   s->resume_pending = false;
-  s->counted = false;
   if (scan->xs_want_itup) scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
   s->heap.start(scan);
 }
@@ -181,6 +207,7 @@ void learned_mark_pos(IndexScanDesc scan) {
   ensure_decoded(scan, true);
   s->mark.part = s->part;
   s->mark.entry = current(s);
+  s->mark.block = s->leaf.block;
   s->mark.serial = s->leaf.serial;
   s->mark.at = s->leaf.at;
 }
@@ -199,6 +226,7 @@ void learned_restore_pos(IndexScanDesc scan) {
   unload(s);
   s->part = s->mark.part;
   s->resume = s->mark.entry;
+  s->resume_block = s->mark.block;
   s->resume_pending = true;
 }
 

@@ -319,11 +319,19 @@ size_t ranges_of_array(ScanBounds* bounds, const ScanKeyData& scan_key) {
 
   CodeRange* ranges = reserve(bounds, &bounds->operand, static_cast<size_t>(element_count));
   size_t count = 0;
+  bool any = false;
   for (int i = 0; i < element_count; ++i) {
     // `key = NULL` is not true, so it adds nothing to an OR.
-    if (!nulls[i] && range_of_comparison(bounds, scan_key, elements[i], &ranges[count])) {
+    if (nulls[i]) {
+      continue;
+    }
+    any = true;
+    if (range_of_comparison(bounds, scan_key, elements[i], &ranges[count])) {
       ++count;
     }
+  }
+  if (!any) {
+    bounds->emptiness = Emptiness::no_element;
   }
   MemoryContextReset(bounds->array_context);
   return normalize_ranges({ranges, count});
@@ -335,11 +343,13 @@ struct Conjunction {
   size_t count;
 };
 
-void and_array(ScanBounds* bounds, const ScanKeyData& scan_key, Conjunction* result) {
-  if (result->count == 0) {
-    return;
-  }
+// False: nothing satisfies this condition, whatever the others.
+bool and_array(ScanBounds* bounds, const ScanKeyData& scan_key, Conjunction* result) {
   const size_t count = ranges_of_array(bounds, scan_key);
+  if (count == 0 || result->count == 0) {
+    result->count = 0;
+    return count > 0;
+  }
   RangeBuffer* target = &bounds->operand;
   if (result->ranges == &bounds->single) {
     result->count = clip_ranges({target->data, count}, bounds->single);
@@ -352,6 +362,7 @@ void and_array(ScanBounds* bounds, const ScanKeyData& scan_key, Conjunction* res
   }
   std::swap(bounds->current, *target);
   result->ranges = bounds->current.data;
+  return true;
 }
 
 void publish(ScanBounds* bounds, const CodeRange* ranges, size_t count) {
@@ -364,7 +375,10 @@ void publish(ScanBounds* bounds, const CodeRange* ranges, size_t count) {
 void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
   bool only_nulls = false;  // a key says IS NULL
   bool no_nulls = false;    // a key says IS NOT NULL, or compares
+  bool equal = false;       // a key says =
+  bool possible = true;     // there are values for each key by itself
   bounds->single = {0, kMaxCode};
+  bounds->emptiness = Emptiness::values;
   Conjunction result{&bounds->single, 1};
   for (int i = 0; i < nkeys; ++i) {
     const ScanKeyData& scan_key = keys[i];
@@ -376,18 +390,30 @@ void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
     if ((scan_key.sk_flags & SK_SEARCHNOTNULL) != 0) {
       continue;
     }
+    if ((scan_key.sk_flags & SK_ROW_HEADER) != 0) {
+      elog(ERROR, "row comparisons are not supported");
+    }
+    equal = equal || scan_key.sk_strategy == BTEqualStrategyNumber;
+    const bool array = (scan_key.sk_flags & SK_SEARCHARRAY) != 0;
     if ((scan_key.sk_flags & SK_ISNULL) != 0) {
       result.count = 0;
-    } else if ((scan_key.sk_flags & SK_SEARCHARRAY) != 0) {
-      and_array(bounds, scan_key, &result);
+      bounds->emptiness =
+          std::max(bounds->emptiness, array ? Emptiness::no_element : Emptiness::contradiction);
+    } else if (array) {
+      possible = and_array(bounds, scan_key, &result) && possible;
     } else {
       CodeRange range;
       if (range_of_comparison(bounds, scan_key, scan_key.sk_argument, &range)) {
         result.count = clip_ranges({result.ranges, result.count}, range);
       } else {
         result.count = 0;
+        possible = false;
       }
     }
+  }
+  // nbtree does not compare < with >; but with =, each of the others.
+  if ((only_nulls && no_nulls) || (result.count == 0 && possible && equal)) {
+    bounds->emptiness = std::max(bounds->emptiness, Emptiness::contradiction);
   }
   publish(bounds, result.ranges, only_nulls ? 0 : result.count);
   bounds->want_nulls = !no_nulls;

@@ -23,6 +23,13 @@ struct ForeignComparison {
   FmgrInfo compare;
 };
 
+// Why there is nothing to visit, if there is nothing. Only the first does nbtree not see before it searches.
+enum class Emptiness : std::uint8_t {
+  values,         // no key has such a value: no reason to be seen in the conditions
+  contradiction,  // conditions exclude one another, or one compares with NULL
+  no_element,     // a list is NULL, or has nothing but NULLs
+};
+
 // Not to be copied or moved once set: `ranges` may point into it.
 struct ScanBounds {
   // --- results of bounds_set ---
@@ -36,6 +43,7 @@ struct ScanBounds {
   // The ranges are a little too wide: the caller must set xs_recheck (or tell the bitmap to recheck). Only
   // for a timestamp or date column compared with a timestamptz close to a change of the time zone's offset.
   bool recheck;
+  Emptiness emptiness;  // valid if neither want_keys nor want_nulls
 
   // --- private ---
   KeyType key;

@@ -79,6 +79,7 @@ struct Mark {
   bool valid;
   int part;
   Entry entry;
+  Block block;  // where the entry was
   uint64 serial;
   int at;
 };
@@ -87,15 +88,17 @@ struct ScanState {
   ScanBounds bounds;
   BufferStore store;
   KeyType key;
-  bool descending;      // physical order is the reverse of the index's
-  bool nulls_first;     // physically
-  bool counted;         // this scan is in the statistics
+  bool descending;   // physical order is the reverse of the index's
+  bool nulls_first;  // physically
+  bool
+      keys_read;  // `bounds` and `parts` are those of the keys; they are read by the first fetch after a rescan
   bool resume_pending;  // restored to a mark whose page is gone
   int part;
   int parts;
   int piece_end;  // in a parallel scan: the last part of the piece that is this process's
   Mark mark;
   Entry resume;
+  Block resume_block;
   bool clean;          // the batch has no dead entry
   bool fresh;          // the batch was just decoded
   std::uint8_t* copy;  // kPageSize bytes, made on first use
@@ -124,11 +127,14 @@ inline ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(
 // Lets go of the leaf, and of its pin.
 void unload(ScanState* s);
 
-// Goes to the end of a part where a scan in this direction begins.
+// Goes to the end of a part where a scan in this direction begins. Counts a search, unless the scan stands on the leaf.
 void enter_part(IndexScanDesc scan, int part_no, bool forward);
 
 // In a parallel scan, takes the next piece from what is left to scan. False: nothing is.
 bool take_piece(IndexScanDesc scan, bool forward);
+
+// Ends a parallel scan that cannot match anything. True: this process was the first.
+bool begin_and_end_pieces(IndexScanDesc scan);
 
 // Leaves the page (or the part) at one end. False: there is nothing beyond.
 bool advance(IndexScanDesc scan, bool forward);
