@@ -18,7 +18,7 @@ VACUUM ANALYZE btree, learned, outside;
 
 -- What the server has counted of both indexes before a query; after it, that is before the next one. (What a session
 -- counts gets out between statements of the client. last_idx_scan came with version 16.)
-CREATE TABLE queries (n serial, settings text, query text);
+CREATE TABLE queries (n serial, settings text, query text, before_17 int, fewer int, since_17 int);
 CREATE TABLE looks (look serial, index text, scans int8, entries int8, rows int8, blocks int8, used timestamptz);
 CREATE TABLE runs (look int, am text, n int, plan text);
 CREATE PROCEDURE run(which int, am text) LANGUAGE plpgsql AS $$
@@ -72,6 +72,32 @@ INSERT INTO queries (settings, query) VALUES
   ('', 'DELETE FROM {t} WHERE k = 4321'),
   ('SET enable_bitmapscan = off', 'UPDATE {t} SET id = -id WHERE k BETWEEN 4000 AND 4003'),
   ('', 'INSERT INTO {t} SELECT i FROM generate_series(1, 100) i');
+-- How many searches, where that is not simply one: up to version 16 one for each value of a list, also if the conditions contradict one
+-- another (but we look for fewer: neighbouring values at once, and not for those that another condition excludes); from 17 on one for each
+-- that is not on the page of the one before.
+INSERT INTO queries (settings, query, before_17, fewer, since_17) VALUES
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{50, 52, 54, 56}'')', 4, 0, 1),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{1000, 2000, 3000, NULL, 4000, 1000}'')', 4, 0, 4),
+  ('SET LOCAL enable_bitmapscan = off', 'SELECT * FROM {t} WHERE k = ANY (''{1000, 3000, 3002}'')', 3, 0, 2),
+  ('SET LOCAL enable_indexscan = off', 'SELECT * FROM {t} WHERE k = ANY (''{1000, 3000, 3002}'')', 3, 0, 2),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{1000, 2000, 3000, 4000}'') ORDER BY k DESC LIMIT 5', 2, 0, 2),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (ARRAY(SELECT k / 4 * 800 FROM outside WHERE k BETWEEN 10 AND 30))', 3, 0, 3),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{100, 2000, 3000}'') AND k > 1000 AND k < 2500', 3, 2, 1),
+  ('', 'SELECT k FROM {t} WHERE k IN (1000, 1001, 1002, 3000)', 4, 2, 2),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{}'')', 0, 0, 0),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{NULL, NULL}'')', 0, 0, 0),
+  ('', 'SELECT k FROM {t} WHERE k = 77 AND k > 1000', 1, 0, 0),
+  ('', 'SELECT k FROM {t} WHERE k > 3000 AND k < 2000', 1, 0, 1),
+  ('', 'SELECT k FROM {t} WHERE k IS NULL AND k > 1000', 1, 0, 0),
+  ('', 'SELECT k FROM {t} WHERE k = (SELECT NULL::int)', 1, 0, 0),
+  ('', 'SELECT k FROM {t} WHERE k = 3000000000', 1, 0, 1),
+  ('', 'SELECT k FROM {t} WHERE k = ANY (''{3000000000, 3000000001}''::int8[])', 2, 1, 1),
+  ('SET LOCAL enable_bitmapscan = off', 'SELECT id FROM {t} ORDER BY k', 1, 0, 1),
+  ('', 'SELECT k FROM {t} ORDER BY k DESC', 1, 0, 1),
+  ('SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SET LOCAL enable_material = off; SET LOCAL enable_bitmapscan = off',
+   'SELECT o.k FROM (SELECT k FROM outside, generate_series(1, 3) ORDER BY k) o JOIN (SELECT k FROM {t} ORDER BY k) t ON t.k = o.k', 1, 0, 1),
+  ('SET LOCAL max_parallel_workers_per_gather = 1; SET LOCAL parallel_leader_participation = off; SET LOCAL min_parallel_index_scan_size = 0; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0',
+   'SELECT count(k) FROM {t} WHERE k BETWEEN 1000 AND 4000', 1, 0, 1);
 \set ECHO none
 SELECT format('CALL run(%s, %L)', n, am) FROM unnest('{btree, learned}'::text[]) am, generate_series(1, (SELECT max(n) + 1 FROM queries)) n ORDER BY am, n \gexec
 \set ECHO all
@@ -82,9 +108,15 @@ SELECT r.am, r.n, b.scans - a.scans AS scans, b.entries - a.entries AS entries, 
 -- All equal, plans with their rows included (the number of index searches too, which 18 shows).
 SELECT q.n, b.scans, b.entries, b.rows, (b.scans, b.entries, b.rows, b.blocks) = (l.scans, l.entries, l.rows, l.blocks) AS same_counts,
        b.used = l.used AND b.used = (b.scans > 0) AS same_use, b.plan = l.plan AS same_plan, replace(q.query, '{t}', 'x') AS query
-  FROM queries q JOIN counts b USING (n) JOIN counts l USING (n) WHERE b.am = 'btree' AND l.am = 'learned' ORDER BY n;
-SELECT n, b.scans, l.scans AS scans_learned, b.entries, l.entries, b.rows, l.rows FROM counts b JOIN counts l USING (n)
- WHERE b.am = 'btree' AND l.am = 'learned' AND (b.scans, b.entries, b.rows) <> (l.scans, l.entries, l.rows) ORDER BY n;
+  FROM queries q JOIN counts b USING (n) JOIN counts l USING (n) WHERE b.am = 'btree' AND l.am = 'learned' AND since_17 IS NULL ORDER BY n;
+SELECT q.n, (b.scans, l.scans) = CASE WHEN current_setting('server_version_num')::int < 170000 THEN (before_17::int8, (before_17 - fewer)::int8)
+            ELSE (since_17::int8, since_17::int8) END AS as_expected,
+       coalesce(substring(l.plan, 'Index Searches: ([0-9]+)')::int = since_17, true) AS as_shown, (b.entries, b.rows) = (l.entries, l.rows) AS same_counts,
+       b.used = l.used AND b.used = (b.scans > 0) AS same_use, b.plan = l.plan AS same_plan, replace(q.query, '{t}', 'x') AS query
+  FROM queries q JOIN counts b USING (n) JOIN counts l USING (n) WHERE b.am = 'btree' AND l.am = 'learned' AND since_17 IS NOT NULL ORDER BY n;
+SELECT n, b.scans, l.scans AS scans_learned, b.entries, l.entries, b.rows, l.rows FROM queries q JOIN counts b USING (n) JOIN counts l USING (n)
+ WHERE b.am = 'btree' AND l.am = 'learned' AND (b.scans, b.entries, b.rows) <> (l.scans, l.entries, l.rows)
+       AND NOT (fewer > 0 AND current_setting('server_version_num')::int < 170000) ORDER BY n;
 SELECT b.plan, l.plan FROM queries q JOIN counts b USING (n) JOIN counts l USING (n) WHERE b.am = 'btree' AND l.am = 'learned' AND b.plan <> l.plan ORDER BY n;
 
 -- The shape of EXPLAIN's output in every format: the same lines, the same keys. (Numbers of buffers differ, they are what this is
