@@ -3,6 +3,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET TimeZone = 'UTC';
@@ -49,6 +58,7 @@ CREATE INDEX CONCURRENTLY check_invalid_index ON check_invalid USING learned ((1
 SELECT learned_index_check('check_invalid_index');
 SELECT learned_index_stats('check_invalid_index');
 UPDATE check_invalid SET a = 1;
+CALL pg_temp.settle();
 REINDEX INDEX check_invalid_index;
 SELECT learned_index_check('check_invalid_index', true);
 DROP TABLE check_invalid;

@@ -1,6 +1,15 @@
 -- Statistics of use and EXPLAIN's output: for the same query over the same rows those of a btree.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
 SET enable_seqscan = off;
@@ -10,10 +19,11 @@ CREATE TABLE btree (k int4, id int) WITH (autovacuum_enabled = off);
 INSERT INTO btree SELECT nullif(i * 7919 % 5000, 13), i FROM generate_series(1, 20000) i;
 CREATE TABLE learned (LIKE btree) WITH (autovacuum_enabled = off);
 INSERT INTO learned SELECT * FROM btree;
-CREATE TABLE outside (k int8);
+CREATE TABLE outside (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO outside SELECT i * 10 FROM generate_series(-5, 100) i;
 CREATE INDEX btree_k ON btree USING btree (k);
 CREATE INDEX learned_k ON learned USING learned (k);
+CALL pg_temp.settle();
 VACUUM ANALYZE btree, learned, outside;
 
 -- What the server has counted of both indexes before a query; after it, that is before the next one. (What a session
@@ -68,10 +78,7 @@ INSERT INTO queries (settings, query) VALUES
   ('SET enable_hashjoin = off; SET enable_mergejoin = off', 'SELECT o.k FROM outside o LEFT JOIN {t} ON {t}.k = o.k'),
   ('SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off', 'SELECT * FROM outside o WHERE EXISTS (SELECT FROM {t} WHERE {t}.k = o.k)'),
   ('', 'SELECT k FROM {t} WHERE k = ANY (''{77}'')'),
-  ('', 'SELECT k, id FROM {t} WHERE k IS NOT NULL ORDER BY k, id LIMIT 20'),
-  ('', 'DELETE FROM {t} WHERE k = 4321'),
-  ('SET enable_bitmapscan = off', 'UPDATE {t} SET id = -id WHERE k BETWEEN 4000 AND 4003'),
-  ('', 'INSERT INTO {t} SELECT i FROM generate_series(1, 100) i');
+  ('', 'SELECT k, id FROM {t} WHERE k IS NOT NULL ORDER BY k, id LIMIT 20');
 -- How many searches, where that is not simply one: up to version 16 one for each value of a list, also if the conditions contradict one
 -- another (but we look for fewer: neighbouring values at once, and not for those that another condition excludes); from 17 on one for each
 -- that is not on the page of the one before.
@@ -98,6 +105,11 @@ INSERT INTO queries (settings, query, before_17, fewer, since_17) VALUES
    'SELECT o.k FROM (SELECT k FROM outside, generate_series(1, 3) ORDER BY k) o JOIN (SELECT k FROM {t} ORDER BY k) t ON t.k = o.k', 1, 0, 1),
   ('SET LOCAL max_parallel_workers_per_gather = 1; SET LOCAL parallel_leader_participation = off; SET LOCAL min_parallel_index_scan_size = 0; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0',
    'SELECT count(k) FROM {t} WHERE k BETWEEN 1000 AND 4000', 1, 0, 1);
+-- What changes rows comes last: what the dead ones cost is each index's own affair.
+INSERT INTO queries (settings, query) VALUES
+  ('', 'DELETE FROM {t} WHERE k = 4321'),
+  ('SET enable_bitmapscan = off', 'UPDATE {t} SET id = -id WHERE k BETWEEN 4000 AND 4003'),
+  ('', 'INSERT INTO {t} SELECT i FROM generate_series(1, 100) i');
 \set ECHO none
 SELECT format('CALL run(%s, %L)', n, am) FROM unnest('{btree, learned}'::text[]) am, generate_series(1, (SELECT max(n) + 1 FROM queries)) n ORDER BY am, n \gexec
 \set ECHO all
@@ -148,6 +160,7 @@ SELECT o, same_shape(o, q) FROM unnest(ARRAY[
     'ANALYZE, BUFFERS, SUMMARY OFF', 'ANALYZE, BUFFERS, FORMAT JSON', 'ANALYZE, BUFFERS, WAL, FORMAT XML', 'ANALYZE, VERBOSE, BUFFERS, FORMAT YAML', 'VERBOSE', 'FORMAT JSON']) o,
   unnest(ARRAY['SELECT * FROM {t} WHERE k = 77', 'SELECT k FROM {t} WHERE k BETWEEN 1 AND 5 ORDER BY k']) q;
 -- What EXPLAIN counts in index pages is there: an index-only scan of an all-visible table.
+CALL pg_temp.settle();
 VACUUM learned;
 CREATE FUNCTION buffers(query text) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE

@@ -60,6 +60,16 @@ SET max_parallel_workers_per_gather = 0;
 SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
 DELETE FROM growing WHERE id > 21000;
 SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
+CALL pg_temp.settle();
 VACUUM growing;
 SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 INSERT INTO growing SELECT i FROM generate_series(21001, 30000) i;

@@ -2,13 +2,22 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 -- Random keys (many leaves), dense ones (one leaf that is shared out in pieces), many equal ones, NULLs.
-CREATE TABLE par (k int8, v int4);
+CREATE TABLE par (k int8, v int4) WITH (autovacuum_enabled = off);
 INSERT INTO par SELECT hashint8extended(i, 1), i FROM generate_series(1, 20000) i;
 INSERT INTO par SELECT i, i FROM generate_series(1, 30000) i;
 INSERT INTO par SELECT -(i % 4), i FROM generate_series(1, 24000) i;
 INSERT INTO par SELECT NULL, i FROM generate_series(1, 10000) i;
-CREATE TABLE par_btree AS SELECT * FROM par;
+CREATE TABLE par_btree WITH (autovacuum_enabled = off) AS SELECT * FROM par;
 CREATE INDEX par_k ON par USING learned (k);
 CREATE INDEX par_btree_k ON par_btree USING btree (k);
 -- Something in the deltas, something dead.
@@ -16,6 +25,7 @@ INSERT INTO par SELECT i * 300, -i FROM generate_series(1, 100) i;
 INSERT INTO par_btree SELECT i * 300, -i FROM generate_series(1, 100) i;
 DELETE FROM par WHERE v % 50 = 0;
 DELETE FROM par_btree WHERE v % 50 = 0;
+CALL pg_temp.settle();
 VACUUM (ANALYZE, INDEX_CLEANUP ON) par;
 VACUUM (ANALYZE, INDEX_CLEANUP ON) par_btree;
 -- Learned and btree indexes get as many processes, though this one is small.
@@ -159,6 +169,7 @@ CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (0);
 CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (0) TO (MAXVALUE);
 CREATE INDEX parted_k ON parted USING learned (k);
 INSERT INTO parted SELECT k, v FROM par WHERE k IS NOT NULL;
+CALL pg_temp.settle();
 VACUUM ANALYZE parted;
 CREATE FUNCTION parallel_scans(query text) RETURNS TABLE (scan text) LANGUAGE plpgsql AS $$
 BEGIN

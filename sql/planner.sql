@@ -2,6 +2,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 SET timezone = 'UTC';
@@ -17,6 +26,7 @@ CREATE INDEX readings_device ON readings USING learned (device);
 CREATE TABLE devices (device int, name text) WITH (autovacuum_enabled = off);
 INSERT INTO devices SELECT i, 'device ' || i FROM generate_series(0, 199999) i;
 CREATE INDEX devices_device ON devices USING learned (device);
+CALL pg_temp.settle();
 VACUUM ANALYZE readings;
 VACUUM ANALYZE devices;
 
@@ -73,6 +83,7 @@ BEGIN
 END $$;
 CREATE TABLE twins (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO twins SELECT (i::int8 * 7919) % 100003 FROM generate_series(1, 100000) i;
+CALL pg_temp.settle();
 VACUUM ANALYZE twins;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
@@ -119,6 +130,7 @@ CREATE INDEX probed_k ON probed USING learned (k);
 CREATE TABLE random (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO random SELECT (i::int8 * 7919) % 200000 * 10 FROM generate_series(1, 200000) i;
 CREATE INDEX random_k ON random USING learned (k);
+CALL pg_temp.settle();
 VACUUM ANALYZE probed;
 VACUUM ANALYZE random;
 -- Served by the model cache: one page.  Without the cache: the metapage or the inner levels too.
@@ -133,9 +145,11 @@ RESET learned_index.model_cache;
 SELECT pages_per_probe('random') BETWEEN 1 AND 1.05 AS one_page;
 -- The copy grows stale by inserts that split pages, by VACUUM that frees them and by a rebuild.
 INSERT INTO random SELECT i * 10 + 5 FROM generate_series(0, 199999, 2) i;
+CALL pg_temp.settle();
 VACUUM random;
 SELECT pages_per_probe('random') BETWEEN 1 AND 1.5 AS mostly_one_page;
 DELETE FROM random WHERE k % 10 = 5;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) random;
 SELECT pages_per_probe('random') BETWEEN 1 AND 1.5 AS mostly_one_page;
 REINDEX INDEX random_k;

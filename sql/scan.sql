@@ -2,6 +2,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 
@@ -41,11 +50,12 @@ BEGIN
 END $$;
 
 -- 4,000 keys in scattered order, five rows each, every fiftieth NULL, and one key 3,000 times.
-CREATE TABLE scattered (id int, k int4);
+CREATE TABLE scattered (id int, k int4) WITH (autovacuum_enabled = off);
 INSERT INTO scattered
 SELECT i, CASE WHEN i % 50 = 0 THEN NULL ELSE (i * 7919) % 4000 END FROM generate_series(1, 20000) i;
 INSERT INTO scattered SELECT 20000 + i, 1234 FROM generate_series(1, 3000) i;
 CREATE INDEX scattered_k ON scattered USING learned (k);
+CALL pg_temp.settle();
 VACUUM ANALYZE scattered;
 
 -- The five comparisons and their combinations.
@@ -128,7 +138,7 @@ SELECT min(k), max(k) FROM scattered WHERE k > 100 AND k < 200;
 SELECT min(k), max(k) FROM scattered WHERE k > 5000;
 
 -- ASC and DESC with NULLS FIRST and LAST: each order comes from the index, read forward or backward.
-CREATE TABLE placed (d text, k int4);
+CREATE TABLE placed (d text, k int4) WITH (autovacuum_enabled = off);
 CREATE FUNCTION placement(definition text) RETURNS TABLE (query text, plan text, keys int4[])
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -151,9 +161,10 @@ SELECT d AS definition, p.* FROM (VALUES ('ASC'), ('ASC NULLS FIRST'), ('DESC NU
   placement(d) p;
 
 -- Conditions under a descending index.
-CREATE TABLE falling (id int, k int4);
+CREATE TABLE falling (id int, k int4) WITH (autovacuum_enabled = off);
 INSERT INTO falling SELECT id, k FROM scattered;
 CREATE INDEX falling_k ON falling USING learned (k DESC NULLS LAST);
+CALL pg_temp.settle();
 VACUUM ANALYZE falling;
 SELECT c AS condition, r.* FROM (VALUES
   ('k < 3'), ('k <= 3'), ('k = 1234'), ('k >= 3997'), ('k > 3997'), ('k BETWEEN 100 AND 199'),
@@ -165,9 +176,10 @@ SELECT array_agg(k) FROM (SELECT k FROM falling WHERE k <= 50 ORDER BY k DESC LI
 SELECT array_agg(k) FROM (SELECT k FROM falling WHERE k >= 50 ORDER BY k LIMIT 7) s;
 
 -- Cursors that change direction, within a page and over many pages; key = 2 * place.
-CREATE TABLE even (k int8);
+CREATE TABLE even (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO even SELECT 2 * i FROM generate_series(1, 30000) i;
 CREATE INDEX even_k ON even USING learned (k);
+CALL pg_temp.settle();
 VACUUM ANALYZE even;
 BEGIN;
 DECLARE up SCROLL CURSOR FOR SELECT k FROM even ORDER BY k;
@@ -214,9 +226,10 @@ FETCH ABSOLUTE 5 FROM stable;
 ROLLBACK;
 
 -- Merge join over duplicates: the inner side is marked and restored.
-CREATE TABLE pairs (id int, k int4);
+CREATE TABLE pairs (id int, k int4) WITH (autovacuum_enabled = off);
 INSERT INTO pairs SELECT i, i / 6 FROM generate_series(1, 6000) i;
 CREATE INDEX pairs_k ON pairs USING learned (k);
+CALL pg_temp.settle();
 VACUUM ANALYZE pairs;
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
@@ -263,7 +276,7 @@ RESET ALL;
 SET jit = off;
 
 -- An empty index, and one with NULLs only.
-CREATE TABLE bare (id int, k int4);
+CREATE TABLE bare (id int, k int4) WITH (autovacuum_enabled = off);
 CREATE INDEX bare_k ON bare USING learned (k);
 SELECT c AS condition, r.* FROM (VALUES ('k = 1'), ('k > 0'), ('k IS NULL'), ('k IS NOT NULL'), ('k IN (1, 2)')) v(c),
   agrees('bare', c) r;

@@ -3,6 +3,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
+-- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
+CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
+DECLARE
+  since timestamptz := clock_timestamp();
+BEGIN
+  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 
@@ -37,38 +46,48 @@ END $$;
 -- An empty index, and one that only grew.
 CREATE TABLE shrunk (id int, k int8) WITH (autovacuum_enabled = off);
 CREATE INDEX shrunk_k ON shrunk USING learned (k);
+CALL pg_temp.settle();
 VACUUM shrunk;
 SELECT * FROM verify('shrunk');
 INSERT INTO shrunk SELECT i, CASE WHEN i % 100 = 0 THEN NULL ELSE i * 3 END FROM generate_series(1, 30000) i;
+CALL pg_temp.settle();
 VACUUM shrunk;
 SELECT same, entries_right FROM verify('shrunk');
 
 -- Deletes at the front, at the end, in the middle, scattered, of the NULLs; then rows put back.
 DELETE FROM shrunk WHERE k < 15000;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT * FROM verify('shrunk');
 DELETE FROM shrunk WHERE k > 80000;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT * FROM verify('shrunk');
 DELETE FROM shrunk WHERE k BETWEEN 40000 AND 50000;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT * FROM verify('shrunk');
 DELETE FROM shrunk WHERE (id * 7919) % 10 < 7;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT * FROM verify('shrunk');
 DELETE FROM shrunk WHERE k IS NULL;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT * FROM verify('shrunk');
 SELECT nulls FROM learned_index_stats('shrunk_k');
 INSERT INTO shrunk SELECT i, i * 3 FROM generate_series(1, 30000) i;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 SELECT same, entries_right FROM verify('shrunk');
 SELECT pg_relation_size('shrunk_k') AS full_size \gset
 
 -- All rows, and again: the pages of the first filling serve the second.
 DELETE FROM shrunk;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) shrunk;
 SELECT * FROM verify('shrunk');
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) shrunk;
 INSERT INTO shrunk SELECT i, i * 3 FROM generate_series(1, 30000) i;
 SELECT same, entries_right FROM verify('shrunk');
@@ -80,9 +99,11 @@ INSERT INTO bent SELECT i, i FROM generate_series(1, 40000) i;
 CREATE INDEX bent_k ON bent USING learned (k) WITH (fillfactor = 100);
 SELECT pg_relation_size('bent_k') AS straight_size \gset
 DELETE FROM bent WHERE hashint4(id) % 2 = 0;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) bent;
 SELECT * FROM verify('bent');
 DELETE FROM bent WHERE hashint4extended(id, 5) % 3 = 0;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) bent;
 SELECT * FROM verify('bent');
 SELECT pg_relation_size('bent_k') = :straight_size AS deletion_in_place;
@@ -95,8 +116,10 @@ INSERT INTO churned SELECT i, i FROM generate_series(1, 3000) i;
 CREATE INDEX churned_k ON churned USING learned (k);
 UPDATE churned SET k = k + 10000;
 UPDATE churned SET k = k - 20000 WHERE id % 2 = 0;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP OFF) churned;
 SELECT same FROM verify('churned');
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) churned;
 SELECT * FROM verify('churned');
 
@@ -111,11 +134,11 @@ CREATE TABLE sizes (round int, relation text, pages bigint);
 SELECT statement FROM generate_series(1, 20) round, LATERAL (VALUES
   (1, format('INSERT INTO queue SELECT i, i * 10 FROM generate_series(%s, %s) i', round * 10000 + 1, round * 10000 + 10000)),
   (2, format('DELETE FROM queue WHERE k <= %s', round * 100000 + 50000)),
-  (3, 'VACUUM (INDEX_CLEANUP ON) queue'),
-  (4, 'INSERT INTO refilled SELECT i, (i::int8 * 7919) % 10007 * 1000003 FROM generate_series(1, 10000) i'),
-  (5, 'DELETE FROM refilled'),
-  (6, 'VACUUM (INDEX_CLEANUP ON) refilled'),
-  (7, format('INSERT INTO sizes VALUES (%s, ''queue_k'', pg_relation_size(''queue_k'') / 8192), (%1$s, ''refilled_k'', pg_relation_size(''refilled_k'') / 8192)', round))
+  (3, 'CALL pg_temp.settle()'), (4, 'VACUUM (INDEX_CLEANUP ON) queue'),
+  (5, 'INSERT INTO refilled SELECT i, (i::int8 * 7919) % 10007 * 1000003 FROM generate_series(1, 10000) i'),
+  (6, 'DELETE FROM refilled'),
+  (7, 'CALL pg_temp.settle()'), (8, 'VACUUM (INDEX_CLEANUP ON) refilled'),
+  (9, format('INSERT INTO sizes VALUES (%s, ''queue_k'', pg_relation_size(''queue_k'') / 8192), (%1$s, ''refilled_k'', pg_relation_size(''refilled_k'') / 8192)', round))
   ) v(step, statement) ORDER BY round, step \gexec
 \set ECHO all
 SELECT relation, max(pages) FILTER (WHERE round > 4) <= max(pages) FILTER (WHERE round <= 4) AS stopped_growing
@@ -129,6 +152,7 @@ CREATE TABLE ending (id int, k int8) WITH (autovacuum_enabled = off);
 CREATE INDEX ending_k ON ending USING learned (k);
 INSERT INTO ending SELECT i, (i::int8 << 30) + (hashint8extended(i, 1) & 1073741823) FROM generate_series(1, 20000) i;
 DELETE FROM ending WHERE id > 5000;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) ending;
 SELECT deleted_pages > 2 AS leaves_deleted FROM learned_index_stats('ending_k');
 INSERT INTO ending SELECT i, hashint8extended(i, 1) & 2199023255551 FROM generate_series(30001, 60000) i;
@@ -136,6 +160,7 @@ SELECT deleted_pages FROM learned_index_stats('ending_k');
 INSERT INTO ending SELECT i, (i::int8 << 30) + (hashint8extended(i, 1) & 1073741823) FROM generate_series(70001, 80000) i;
 SELECT rows, same, entries_right FROM verify('ending');
 DELETE FROM ending WHERE id > 70000;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) ending;
 SELECT deleted_pages > 0 AS leaves_deleted FROM learned_index_stats('ending_k');
 INSERT INTO ending SELECT i, (i::int8 << 30) FROM generate_series(80001, 80010) i;
@@ -186,6 +211,7 @@ CREATE TEMP TABLE passing (id int, k int4);
 CREATE INDEX passing_k ON passing USING learned (k);
 INSERT INTO passing SELECT i, i % 100 FROM generate_series(1, 5000) i;
 DELETE FROM passing WHERE id % 5 <> 0;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON) passing;
 SELECT * FROM verify('passing');
 
