@@ -82,7 +82,7 @@ BEGIN
 END $$;
 
 -- Plain, partial, expression, descending; built in both ways.
-SELECT each('CREATE TABLE {t} (id int, k int8, ts timestamptz, note text)') \gexec
+SELECT each('CREATE TABLE {t} (id int, k int8, ts timestamptz, note text) WITH (autovacuum_enabled = off)') \gexec
 SELECT each($$INSERT INTO {t} SELECT i, nullif(i * 7919 % 3001, 13), timestamptz '2024-01-01 00:00+00' + i * interval '1 minute', repeat('x', i % 50) FROM generate_series(1, 9000) i$$) \gexec
 SELECT each('CREATE INDEX {t}_k ON {t} USING {am} (k)') \gexec
 SELECT each('CREATE INDEX CONCURRENTLY {t}_ts ON {t} USING {am} (ts DESC) WITH (fillfactor = 70)') \gexec

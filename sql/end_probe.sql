@@ -56,10 +56,6 @@ CREATE INDEX g_id ON growing USING learned (id);
 \c
 SELECT estimate('SELECT FROM growing WHERE id > 25000') > 100 AS expected;
 SET max_parallel_workers_per_gather = 0;
--- Deleted at the end and vacuumed: the end comes back. Not vacuumed and not seen by anybody: likewise.
-SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
-DELETE FROM growing WHERE id > 21000;
-SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 -- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
 CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
 DECLARE
@@ -69,7 +65,11 @@ BEGIN
     PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
   END LOOP;
 END $$;
+-- Deleted at the end and vacuumed: the end comes back. Not vacuumed and not seen by anybody: likewise.
+SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
+DELETE FROM growing WHERE id > 21000;
 CALL pg_temp.settle();
+SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 VACUUM growing;
 SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 INSERT INTO growing SELECT i FROM generate_series(21001, 30000) i;
