@@ -96,17 +96,34 @@ DROP VIEW twin_dependencies;
 DROP OPERATOR FAMILY twin_ops USING btree CASCADE;
 DROP OPERATOR FAMILY twin_ops USING learned CASCADE;
 
--- so are an order that is not the type's own, wrong functions, and a type without a key code
+-- so are an order that is not the type's own, wrong functions, and a type without a key code, none of which can be
+-- created any more (refusals.sql): made right first, and then wrong behind the server's back
 CREATE OPERATOR CLASS backward_ops FOR TYPE int4 USING learned AS
-    OPERATOR 1 >, OPERATOR 2 >=, OPERATOR 3 =, OPERATOR 4 <=, OPERATOR 5 <,
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
     FUNCTION 1 (int4, int4) btint4cmp(int4, int4);
 CREATE OPERATOR CLASS odd_ops FOR TYPE int8 USING learned AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
-    FUNCTION 1 (int8, int8) btint4cmp(int4, int4),
-    FUNCTION 3 (int8, int8) in_range(int4, int4, int4, boolean, boolean);
-CREATE OPERATOR CLASS text_ops FOR TYPE text USING learned AS
+    FUNCTION 1 (int8, int8) btint8cmp(int8, int8),
+    FUNCTION 3 (int8, int8) in_range(int8, int8, int8, boolean, boolean);
+CREATE OPERATOR CLASS text_ops FOR TYPE int4 USING learned AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
-    FUNCTION 1 (text, text) bttextcmp(text, text);
+    FUNCTION 1 (int4, int4) btint4cmp(int4, int4);
+CREATE FUNCTION our_family(name text) RETURNS oid LANGUAGE sql AS $$
+    SELECT opcfamily FROM pg_opclass WHERE opcname = name AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'learned') $$;
+UPDATE pg_amop SET amopstrategy = amopstrategy + 10 WHERE amopfamily = our_family('backward_ops');
+UPDATE pg_amop SET amopstrategy = 16 - amopstrategy WHERE amopfamily = our_family('backward_ops');
+UPDATE pg_amproc SET amproc = 'btint4cmp(int4, int4)'::regprocedure WHERE amprocfamily = our_family('odd_ops') AND amprocnum = 1;
+UPDATE pg_amproc SET amproc = 'in_range(int4, int4, int4, boolean, boolean)'::regprocedure
+WHERE amprocfamily = our_family('odd_ops') AND amprocnum = 3;
+UPDATE pg_opclass SET opcintype = 'text'::regtype WHERE opcfamily = our_family('text_ops');
+UPDATE pg_amop SET amoplefttype = 'text'::regtype, amoprighttype = 'text'::regtype,
+       amopopr = (SELECT o.amopopr FROM pg_amop o JOIN pg_opfamily f ON f.oid = o.amopfamily
+                   WHERE f.opfname = 'text_ops' AND f.opfmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+                     AND o.amoplefttype = 'text'::regtype AND o.amoprighttype = 'text'::regtype AND o.amopstrategy = pg_amop.amopstrategy)
+WHERE amopfamily = our_family('text_ops');
+UPDATE pg_amproc SET amproclefttype = 'text'::regtype, amprocrighttype = 'text'::regtype, amproc = 'bttextcmp'::regproc
+WHERE amprocfamily = our_family('text_ops');
+DROP FUNCTION our_family;
 SELECT opcname, amvalidate(oid) FROM pg_opclass
 WHERE opcname IN ('backward_ops', 'odd_ops', 'text_ops')
   AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'learned')

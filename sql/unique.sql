@@ -51,8 +51,13 @@ SELECT outcome('CREATE UNIQUE INDEX ON refusing USING learned (i)');
 SELECT outcome('CREATE UNIQUE INDEX ON refusing USING learned (i) NULLS NOT DISTINCT');
 SELECT outcome('CREATE UNIQUE INDEX ON refusing USING learned (i, j)');
 CREATE UNIQUE INDEX CONCURRENTLY refusing_j ON refusing USING learned (j);
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS refusing_j ON refusing USING learned (j);
 SELECT outcome('CREATE TABLE refusing_parts (i int4, j int8) PARTITION BY RANGE (i)');
 SELECT outcome('CREATE UNIQUE INDEX ON refusing_parts USING learned (i)') ~ '^0A000: .*access method "learned"' AS refused;
+-- Refused before anything is in the catalogs, and so that tables can be rebuilt and take partitions.
+SELECT c.relname, i.indisvalid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname ~ '^refusing' ORDER BY 1;
+REINDEX TABLE refusing;
+CREATE TABLE refusing_parts_1 PARTITION OF refusing_parts FOR VALUES FROM (0) TO (100);
 DROP INDEX IF EXISTS refusing_j;
 -- What works everywhere.
 ALTER TABLE refusing ADD CONSTRAINT refusing_excludes EXCLUDE USING learned (j WITH =);

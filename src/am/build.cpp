@@ -8,6 +8,7 @@
 // build commits, and a bulk write would only push other pages out of the buffers.
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
+#include "am/key_order.hpp"
 #include "am/model_cache.hpp"
 #include "am/options.hpp"
 #include "am/parallel_build.hpp"
@@ -188,29 +189,11 @@ void write_index(IndexFileWriter* file, Relation index, const IndexContent& cont
   pfree(workspace);
 }
 
-// What the handler must claim to support so that the user gets an explanation from here.
-void refuse_unsupported(const IndexInfo* index_info) {
-  if (index_info->ii_Unique && !compat::kUniqueIndexes) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support unique indexes"),
-                    errhint("Use a constraint: EXCLUDE USING learned (column WITH =).")));
-  }
-  if (index_info->ii_NumIndexKeyAttrs > 1) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support multicolumn indexes"),
-                    errhint("Create one index for each column; a query can combine them.")));
-  }
-  if (index_info->ii_NumIndexAttrs > index_info->ii_NumIndexKeyAttrs) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support included columns"),
-                    errhint("Leave out the INCLUDE clause, or use a btree index.")));
-  }
-}
-
 }  // namespace
 
 IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_info) {
-  refuse_unsupported(index_info);
+  // What got into the catalogs under an older version, or otherwise past register_refusals().
+  refuse_unsupported_index(index->rd_indextuple);
 
   // What this session remembers of the index is void even though the file keeps its name: that is how
   // TRUNCATE in the transaction that created the table, and ON COMMIT DELETE ROWS, empty it.

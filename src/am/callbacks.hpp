@@ -44,8 +44,6 @@ void register_planner_doubles();
 
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
-bool learned_property(Oid index_oid, int attno, IndexAMProperty property, const char* property_name,
-                      bool* result, bool* is_null);
 
 // validate.cpp
 bool learned_validate(Oid opclass_oid);

@@ -1,6 +1,7 @@
 // The entry points of the library: load-time set-up and the access method's handler.
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
+#include "am/key_order.hpp"
 #include "am/options.hpp"
 #include "am/parallel_scan.hpp"
 
@@ -16,6 +17,7 @@ LEARNED_SQL_FUNCTION(learned_handler);
 extern "C" void _PG_init(void) {
   learned::register_options();
   learned::register_planner_doubles();
+  learned::register_refusals();
 }
 
 namespace learned {
@@ -34,11 +36,11 @@ constexpr IndexAmRoutine make_routine() {
   routine.amcanorder = true;
   routine.amcanorderbyop = false;
   routine.amcanbackward = true;
-  // Claimed so that learned_build can refuse them with a hint, unique indexes before version 18 only;
-  // learned_property tells the truth.
-  routine.amcanunique = true;
-  routine.amcanmulticol = true;
-  routine.amcaninclude = true;
+  // What is not true here the server refuses before anything is in the catalogs; what the flags cannot say,
+  // register_refusals() does.
+  routine.amcanunique = compat::kUniqueIndexes;
+  routine.amcanmulticol = false;
+  routine.amcaninclude = false;
   routine.amoptionalkey = true;
   routine.amsearcharray = true;
   routine.amsearchnulls = true;
@@ -58,7 +60,7 @@ constexpr IndexAmRoutine make_routine() {
   routine.amcanreturn = learned_can_return;
   routine.amcostestimate = learned_cost_estimate;
   routine.amoptions = learned_options;
-  routine.amproperty = learned_property;
+  routine.amproperty = nullptr;
   routine.ambuildphasename = learned_build_phase_name;
   routine.amvalidate = learned_validate;
   routine.amadjustmembers = learned_adjust_members;

@@ -39,16 +39,21 @@ bool key_kind_of_type(Oid type, KeyKind* kind) {
   }
 }
 
+void refuse_key_type(Oid type) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+       errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
+       errhint("Supported are smallint, integer, bigint, oid, real, double precision, date, time, timestamp, "
+               "timestamptz, and domains over these; index an expression of such a type, or use a btree "
+               "index.")));
+  pg_unreachable();
+}
+
 KeyType key_type_of(Relation index) {
   KeyType type;
-  if (!key_kind_of_type(index->rd_opcintype[0], &type.kind)) {
-    // Only an operator class that the extension does not ship can lead here.
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support keys of type %s",
-                           format_type_be(index->rd_opcintype[0])),
-                    errhint("Use one of the operator classes that extension learned_index provides, or a "
-                            "btree index.")));
-  }
+  // Only an operator class that the extension does not ship can lead to the error.
+  if (!key_kind_of_type(index->rd_opcintype[0], &type.kind)) refuse_key_type(index->rd_opcintype[0]);
   return type;
 }
 

@@ -23,6 +23,9 @@ KeyType key_type_of(Relation index);
 // The kind of a type, or false when the type has no key code.
 bool key_kind_of_type(Oid type, KeyKind* kind);
 
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED, with a hint that names what has one.
+[[noreturn]] void refuse_key_type(Oid type);
+
 // The code of a non-null key.
 inline Code datum_to_code(KeyType type, Datum value) {
   switch (type.kind) {

@@ -68,25 +68,4 @@ bytea* learned_options(Datum reloptions, bool validate) {
                                               kTable, static_cast<int>(std::size(kTable))));
 }
 
-bool learned_property(Oid index_oid, int /*attno*/, IndexAMProperty property, const char* /*property_name*/,
-                      bool* result, bool* is_null) {
-  // These are questions about an access method; asked about an index, the server answers NULL.
-  if (OidIsValid(index_oid)) return false;
-  // The handler claims these so that building such an index reaches learned_build, which refuses it with
-  // advice. Who asks gets the truth.
-  switch (property) {
-    case AMPROP_CAN_UNIQUE:
-      *result = compat::kUniqueIndexes;
-      *is_null = false;
-      return true;
-    case AMPROP_CAN_MULTI_COL:
-    case AMPROP_CAN_INCLUDE:
-      *result = false;
-      *is_null = false;
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace learned

@@ -1,5 +1,6 @@
-// Checks of operator classes: amvalidate, and the dependencies of operator family members.
+// Checks of operator classes: amvalidate; and what new members of operator families may be and depend on.
 #include "am/callbacks.hpp"
+#include "am/key_order.hpp"
 #include "am/key_type.hpp"
 
 namespace learned {
@@ -51,15 +52,15 @@ void check_function(Validation* validation, const FormData_pg_amproc* function) 
                   "operator family \"%s\" of access method learned contains function %s with wrong signature "
                   "for support number %d",
                   validation->family, format_procedure(function->amproc), function->amprocnum);
+  } else if (!follows_default_order({true, function->amproc, function->amprocnum, function->amproclefttype,
+                                     function->amprocrighttype})) {
+    LEARNED_FAULT(
+        validation,
+        "operator family \"%s\" of access method learned contains function %s, which is not support "
+        "function %d of the default btree order of type %s",
+        validation->family, format_procedure(function->amproc), function->amprocnum,
+        format_type_be(function->amproclefttype));
   }
-}
-
-// The order of a learned index is built into the key codes, so unlike a btree's operators, ours must be those
-// of the type's default order: an operator class that sorts otherwise would give wrong answers.
-bool operator_follows_default_order(const FormData_pg_amop* member) {
-  const TypeCacheEntry* type = lookup_type_cache(member->amoplefttype, TYPECACHE_BTREE_OPFAMILY);
-  return OidIsValid(type->btree_opf) &&
-         get_op_opfamily_strategy(member->amopopr, type->btree_opf) == member->amopstrategy;
 }
 
 void check_operator(Validation* validation, const FormData_pg_amop* member) {
@@ -69,7 +70,8 @@ void check_operator(Validation* validation, const FormData_pg_amop* member) {
         "operator family \"%s\" of access method learned contains operator %s with invalid strategy "
         "number %d",
         validation->family, format_operator(member->amopopr), member->amopstrategy);
-  } else if (!operator_follows_default_order(member)) {
+  } else if (!follows_default_order({false, member->amopopr, member->amopstrategy, member->amoplefttype,
+                                     member->amoprighttype})) {
     LEARNED_FAULT(
         validation,
         "operator family \"%s\" of access method learned contains operator %s, which is not strategy "
@@ -200,6 +202,9 @@ bool learned_validate(Oid opclass_oid) {
   return validation.good;
 }
 
+// Called by CREATE OPERATOR CLASS and ALTER OPERATOR FAMILY before members enter the catalogs: the place to refuse those that
+// would make indexes answer wrongly.
+//
 // Same-type operators and comparison functions belong to their operator class and live and die with it;
 // cross-type ones and optional functions are loose members of the family.
 void learned_adjust_members(Oid opfamily_oid, Oid opclass_oid, List* operators, List* functions) {
@@ -208,10 +213,14 @@ void learned_adjust_members(Oid opfamily_oid, Oid opclass_oid, List* operators, 
     // CREATE OPERATOR CLASS has written the class in this very command.
     CommandCounterIncrement();
     opclass_type = get_opclass_input_type(opclass_oid);
+    KeyKind kind;
+    if (!key_kind_of_type(opclass_type, &kind)) refuse_key_type(opclass_type);
   }
   ListCell* cell;
   foreach (cell, list_concat_copy(operators, functions)) {
     auto* member = static_cast<OpFamilyMember*>(lfirst(cell));
+    refuse_member_of_other_order(
+        {member->is_func, member->object, member->number, member->lefttype, member->righttype});
     const bool optional = member->is_func && member->number != BTORDER_PROC;
     Oid owner = InvalidOid;
     if (!optional && member->lefttype == member->righttype) {

@@ -22,6 +22,7 @@
 #include "am/buffer_store.hpp"
 #include "am/compat.hpp"
 #include "am/inspection.hpp"
+#include "am/key_order.hpp"
 #include "am/key_type.hpp"
 #include "core/page_check.hpp"
 #include "core/tree.hpp"
@@ -304,6 +305,8 @@ class RowCheck {
 static_assert(std::is_trivially_destructible_v<RowCheck>);
 
 void check_index(const InspectedIndex& opened, bool exact, bool heapallindexed) {
+  // In itself, an index of another order than its operators' is sound.
+  refuse_unsupported_index(opened.index->rd_indextuple);
   Verifier verifier(opened.index);
   if (exact) {
     verifier.check_structure();

@@ -32,6 +32,15 @@ CREATE INDEX full_k ON full_identity USING $AM (k);
 ALTER TABLE full_identity CLUSTER ON full_k;
 CREATE INDEX parted_k ON parted USING $AM (k);
 ALTER TABLE pk ADD CONSTRAINT pk_once EXCLUDE USING $AM (id WITH =) DEFERRABLE;
+CREATE OPERATOR FAMILY own_ops USING $AM;
+CREATE OPERATOR CLASS own8_ops FOR TYPE int8 USING $AM FAMILY own_ops AS
+  OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+  FUNCTION 1 (int8, int8) btint8cmp(int8, int8), FUNCTION 2 (int8, int8) btint8sortsupport(internal);
+ALTER OPERATOR FAMILY own_ops USING $AM ADD
+  OPERATOR 1 < (int8, int4), OPERATOR 2 <= (int8, int4), OPERATOR 3 = (int8, int4), OPERATOR 4 >= (int8, int4),
+  OPERATOR 5 > (int8, int4), FUNCTION 1 (int8, int4) btint84cmp(int8, int4),
+  FUNCTION 3 (int8, int4) in_range(int8, int8, int4, bool, bool);
+CREATE INDEX pk_own ON pk USING $AM (k own8_ops) WHERE id > 5;
 });
 
 # What the catalogs say of all indexes and their access method.
@@ -55,7 +64,7 @@ sub rows_of
 my $expected = query($publisher, $definitions);
 my $rows = rows_of($publisher, 'postgres', 0);
 is(rows_of($publisher, 'postgres', 1), $rows, 'rows of the source by index and without');
-cmp_ok(scalar(() = $expected =~ /USING $AM/g), '==', 8, 'indexes of the source');
+cmp_ok(scalar(() = $expected =~ /USING $AM/g), '==', 9, 'indexes of the source');
 
 # Dump and restore, in every format; and a dump of the copy says the same.
 my $directory = $PostgreSQL::Test::Utils::tmp_check;
