@@ -53,7 +53,10 @@ CREATE INDEX CONCURRENTLY refused ON plain USING learned (t);
 CREATE INDEX refused ON lone USING learned (a) WITH (fillfactor = 10);
 CREATE INDEX refused ON lone USING learned (a) WITH (epsilon = 64);
 CREATE INDEX CONCURRENTLY refused ON plain USING learned (a) WITH (fillfactor = 10);
+\set VERBOSITY sqlstate
 CREATE INDEX CONCURRENTLY refused ON plain USING learned (a int4_ops (depth = 3));
+CREATE INDEX refused ON lone USING learned (a int4_ops (depth = 3));
+\set VERBOSITY default
 TABLE left_behind;
 CREATE INDEX lone_a ON lone USING learned (a) WITH (fillfactor = 90);
 CREATE INDEX plain_b ON plain USING learned (b);
@@ -75,10 +78,9 @@ CREATE OPERATOR CLASS refused_ops FOR TYPE int4 USING learned AS
     OPERATOR 1 >, OPERATOR 2 >=, OPERATOR 3 =, OPERATOR 4 <=, OPERATOR 5 <,
     FUNCTION 1 (int4, int4) btint4cmp(int4, int4);
 CREATE OPERATOR CLASS refused_ops FOR TYPE int4 USING learned AS OPERATOR 3 <>;
-CREATE FUNCTION backward(int4, int4) RETURNS int4 IMMUTABLE LANGUAGE sql AS $$ SELECT btint4cmp($2, $1) $$;
 CREATE OPERATOR CLASS refused_ops FOR TYPE int4 USING learned AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
-    FUNCTION 1 (int4, int4) backward(int4, int4);
+    FUNCTION 1 (int4, int4) int4larger(int4, int4);
 CREATE OPERATOR CLASS refused_ops FOR TYPE int4 USING learned AS FUNCTION 1 (int4, int4) btint8cmp(int8, int8);
 CREATE OPERATOR CLASS refused_ops FOR TYPE int4 USING learned AS FUNCTION 2 (int4, int4) btint8sortsupport(internal);
 CREATE OPERATOR CLASS refused_ops FOR TYPE float8 USING learned AS FUNCTION 4 (float8, float8) btequalimage(oid);
@@ -188,7 +190,7 @@ CALL reverse_order();
 REINDEX TABLE plain;
 CREATE TEMP TABLE proper AS SELECT oid, amproc FROM pg_amproc WHERE amproc = 'btint4cmp'::regproc
    AND amprocfamily = (SELECT oid FROM pg_opfamily WHERE opfname = 'own_ops');
-UPDATE pg_amproc SET amproc = 'backward(int4, int4)'::regprocedure WHERE oid IN (SELECT oid FROM proper);
+UPDATE pg_amproc SET amproc = 'int4larger'::regproc WHERE oid IN (SELECT oid FROM proper);
 CREATE INDEX CONCURRENTLY refused ON plain USING learned (a own4_ops);
 CREATE INDEX refused ON lone USING learned (a own4_ops);
 REINDEX INDEX plain_own;
