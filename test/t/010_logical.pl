@@ -39,7 +39,7 @@ CREATE OPERATOR CLASS own8_ops FOR TYPE int8 USING $AM FAMILY own_ops AS
 ALTER OPERATOR FAMILY own_ops USING $AM ADD
   OPERATOR 1 < (int8, int4), OPERATOR 2 <= (int8, int4), OPERATOR 3 = (int8, int4), OPERATOR 4 >= (int8, int4),
   OPERATOR 5 > (int8, int4), FUNCTION 1 (int8, int4) btint84cmp(int8, int4),
-  FUNCTION 3 (int8, int4) in_range(int8, int8, int4, bool, bool);
+  FUNCTION 3 (int8, int8) in_range(int8, int8, int8, bool, bool);
 CREATE INDEX pk_own ON pk USING $AM (k own8_ops) WHERE id > 5;
 });
 
