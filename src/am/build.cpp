@@ -73,7 +73,7 @@ class IndexFileWriter {
     std::memset(page, 0, BLCKSZ);
     write_meta_page(reinterpret_cast<std::uint8_t*>(page), meta);
     log_pages(kMetaBlock, 1);
-    PageSetChecksumInplace(page, kMetaBlock);
+    compat::set_checksum(page, kMetaBlock);
     smgrwrite(RelationGetSmgr(index_), fork_, kMetaBlock, page, true);
 
     // Logged or not, the file must be on disk before the build commits. It was written past the shared
@@ -101,7 +101,7 @@ class IndexFileWriter {
     log_pages(first, waiting_);
     for (int i = 0; i < waiting_; ++i) {
       const Block block = first + static_cast<Block>(i);
-      PageSetChecksumInplace(pages_[i].data, block);
+      compat::set_checksum(pages_[i].data, block);
       // No fsync request for the checkpointer: close() syncs.
       smgrextend(RelationGetSmgr(index_), fork_, block, pages_[i].data, true);
     }

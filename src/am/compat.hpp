@@ -1,9 +1,15 @@
-// The differences between the server versions: 15, 17 and 18 are supported and tested, 16 is not tested. Nothing
+// The differences between the server versions: 15, 17, 18 and 19 are supported and tested, 16 is not tested. Nothing
 // else in this module looks at PG_VERSION_NUM.
 #pragma once
 
 #include "am/page_access.hpp"
 #include "am/server.hpp"
+
+#if PG_VERSION_NUM >= 190000
+extern "C" {
+#include "nodes/miscnodes.h"
+}
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "PostgreSQL 15 or later is required"
@@ -17,6 +23,11 @@
 #endif
 
 namespace learned::compat {
+
+// The server that this is compiled for, and the newest that the tests of record formats were run with: what is no
+// contract is not relied on in newer ones (options.hpp, GenericWal).
+inline constexpr int kServer = PG_VERSION_NUM / 10000;
+inline constexpr int kNewestTested = 19;
 
 // ---- files ------------------------------------------------------------------------------------------
 
@@ -76,6 +87,44 @@ inline void log_pages(Relation index, ForkNumber fork, BlockNumber first, std::s
   log_newpages(&id, fork, static_cast<int>(pages.size()), blocks, images, true);
 }
 
+// Sets the checksum of a page that is written past the shared buffers.
+inline void set_checksum(Page page, BlockNumber block) {
+#if PG_VERSION_NUM >= 190000
+  PageSetChecksum(page, block);
+#else
+  PageSetChecksumInplace(page, block);
+#endif
+}
+
+// ---- hints in shared pages --------------------------------------------------------------------------
+
+// Whether bits that are not logged may be set in a page of which the caller has a share lock. From 19 on pages are
+// checksummed and written where they are, not from a copy, so the lock has to become one that excludes this; false
+// if others are in the way, and then the bits must not be set. The lock stays what it became until it is released.
+inline bool begin_hints([[maybe_unused]] Buffer buffer) {
+#if PG_VERSION_NUM >= 190000
+  return BufferBeginSetHintBits(buffer);
+#else
+  return true;
+#endif
+}
+
+// Ends what begin_hints() allowed; `changed`: bits were set.
+inline void finish_hints(Buffer buffer, bool changed) {
+#if PG_VERSION_NUM >= 190000
+  BufferFinishSetHintBits(buffer, changed, true);
+#else
+  if (changed) MarkBufferDirtyHint(buffer, true);
+#endif
+}
+
+// Whether ReadRecentBuffer raises the buffer's usage count, as every other pin does.
+inline constexpr bool kRecentReadsCount = PG_VERSION_NUM >= 190000;
+
+// A buffer's state has 32 bits, from 19 on 64.
+inline uint32 read_atomic(pg_atomic_uint32* word) { return pg_atomic_read_u32(word); }
+inline uint64 read_atomic(pg_atomic_uint64* word) { return pg_atomic_read_u64(word); }
+
 // ---- builds -----------------------------------------------------------------------------------------
 
 // How many parallel workers a build should ask for. From 17 on the server has found that out; before, it does so
@@ -90,6 +139,60 @@ inline int build_workers(Relation heap, Relation index, [[maybe_unused]] const I
   return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
 }
+
+// One participant's part of a parallel scan.
+inline TableScanDesc begin_parallel_scan(Relation heap, ParallelTableScanDesc shared) {
+#if PG_VERSION_NUM >= 190000
+  return table_beginscan_parallel(heap, shared, SO_NONE);
+#else
+  return table_beginscan_parallel(heap, shared);
+#endif
+}
+
+// ---- types ------------------------------------------------------------------------------------------
+
+// Conversions as the types' families compare by; false: the result would be out of range.
+#if PG_VERSION_NUM >= 190000
+template <auto convert, class From>
+bool convert_softly(From value, int64* result) {
+  ErrorSaveContext error{};
+  error.type = T_ErrorSaveContext;
+  *result = convert(value, reinterpret_cast<Node*>(&error));
+  return !error.error_occurred;
+}
+inline bool date_to_timestamp(DateADT date, Timestamp* result) {
+  return convert_softly<date2timestamp_safe>(date, result);
+}
+inline bool date_to_timestamptz(DateADT date, TimestampTz* result) {
+  return convert_softly<date2timestamptz_safe>(date, result);
+}
+inline bool timestamp_to_timestamptz(Timestamp timestamp, TimestampTz* result) {
+  return convert_softly<timestamp2timestamptz_safe>(timestamp, result);
+}
+#else
+template <auto convert, class From>
+bool convert_softly(From value, int64* result) {
+  int overflow = 0;
+  *result = convert(value, &overflow);
+  return overflow == 0;
+}
+inline bool date_to_timestamp(DateADT date, Timestamp* result) {
+  return convert_softly<date2timestamp_opt_overflow>(date, result);
+}
+inline bool date_to_timestamptz(DateADT date, TimestampTz* result) {
+  return convert_softly<date2timestamptz_opt_overflow>(date, result);
+}
+inline bool timestamp_to_timestamptz(Timestamp timestamp, TimestampTz* result) {
+  return convert_softly<timestamp2timestamptz_opt_overflow>(timestamp, result);
+}
+#endif
+
+// oid8, which 19 brings.
+#if PG_VERSION_NUM >= 190000
+inline bool is_oid8(Oid type) { return type == OID8OID; }
+#else
+inline bool is_oid8(Oid) { return false; }
+#endif
 
 // ---- catalogs and options ---------------------------------------------------------------------------
 
@@ -142,6 +245,16 @@ inline constexpr bool kKeysReadAgain = PG_VERSION_NUM < 170000;
 // it is, and in each process of a parallel scan. From 17 on it counts when it searches the tree.
 inline constexpr bool kCountsEveryLook = PG_VERSION_NUM < 170000;
 
+// Whether what a snapshot sees stays the same while it is used: a query's, or that of logical decoding, which 19 no
+// longer calls MVCC.
+inline bool is_mvcc(Snapshot snapshot) {
+#if PG_VERSION_NUM >= 190000
+  return IsMVCCLikeSnapshot(snapshot);
+#else
+  return IsMVCCSnapshot(snapshot);
+#endif
+}
+
 // One search, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
 inline void count_index_search(IndexScanDesc scan) {
   pgstat_count_index_scan(scan->indexRelation);
@@ -192,6 +305,39 @@ inline bool estimates_costs_of(amcostestimate_function function, const IndexOptI
          reinterpret_cast<std::uintptr_t>(function);
 }
 
+// A hook that may add to what the planner knows of a table once it has looked at its indexes: `add` is called then, with
+// whether the table's children are meant, too. install() must not be called twice.
+template <void (*add)(PlannerInfo* root, RelOptInfo* rel, bool with_children)>
+class TableInfoHook {
+ public:
+#if PG_VERSION_NUM >= 190000
+  static void install() {
+    previous_ = build_simple_rel_hook;
+    build_simple_rel_hook = run;
+  }
+
+ private:
+  static void run(PlannerInfo* root, RelOptInfo* rel, RangeTblEntry* rte) {
+    if (previous_ != nullptr) previous_(root, rel, rte);
+    // It is called for subqueries, functions and so on as well.
+    if (rte->rtekind == RTE_RELATION) add(root, rel, rte->inh);
+  }
+  static inline build_simple_rel_hook_type previous_;
+#else
+  static void install() {
+    previous_ = get_relation_info_hook;
+    get_relation_info_hook = run;
+  }
+
+ private:
+  static void run(PlannerInfo* root, Oid relation, bool with_children, RelOptInfo* rel) {
+    if (previous_ != nullptr) previous_(root, relation, with_children, rel);
+    add(root, rel, with_children);
+  }
+  static inline get_relation_info_hook_type previous_;
+#endif
+};
+
 // The btree family with the order of one of ours. Only asked for where indexes may be unique.
 inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) {
 #if PG_VERSION_NUM >= 180000
@@ -234,6 +380,17 @@ constexpr void complete_routine([[maybe_unused]] IndexAmRoutine* routine,
   routine->amgettreeheight = tree_height;
   routine->amtranslatestrategy = strategy_meaning;
   routine->amtranslatecmptype = bttranslatecmptype;
+#endif
+}
+
+// The handler's result. The server keeps the pointer from 19 on, and takes the routine for its own before.
+inline Datum handler_result(const IndexAmRoutine* routine) {
+#if PG_VERSION_NUM >= 190000
+  return PointerGetDatum(routine);
+#else
+  auto* copy = static_cast<IndexAmRoutine*>(palloc(sizeof(IndexAmRoutine)));
+  *copy = *routine;
+  return PointerGetDatum(copy);
 #endif
 }
 

@@ -85,11 +85,8 @@ constexpr IndexAmRoutine kRoutine = make_routine();
 }  // namespace
 }  // namespace learned
 
-// The server pfrees what this returns. From version 18 on, planning any query may call it, hence the copy of a
-// finished routine.
+// From version 18 on, planning any query may call this, hence a finished routine.
 extern "C" Datum learned_handler(PG_FUNCTION_ARGS) {
   (void)fcinfo;
-  auto* routine = static_cast<IndexAmRoutine*>(palloc(sizeof(IndexAmRoutine)));
-  *routine = learned::kRoutine;
-  PG_RETURN_POINTER(routine);
+  return learned::compat::handler_result(&learned::kRoutine);
 }

@@ -35,6 +35,7 @@ void mark_page(ScanState* s, Buffer buffer) {
   const PageView page(bytes);
   if (check_header(page) != nullptr || page.deleted() || page.tree() != s->leaf.tree || page.level() != 0)
     return;
+  if (!compat::begin_hints(buffer)) return;
   Kill* kills = s->kills;
   Kill* end = kills + s->kill_count;
   std::sort(kills, end, [](const Kill& a, const Kill& b) { return a.rank < b.rank; });
@@ -58,7 +59,7 @@ void mark_page(ScanState* s, Buffer buffer) {
       kills++;
     }
   }
-  if (marker.finish()) MarkBufferDirtyHint(buffer, true);
+  compat::finish_hints(buffer, marker.finish());
 }
 
 }  // namespace

@@ -262,7 +262,7 @@ void load_leaf(IndexScanDesc scan, Buffer buffer) {
   leaf.loaded = true;
   // Non-MVCC snapshots and index-only scans rely on the pin: VACUUM takes a cleanup lock on every leaf before
   // the TIDs in it may be used again. Marking dead entries relies on the LSN, which stands still if nothing is logged.
-  if (scan->xs_want_itup || !IsMVCCSnapshot(scan->xs_snapshot) || !RelationNeedsWAL(scan->indexRelation)) {
+  if (scan->xs_want_itup || !compat::is_mvcc(scan->xs_snapshot) || !RelationNeedsWAL(scan->indexRelation)) {
     LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     leaf.pinned = buffer;
   } else {

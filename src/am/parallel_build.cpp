@@ -89,7 +89,7 @@ Snapshot scan_snapshot(bool concurrent) {
 }
 
 void leave(ParallelContext* context, Snapshot snapshot) {
-  if (IsMVCCSnapshot(snapshot)) UnregisterSnapshot(snapshot);
+  if (snapshot != SnapshotAny) UnregisterSnapshot(snapshot);
   DestroyParallelContext(context);
   ExitParallelMode();
 }
@@ -185,7 +185,7 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
 double ParallelBuild::worker_rows() const { return shared_->worker_rows; }
 
 double ParallelBuild::collect(RowCollector* rows, IndexInfo* index_info) {
-  TableScanDesc scan = table_beginscan_parallel(heap_, shared_scan(shared_));
+  TableScanDesc scan = compat::begin_parallel_scan(heap_, shared_scan(shared_));
   const double own_tuples = rows->collect(heap_, index_, index_info, true, scan);
   pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
   rows->finish();
@@ -283,7 +283,7 @@ void run_worker(dsm_segment* segment, shm_toc* toc) {
   index_info->ii_Concurrent = shared->concurrent;
   RowCollector rows;
   rows.open(index, shared->unique, shared->worker_memory, shared->worker_rows);
-  TableScanDesc scan = table_beginscan_parallel(heap, shared_scan(shared));
+  TableScanDesc scan = compat::begin_parallel_scan(heap, shared_scan(shared));
   const double heap_tuples = rows.collect(heap, index, index_info, false, scan);
   rows.finish();
   report_sorted(shared, heap_tuples, rows.total(), index_info->ii_BrokenHotChain);

@@ -25,8 +25,6 @@ namespace learned {
 
 namespace {
 
-get_relation_info_hook_type previous_hook;
-
 // What of a double has the length of its columns; ours have one.
 Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
 Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
@@ -102,8 +100,7 @@ bool only_equalities(const Query* parse) {
   return true;
 }
 
-void add_doubles(PlannerInfo* root, Oid relation, bool inhparent, RelOptInfo* rel) {
-  if (previous_hook != nullptr) previous_hook(root, relation, inhparent, rel);
+void add_doubles(PlannerInfo* root, RelOptInfo* rel, bool inhparent) {
   // (A partitioned table's indexes have no file to look into.)
   const bool end_probe = !inhparent && compat::planner_probes_btrees_only() && !only_equalities(root->parse);
   if (!end_probe && !compat::kUniqueIndexes) return;
@@ -126,8 +123,7 @@ void register_planner_doubles() {
   static bool done = false;
   if (done) return;
   done = true;
-  previous_hook = get_relation_info_hook;
-  get_relation_info_hook = add_doubles;
+  compat::TableInfoHook<add_doubles>::install();
 }
 
 }  // namespace learned

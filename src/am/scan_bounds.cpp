@@ -1,5 +1,7 @@
 #include "am/scan_bounds.hpp"
 
+#include "am/compat.hpp"
+
 namespace learned {
 
 namespace {
@@ -160,7 +162,8 @@ Place search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
 
 // The code of a constant of another type, where a conversion gives it exactly. False leads to a search.
 bool convert_foreign(KeyKind kind, Oid subtype, Datum constant, Code* code) {
-  int overflow = 0;
+  bool sound;
+  int64 converted;
   switch (kind) {
     case KeyKind::int2:
     case KeyKind::int4:
@@ -189,18 +192,20 @@ bool convert_foreign(KeyKind kind, Oid subtype, Datum constant, Code* code) {
       if (subtype != DATEOID) {
         return false;
       }
-      *code = code_from_int(date2timestamp_opt_overflow(DatumGetDateADT(constant), &overflow));
-      return overflow == 0;
+      sound = compat::date_to_timestamp(DatumGetDateADT(constant), &converted);
+      *code = code_from_int(converted);
+      return sound;
     case KeyKind::timestamptz:
       // Here the constant is converted, once, not the column's keys: the order of those stays what it is.
       if (subtype == DATEOID) {
-        *code = code_from_int(date2timestamptz_opt_overflow(DatumGetDateADT(constant), &overflow));
+        sound = compat::date_to_timestamptz(DatumGetDateADT(constant), &converted);
       } else if (subtype == TIMESTAMPOID) {
-        *code = code_from_int(timestamp2timestamptz_opt_overflow(DatumGetTimestamp(constant), &overflow));
+        sound = compat::timestamp_to_timestamptz(DatumGetTimestamp(constant), &converted);
       } else {
         return false;
       }
-      return overflow == 0;
+      *code = code_from_int(converted);
+      return sound;
     default:
       return false;
   }

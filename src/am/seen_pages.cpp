@@ -1,5 +1,7 @@
 #include "am/seen_pages.hpp"
 
+#include "am/compat.hpp"
+
 extern "C" {
 #include "storage/buf_internals.h"
 }
@@ -44,7 +46,7 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
 
 void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
   __builtin_prefetch(&seen);
-  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(buffer - 1));
+  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
   const std::uint8_t* page = buffer_bytes(buffer);
   // Header, trailer, the models of the first two segments, the newest of the delta.
   __builtin_prefetch(page);
@@ -75,8 +77,9 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
 }
 
 bool is_popular(Buffer buffer) {
-  return BufferIsLocal(buffer) ||
-         BUF_STATE_GET_USAGECOUNT(pg_atomic_read_u32(&GetBufferDescriptor(buffer - 1)->state)) >= kPopular;
+  if (compat::kRecentReadsCount || BufferIsLocal(buffer)) return true;
+  BufferDesc* descriptor = GetBufferDescriptor(static_cast<uint32>(buffer - 1));
+  return BUF_STATE_GET_USAGECOUNT(compat::read_atomic(&descriptor->state)) >= kPopular;
 }
 
 }  // namespace learned

@@ -54,8 +54,8 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page);
 // REQUIRES: the page's last buffer is valid.
 void prefetch_page(const SeenPage& seen, Buffer buffer, float place);
 
-// Whether a buffer may be pinned by ReadRecentBuffer, which does not raise its usage count: true if its count is so
-// high already that the clock sweep treats it as an often visited one. A hint, read without a lock.
+// Whether a buffer may be pinned by ReadRecentBuffer, which before 19 does not raise its usage count: true if its count
+// is so high already that the clock sweep treats it as an often visited one. A hint, read without a lock.
 bool is_popular(Buffer buffer);
 
 }  // namespace learned
