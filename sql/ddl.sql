@@ -144,7 +144,9 @@ SELECT each('ALTER TABLE {t} ALTER k TYPE int4') \gexec
 SELECT * FROM compare();
 SELECT each('ALTER TABLE {t} ADD c int DEFAULT 5, ALTER note TYPE varchar') \gexec
 SELECT * FROM compare();
+\set VERBOSITY sqlstate
 ALTER TABLE learned ALTER k TYPE text;
+\set VERBOSITY default
 SELECT * FROM compare();
 
 -- CLUSTER orders the table by the index, whatever its direction; and says so.
@@ -234,7 +236,9 @@ SELECT each('CREATE INDEX CONCURRENTLY {t}_p' || n || '_id ON {t}_p' || n || ' U
 SELECT each('ALTER INDEX {t}_p_id ATTACH PARTITION {t}_p' || n || '_id') FROM generate_series(1, 3) n \gexec
 SELECT * FROM compare();
 ALTER INDEX learned_p_id ATTACH PARTITION learned_hash;
+\set VERBOSITY terse
 ALTER INDEX learned_p_id ATTACH PARTITION learned_own;
+\set VERBOSITY default
 SELECT each('ALTER INDEX {t}_p_id ATTACH PARTITION {t}_p4_id') \gexec
 SELECT * FROM compare();
 -- Rebuilt as a whole, a partition detached, an index of a partition not to be dropped alone.

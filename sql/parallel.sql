@@ -57,7 +57,7 @@ DECLARE
 BEGIN
   scans := '';
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || whole LOOP
-    IF line ~ 'Gather|Scan|Join|Nested' THEN
+    IF line ~ 'Gather|Scan|Join|Nested' AND line !~ 'Replaces: ' THEN
       scans := scans || CASE WHEN scans = '' THEN '' ELSE ' > ' END || btrim(replace(line, '->', ''));
     END IF;
   END LOOP;

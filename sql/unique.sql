@@ -38,6 +38,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
     hint = PG_EXCEPTION_HINT, relation = TABLE_NAME, key = CONSTRAINT_NAME;
+  -- (19 has one word in capitals.)
+  message := replace(message, 'UNIQUE constraint on partitioned', 'unique constraint on partitioned');
   RETURN concat_ws(E'\n  ', state || ': ' || message, 'DETAIL: ' || NULLIF(detail, ''), 'HINT: ' || NULLIF(hint, ''),
     'NAMES: ' || NULLIF(concat_ws(' ', NULLIF(relation, ''), NULLIF(key, '')), ''));
 END $$;
