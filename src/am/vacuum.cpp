@@ -65,7 +65,7 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   }
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
-  const DeadTids::Leaf* known = v->dead.find(page, block);
+  const DeadTids::Leaf* known = v->dead.find(buffer);
   Tid* tids = v->store.workspace()->tids;
   if (known == nullptr && !decode(page, 0, encoded, nullptr, tids)) {
     v->store.corrupt(block, "page does not decode");
@@ -168,11 +168,11 @@ IndexBulkDeleteResult* learned_bulk_delete(IndexVacuumInfo* info, IndexBulkDelet
   VacuumState v{info,
                 stats,
                 BufferStore(info->index, info->strategy),
-                DeadTids(nullptr, callback, callback_state),
+                DeadTids(nullptr, false, callback, callback_state),
                 nullptr,
                 nullptr,
                 {}};
-  v.dead = DeadTids(&v.store, callback, callback_state);
+  v.dead = DeadTids(&v.store, RelationNeedsWAL(info->index), callback, callback_state);
   v.dead.allocate();
   v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
   v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
