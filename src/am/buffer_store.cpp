@@ -109,7 +109,7 @@ std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
 }
 
 void BufferStore::insert_delta(Handle h, const Item& item) {
-  if (use_generic_wal) {
+  if (use_generic_wal()) {
     begin();
     add_delta(edit(h, false), item);
     commit();
@@ -140,7 +140,7 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
 
 void BufferStore::extend(Handle h) {
   const Block here = BufferGetBlockNumber(h);
-  if (use_generic_wal) {
+  if (use_generic_wal()) {
     begin();
     extend_exactly(edit(h, false));
     commit();

@@ -6,9 +6,27 @@
 namespace learned {
 
 int model_cache_kilobytes = 8192;
-bool use_generic_wal = false;
 
 namespace {
+
+enum class GenericWal { automatic, on, off };
+
+int generic_wal = static_cast<int>(GenericWal::automatic);
+int newest_tested = compat::kNewestTested;
+
+// The words of a Boolean setting are understood as well.
+const config_enum_entry kGenericWalWords[] = {
+    {"auto", static_cast<int>(GenericWal::automatic), false},
+    {"on", static_cast<int>(GenericWal::on), false},
+    {"off", static_cast<int>(GenericWal::off), false},
+    {"true", static_cast<int>(GenericWal::on), true},
+    {"false", static_cast<int>(GenericWal::off), true},
+    {"yes", static_cast<int>(GenericWal::on), true},
+    {"no", static_cast<int>(GenericWal::off), true},
+    {"1", static_cast<int>(GenericWal::on), true},
+    {"0", static_cast<int>(GenericWal::off), true},
+    {nullptr, 0, false},
+};
 
 // What the relation cache keeps in rd_options.
 struct IndexOptions {
@@ -32,10 +50,18 @@ void register_settings() {
                           "With 0, every look-up descends from the root through the shared buffers.",
                           &model_cache_kilobytes, 8192, 0, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB, nullptr,
                           nullptr, nullptr);
-  DefineCustomBoolVariable("learned_index.generic_wal",
-                           "Logs insertions into learned indexes through the server's generic WAL interface.",
-                           "Slower; the records that are written otherwise have the same format.",
-                           &use_generic_wal, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "learned_index.generic_wal",
+      "Logs insertions into learned indexes through the server's generic WAL interface.",
+      "Slower; the records that are written otherwise have the same format. \"auto\" does so "
+      "in servers newer than the newest that learned_index was tested with.",
+      &generic_wal, generic_wal, kGenericWalWords, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  // For tests, to which every server would else be an old one.
+  DefineCustomIntVariable(
+      "learned_index.debug_newest_tested",
+      "Sets the major version beyond which \"learned_index.generic_wal\" is on by itself.", nullptr,
+      &newest_tested, newest_tested, 0, INT_MAX, PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, nullptr,
+      nullptr, nullptr);
   MarkGUCPrefixReserved("learned_index");
 }
 
@@ -53,6 +79,26 @@ void register_options() {
     settings_done = true;
     register_settings();
   }
+}
+
+bool use_generic_wal() {
+  static bool told = false;
+  if (generic_wal != static_cast<int>(GenericWal::automatic))
+    return generic_wal == static_cast<int>(GenericWal::on);
+  if (compat::kServer <= newest_tested) return false;
+  if (!told) {
+    told = true;
+    ereport(
+        LOG,
+        (errmsg("logging insertions into learned indexes through the generic WAL interface"),
+         errdetail(
+             "This server is PostgreSQL %d; the newest that this version of learned_index was tested with "
+             "is %d.",
+             compat::kServer, newest_tested),
+         errhint("Insertions are slower so. Install a newer version of learned_index, or set "
+                 "\"learned_index.generic_wal\" to \"on\" to do without this message.")));
+  }
+  return true;
 }
 
 int index_fillfactor(Relation index) {

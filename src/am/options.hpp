@@ -12,8 +12,10 @@ inline constexpr int kDefaultFillfactor = 91;
 // none.
 extern int model_cache_kilobytes;
 
-// learned_index.generic_wal: log hot inserts with GenericXLog instead of the hand-made record.
-extern bool use_generic_wal;
+// Whether hot inserts are logged with GenericXLog instead of the hand-made record: learned_index.generic_wal, if it is on
+// or off; by itself in a server newer than the newest whose replay is known to read such records, which is told to the
+// server's log once in each process.
+bool use_generic_wal();
 
 // Registers the index options and the settings. Called once, when the library is loaded.
 void register_options();
