@@ -5,12 +5,12 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
 
--- every class is valid and the default for its type
+-- every class is valid and the default for its type (oid8, which only 19 has, is in server19.sql)
 SELECT c.opcname, c.opcintype::regtype AS type, f.opfname, c.opcdefault, amvalidate(c.oid)
 FROM pg_opclass c
 JOIN pg_opfamily f ON f.oid = c.opcfamily
 JOIN pg_am a ON a.oid = c.opcmethod
-WHERE a.amname = 'learned'
+WHERE a.amname = 'learned' AND c.opcname <> 'oid8_ops'
 ORDER BY f.opfname COLLATE "C", c.opcname COLLATE "C";
 
 -- our families, and the btree families of the same names, member by member
@@ -40,7 +40,7 @@ FROM family_members
 WHERE amname = 'btree' AND (kind = 'operator' OR number < 5)
   AND opfname IN (SELECT opfname FROM ours);
 
-SELECT opfname, kind, count(*) FROM ours GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT opfname, kind, count(*) FROM ours WHERE opfname <> 'oid8_ops' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT 'missing' AS fault, * FROM (TABLE theirs EXCEPT TABLE ours) m
 UNION ALL
 SELECT 'extra', * FROM (TABLE ours EXCEPT TABLE theirs) e;

@@ -1,8 +1,14 @@
 #include "am/key_type.hpp"
 
+#include "am/compat.hpp"
+
 namespace learned {
 
 bool key_kind_of_type(Oid type, KeyKind* kind) {
+  if (compat::is_oid8(type)) {
+    *kind = KeyKind::oid8;
+    return true;
+  }
   switch (type) {
     case INT2OID:
       *kind = KeyKind::int2;

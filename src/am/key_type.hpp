@@ -12,7 +12,7 @@ struct KeyType {
 
   int width() const { return key_width(kind); }
   // Whether values are 64-bit integers, as those of the types for time are.
-  bool is_int8() const { return width() == 8 && kind != KeyKind::float8; }
+  bool is_int8() const { return width() == 8 && kind != KeyKind::float8 && kind != KeyKind::oid8; }
 };
 static_assert(std::is_trivially_copyable_v<KeyType>);
 
@@ -36,6 +36,8 @@ inline Code datum_to_code(KeyType type, Datum value) {
       return code_from_int(DatumGetInt32(value));
     case KeyKind::oid:
       return code_from_oid(DatumGetObjectId(value));
+    case KeyKind::oid8:
+      return DatumGetUInt64(value);
     case KeyKind::float4:
       return code_from_float4_bits(DatumGetUInt32(value));
     case KeyKind::float8:
@@ -57,6 +59,8 @@ inline Datum code_to_datum(KeyType type, Code code) {
     case KeyKind::oid:
       // As fetch_att does for any four-byte attribute, so that Datums of one value are the same bits.
       return Int32GetDatum(static_cast<int32>(oid_from_code(code)));
+    case KeyKind::oid8:
+      return UInt64GetDatum(code);
     case KeyKind::float4:
       return Int32GetDatum(static_cast<int32>(float4_bits_from_code(code)));
     case KeyKind::float8:

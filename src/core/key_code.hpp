@@ -3,7 +3,7 @@
 //   type                     code
 //   int2, int4, int8, date,  the value as int64 with its sign bit flipped: one map for every width, so that
 //   timestamp[tz], time      constants of another width need no conversion
-//   oid                      the value
+//   oid, oid8                the value
 //   float8                   IEEE bits, made ascending (negative: all bits flipped, else: sign bit set), then
 //                            rotated so that -infinity is 0
 //   float4                   the same in 32 bits
@@ -37,9 +37,10 @@ enum class KeyKind : std::uint8_t {
   timestamp = 8,
   timestamptz = 9,
   time = 10,
+  oid8 = 11,
 };
 
-constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 10; }
+constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 11; }
 
 // Bytes of a value of that kind in a tuple: 2, 4 or 8.
 constexpr int key_width(KeyKind kind) {
@@ -56,6 +57,7 @@ constexpr int key_width(KeyKind kind) {
     case KeyKind::timestamp:
     case KeyKind::timestamptz:
     case KeyKind::time:
+    case KeyKind::oid8:
       return 8;
   }
   return 8;

@@ -21,6 +21,7 @@ my $node = new_node('differential');
 $node->append_conf('postgresql.conf', "shared_buffers = 16MB\n") if $seed % 2;
 $node->start;
 prepare_database($node);
+my $version = query($node, 'SHOW server_version_num');
 $node->safe_psql('postgres', slurp_file("$FindBin::RealBin/differential.sql"));
 
 my ($type, $key, $generate, @seen, $rows, $restriction, $norm);
@@ -237,7 +238,7 @@ sub step
 
 sub round_script
 {
-	$type = pick(sort keys %KEY_TYPES);
+	$type = pick(sort grep { $version >= ($KEY_TYPES{$_}{since} // 0) } keys %KEY_TYPES);
 	$key = $KEY_TYPES{$type};
 	(my $shape, $generate) = distribution($type);
 	$norm = $key->{norm} // 'k';

@@ -76,7 +76,7 @@ my @INTEGERS = ([ 'int2', -32_768, 32_767 ], [ 'int4', -2_147_483_648, 2_147_483
 my @DATES = ("'4713-01-01 BC'", "'0001-12-31 BC'", "'0044-03-15 BC'", "'1970-01-01'",
 	"'1999-12-31'", "'2000-01-01'", "'infinity'", "'-infinity'");
 
-# unit: how many of the family's finest steps one integer step of this type is.
+# unit: how many of the family's finest steps one integer step of this type is. since: the server that brought it.
 our %KEY_TYPES = (
 	int8 => {
 		family => [qw(int2 int4 int8)],
@@ -131,6 +131,16 @@ our %KEY_TYPES = (
 		literal => sub { '' . clamp(abs($_[0]), 0, 4_294_967_295) },
 		wild => sub { random_int(0, 4_294_967_295) },
 		extremes => [qw(0 1 2147483647 2147483648 4294967295 4294967294)],
+	},
+	oid8 => {
+		since => 190000,
+		family => [qw(oid8)],
+		unit => 1,
+		span => 2**40,
+		# Around the sign bit.
+		literal => sub { sprintf('%u', clamp($_[0], -2**50, 2**50) + (1 << 63)) },
+		wild => sub { sprintf('%u', random_bits64()) },
+		extremes => [qw(0 1 4294967296 9223372036854775807 9223372036854775808 18446744073709551614 18446744073709551615)],
 	},
 	time => {
 		family => [qw(time)],

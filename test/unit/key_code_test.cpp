@@ -192,18 +192,19 @@ TEST(KeyCode, WidthsAreThoseOfTheTypes) {
   for (const KeyKind kind : {KeyKind::int4, KeyKind::oid, KeyKind::float4, KeyKind::date}) {
     EXPECT_EQ(key_width(kind), 4);
   }
-  for (const KeyKind kind :
-       {KeyKind::int8, KeyKind::float8, KeyKind::timestamp, KeyKind::timestamptz, KeyKind::time}) {
+  for (const KeyKind kind : {KeyKind::int8, KeyKind::float8, KeyKind::timestamp, KeyKind::timestamptz,
+                             KeyKind::time, KeyKind::oid8}) {
     EXPECT_EQ(key_width(kind), 8);
+    EXPECT_EQ(code_domain(kind).hi, kMaxCode);
   }
 }
 
 TEST(KeyCode, KindsFromDiskAreChecked) {
   EXPECT_FALSE(key_kind_valid(0));
-  for (std::uint8_t kind = 1; kind <= 10; ++kind) {
+  for (std::uint8_t kind = 1; kind <= 11; ++kind) {
     EXPECT_TRUE(key_kind_valid(kind));
   }
-  for (int kind = 11; kind < 256; ++kind) {
+  for (int kind = 12; kind < 256; ++kind) {
     EXPECT_FALSE(key_kind_valid(static_cast<std::uint8_t>(kind)));
   }
 }
