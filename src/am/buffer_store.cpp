@@ -91,8 +91,9 @@ Buffer BufferStore::allocate() {
     const Buffer buffer = ReadBuffer(index_, block);
     if (ConditionalLockBuffer(buffer)) {
       const Page page = buffer_page(buffer);
-      const PageView view(bytes(buffer));
-      if (PageIsNew(page) || (check_header(view) == nullptr && view.deleted())) return buffer;
+      // (A damaged flag must not make a page of the tree free.)
+      if (PageIsNew(page) || (verify_page(bytes(buffer)) == nullptr && PageView(bytes(buffer)).deleted()))
+        return buffer;
       LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     }
     ReleaseBuffer(buffer);
@@ -101,6 +102,7 @@ Buffer BufferStore::allocate() {
 }
 
 std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
+  if (!fresh) verify_strictly(h);
   // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
   Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
   if (fresh) std::memset(page, 0, BLCKSZ);
@@ -142,15 +144,20 @@ void BufferStore::extend(Handle h) {
   const Block here = BufferGetBlockNumber(h);
   if (use_generic_wal()) {
     begin();
-    extend_exactly(edit(h, false));
+    bool sound = false;
+    std::uint8_t* image = edit(h, false);
+    extend_exactly(image, extended_checksum(image, &sound));
     commit();
   } else {
     auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
     const bool log = RelationNeedsWAL(index_);
+    bool sound = false;
+    const std::uint32_t checksum = extended_checksum(page, &sound);
+    if (!sound) corrupt(here, "page checksum does not match");
     std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
     store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
     start_critical_section();
-    extend_exactly(page);
+    extend_exactly(page, checksum);
     std::memcpy(record + sizeof(Fragment), page + kExtendedOffset, kExtendedBytes);
     MarkBufferDirty(h);
     if (log) log_fragments(h, record, sizeof record);
@@ -170,13 +177,26 @@ void BufferStore::verify(Handle h) {
   const uint32 check = page.trailer().check;
   const uint32 tag = seen_tag(index_, here, check);
   const auto upper = static_cast<uint16>(page.upper());
-  if (seen->tag == tag && seen->upper == upper) return;
-  if (seen->tag != tag && check != page_checksum(bytes(h))) corrupt(here, "page checksum does not match");
-  const unsigned deltas = page.deltas();
-  for (unsigned j = 0; j < deltas; j++) {
-    if (!PageView::delta_sound(page.delta_at(j), page.level())) corrupt(here, "delta entry is damaged");
+  if (seen->tag == tag) {
+    if (seen->upper == upper) return;
+    // The same page with other delta entries: more of them, or what VACUUM left.
+    const unsigned known = upper < seen->upper
+                               ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
+                               : 0;
+    if (Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
+    seen->upper = upper;
+    return;
   }
+  verify_strictly(h);
   remember_page(seen, tag, page);
+}
+
+void BufferStore::verify_strictly(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  MetaInfo meta;
+  bool newer = false;
+  const Fault fault = here == kMetaBlock ? read_meta_page(bytes(h), &meta, &newer) : verify_page(bytes(h));
+  if (fault != nullptr) corrupt(here, fault);
 }
 
 Workspace* BufferStore::workspace() {

@@ -59,10 +59,8 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   const Block block = BufferGetBlockNumber(buffer);
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
-  // Damage must not be spread by rewriting it.
-  if (page.trailer().check != page_checksum(buffer_bytes(buffer))) {
-    v->store.corrupt(block, "page checksum does not match");
-  }
+  // Damage must be neither believed nor spread by rewriting it.
+  if (Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
   const DeadTids::Leaf* known = v->dead.find(buffer);
@@ -78,7 +76,6 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
     removed++;
   }
   for (unsigned j = 0; j < deltas; j++) {
-    if (!PageView::delta_sound(page.delta_at(j), 0)) v->store.corrupt(block, "delta entry is damaged");
     if (!(known != nullptr ? v->dead.is_dead(known, encoded + j) : v->dead.is_dead(page.delta_item(j).tid)))
       continue;
     set_bit(v->deltas, j);
@@ -147,7 +144,8 @@ void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     const Buffer buffer = ReadBufferExtended(info->index, MAIN_FORKNUM, b, RBM_NORMAL, info->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const PageView page(buffer_bytes(buffer));
-    const bool is_free = PageIsNew(buffer_page(buffer)) || (check_header(page) == nullptr && page.deleted());
+    const bool is_free = PageIsNew(buffer_page(buffer)) || (check_header(page) == nullptr && page.deleted() &&
+                                                            verify_page(buffer_bytes(buffer)) == nullptr);
     UnlockReleaseBuffer(buffer);
     if (!is_free) continue;
     RecordFreeIndexPage(info->index, b);

@@ -25,7 +25,7 @@
 
 namespace learned {
 
-// The type of an index's keys. Stored in the metapage: never renumber.
+// The type of an index's keys: how they become codes. (The metapage names the type by its OID.)
 enum class KeyKind : std::uint8_t {
   int2 = 1,
   int4 = 2,

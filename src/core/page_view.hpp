@@ -1,5 +1,6 @@
 // Reading a tree page: header checks, search by the models, decoding. Never trusts a byte: whatever a
-// function follows (counts, offsets, widths) it first checks against the page's bounds, and says kCorrupt.
+// function follows (counts, offsets, widths) it first checks against the page's bounds, and returns false (or a Fault)
+// where they do not hold.
 #pragma once
 
 #include "page_format.hpp"
@@ -69,6 +70,12 @@ class PageView {
 // Cheap sanity of a page that a reader lands on: magic, version, bounds of all areas. Everything else is
 // checked where it is used. Returns nullptr or what is wrong.
 Fault check_header(const PageView& page);
+
+// Whether a page in place is as it was written: header, checksum, the check of each delta entry. What whoever changes a
+// page must know first, or the checksum made anew would call damage sound. Returns nullptr or what is wrong.
+Fault verify_page(const std::uint8_t* page);
+// Of it, the delta entries from number `from` on. REQUIRES: check_header() found nothing.
+Fault verify_delta(const PageView& page, unsigned from);
 
 // One segment with its bounds proven to lie within the page.
 struct SegmentRef {

@@ -209,10 +209,16 @@ bool continues_exactly(const PageView& page, const Item& item) {
   return Entry{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
 }
 
-void extend_exactly(std::uint8_t* page) {
+std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound) {
+  PageTrailer next = trailer_of(page);
+  next.encoded++;
+  return next_checksum(page, next, sound);
+}
+
+void extend_exactly(std::uint8_t* page, std::uint32_t checksum) {
   const auto encoded = static_cast<std::uint16_t>(PageView(page).encoded() + 1);
   store(page + kSpecial + offsetof(PageTrailer, encoded), encoded);
-  seal(page);
+  store(page + kSpecial + offsetof(PageTrailer, check), checksum);
 }
 
 void mark_dead(std::uint8_t* page, const std::uint8_t* doomed) {
@@ -274,28 +280,97 @@ bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
 
 namespace {
 
-// The values [0, n) under the slope of `model`, fitted anew.
-template <class Value>
-ColumnModel refit(const ColumnModel& model, const Value* values, std::uint32_t n) {
+// The values get(0) .. get(n - 1) under the slope of `model`, whose line they followed from another rank on: the residuals
+// need one bit more at most, as the line is rounded down anew.
+template <class Get>
+ColumnModel refit(const ColumnModel& model, std::uint32_t n, Get get) {
   ColumnModel m{0, model.slope, model.shift, 0};
+  const std::uint64_t first = get(0);
   std::int64_t lo = 0;
   std::int64_t hi = 0;
   for (std::uint32_t i = 0; i < n; i++) {
-    const auto error = static_cast<std::int64_t>(std::uint64_t{values[i]} - values[0] - m.line(i));
+    const auto error = static_cast<std::int64_t>(get(i) - first - m.line(i));
     lo = error < lo ? error : lo;
     hi = error > hi ? error : hi;
   }
-  m.base = values[0] + static_cast<std::uint64_t>(lo);
+  m.base = first + static_cast<std::uint64_t>(lo);
   m.width =
       static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
   return m;
 }
 
-// Plans entries [from, to) of a segment, which are at columns[first, first + to - from). The front part keeps all
+// Entries [from, to) of a segment, to be one of their own.
+struct Part {
+  unsigned from;
+  unsigned to;
+  std::uint32_t size() const { return to - from; }
+};
+
+void set_tids(const ColumnModel& model, Segment* seg) {
+  seg->tid_base = model.base;
+  seg->tid_slope = model.slope;
+  seg->tid_shift = model.shift;
+  seg->tid_width = model.width;
+}
+
+// How many entries of the part belong to a run that began before it. (The runs codec cannot say so: a run's first TID
+// need not have an ordinal under the segment's scale when it is not the one that the run began with.)
+unsigned entries_of_cut_run(const SegmentRef& ref, const Part& part) {
+  if (part.from == 0 || ref.seg.tid_codec != TidCodec::runs) return 0;
+  unsigned lo = 0;  // the first run that begins at or behind `from`
+  unsigned hi = ref.seg.runs;
+  while (lo < hi) {
+    const unsigned mid = (lo + hi) / 2;
+    if (read_bits(ref.rank_bits, mid, ref.seg.rank_width) < part.from) {
+      lo = mid + 1;
+    } else {
+      hi = mid;
+    }
+  }
+  const std::uint64_t next =
+      lo < ref.seg.runs ? read_bits(ref.rank_bits, lo, ref.seg.rank_width) : std::uint64_t{part.to};
+  return next < part.to ? static_cast<unsigned>(next) - part.from : part.size();
+}
+
+// The TIDs of a part that lies within one run: a line that counts up by one.
+void plan_counting(const Tid* tids, std::uint32_t n, Segment* seg) {
+  seg->tid_codec = TidCodec::linear;
+  seg->tid_scale = tid_offset(tids[n - 1]);
+  seg->runs = 0;
+  seg->rank_width = 0;
+  set_tids({tid_to_ordinal(tids[0], seg->tid_scale), n > 1 ? std::uint64_t{1} : 0, 0, 0}, seg);
+}
+
+// The runs that begin in a part, the first one with it. Their first TIDs keep their column in a front part; a back
+// part's column starts elsewhere on its line.
+void plan_runs(const SegmentRef& ref, const Part& part, const Tid* tids, std::uint32_t* starts,
+               Segment* seg) {
+  std::uint32_t runs = 0;
+  for (std::uint32_t i = 0; i < part.size(); i++) {
+    if (i == 0 || tids[i] != tids[i - 1] + 1) starts[runs++] = i;
+  }
+  seg->runs = static_cast<std::uint16_t>(runs);
+  if (part.from == 0) return;
+  set_tids(refit(ref.seg.tid(), runs,
+                 [&](std::uint32_t j) { return tid_to_ordinal(tids[starts[j]], seg->tid_scale); }),
+           seg);
+}
+
+void plan_ascending(const SegmentRef& ref, const Tid* tids, std::uint32_t n, Segment* seg) {
+  // Its own span under the same division into low and high bits. (It descends on a damaged page only.)
+  const std::uint64_t low = tid_to_ordinal(tids[0], seg->tid_scale);
+  const std::uint64_t high = tid_to_ordinal(tids[n - 1], seg->tid_scale);
+  seg->tid_base = low;
+  seg->tid_slope = high > low && high - low <= ref.seg.tid_slope ? high - low : 0;
+}
+
+// Plans a part of a segment, whose entries are in the workspace's columns from `first` on. The front part keeps all
 // models: what holds for a segment holds for its beginning. A back part starts its lines elsewhere.
-void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t first, Workspace* ws,
-               unsigned level, PlannedSegment* out) {
-  const std::uint32_t n = to - from;
+// REQUIRES: the part begins with a run, or lies within one.
+void plan_part(const SegmentRef& ref, const Part& part, std::uint32_t first, unsigned level, Workspace* ws,
+               PlannedSegment* out) {
+  const std::uint32_t n = part.size();
+  const Tid* tids = ws->tids + first;
   Segment& seg = out->seg;
   out->first = first;
   out->count = n;
@@ -303,39 +378,25 @@ void plan_part(const SegmentRef& ref, unsigned from, unsigned to, std::uint32_t 
   seg = ref.seg;
   seg.first_code = ws->codes[first];
   out->child = level > 0 ? ref.child_model : ColumnModel{};
-  if (seg.tid_codec == TidCodec::runs) {
-    // As many runs as begin in the part; their first TIDs keep their column, or are a column of their own.
-    if (from == 0) {
-      unsigned runs = 0;
-      while (runs < seg.runs && read_bits(ref.rank_bits, runs, seg.rank_width) < to) runs++;
-      seg.runs = static_cast<std::uint16_t>(runs);
-    } else {
-      fit_tids(ws->tids + first, n, level > 0, &seg);
-    }
+  if (entries_of_cut_run(ref, part) > 0) {
+    plan_counting(tids, n, &seg);
+  } else if (seg.tid_codec == TidCodec::runs) {
+    plan_runs(ref, part, tids, ws->runs + first, &seg);
+  } else if (seg.tid_codec == TidCodec::ascending) {
+    plan_ascending(ref, tids, n, &seg);
+  } else if (part.from > 0 && seg.tid_slope != 0) {
+    set_tids(refit(ref.seg.tid(), n, [&](std::uint32_t i) { return tid_to_ordinal(tids[i], seg.tid_scale); }),
+             &seg);
   }
-  if (seg.tid_codec == TidCodec::ascending) {
-    // Its own span under the same division into low and high bits. (It descends on a damaged page only.)
-    const std::uint64_t low = tid_to_ordinal(ws->tids[first], seg.tid_scale);
-    const std::uint64_t high = tid_to_ordinal(ws->tids[first + n - 1], seg.tid_scale);
-    seg.tid_base = low;
-    seg.tid_slope = high > low && high - low <= ref.seg.tid_slope ? high - low : 0;
+  // A constant serves every part of its segment (and its residuals may need all 64 bits).
+  if (part.from > 0 && seg.key_slope != 0) {
+    const ColumnModel key = refit(ref.seg.key(), n, [&](std::uint32_t i) { return ws->codes[first + i]; });
+    seg.key_base = key.base;
+    seg.key_width = key.width;
   }
-  if (from > 0) {
-    // A constant serves every part of its segment (and its residuals may need all 64 bits).
-    if (seg.key_slope != 0) {
-      const ColumnModel key = refit(ref.seg.key(), ws->codes + first, n);
-      seg.key_base = key.base;
-      seg.key_width = key.width;
-    }
-    if (ref.seg.tid_codec == TidCodec::linear && seg.tid_slope != 0) {
-      Tid* ordinals = ws->tids + first;  // converted in place and back
-      for (std::uint32_t i = 0; i < n; i++) ordinals[i] = tid_to_ordinal(ordinals[i], seg.tid_scale);
-      const ColumnModel tid = refit(ref.seg.tid(), ordinals, n);
-      for (std::uint32_t i = 0; i < n; i++) ordinals[i] = ordinal_to_tid(ordinals[i], seg.tid_scale);
-      seg.tid_base = tid.base;
-      seg.tid_width = tid.width;
-    }
-    if (level > 0 && ref.child_model.slope != 0) out->child = refit(ref.child_model, ws->children + first, n);
+  if (part.from > 0 && level > 0 && ref.child_model.slope != 0) {
+    out->child =
+        refit(ref.child_model, n, [&](std::uint32_t i) { return std::uint64_t{ws->children[first + i]}; });
   }
   seg.child_shift = out->child.shift;
   seg.child_width = out->child.width;
@@ -355,19 +416,24 @@ bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page
     if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
     const unsigned first = ref.seg.first_rank;
     if (first >= end) break;
-    const unsigned from = begin > first ? begin - first : 0;
-    const unsigned to = end < first + ref.count ? end - first : ref.count;
-    if (from > 0 || to < ref.count) {
-      const std::uint32_t n = to - from;
-      if (used + n > Workspace::kCapacity ||
-          !decode(page, first + from, first + to, ws->codes + used, ws->tids + used,
-                  id.level > 0 ? ws->children + used : nullptr)) {
-        return false;
-      }
-      plan_part(ref, from, to, used, ws, id.level, &p);
-      used += n;
+    Part part{begin > first ? begin - first : 0, end < first + ref.count ? end - first : ref.count};
+    if (part.size() == ref.count) {
+      plan.keep(p);
+      continue;
     }
-    plan.keep(p);
+    if (used + part.size() > Workspace::kCapacity ||
+        !decode(page, first + part.from, first + part.to, ws->codes + used, ws->tids + used,
+                id.level > 0 ? ws->children + used : nullptr)) {
+      return false;
+    }
+    const unsigned cut = entries_of_cut_run(ref, part);
+    const Part pieces[] = {{part.from, part.from + cut}, {part.from + cut, part.to}};
+    for (const Part& piece : pieces) {
+      if (piece.size() == 0) continue;
+      plan_part(ref, piece, used, id.level, ws, &p);
+      plan.keep(p);
+      used += piece.size();
+    }
   }
   unsigned dead_count = 0;
   if ((page.flags() & kHasDead) != 0) {

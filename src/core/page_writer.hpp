@@ -40,7 +40,8 @@ void write_empty_page(std::uint8_t* page, const PageIdentity& id);
 // index only.)
 void clear_hole(std::uint8_t* page);
 
-// Recomputes the checksum; to be called after every change but add_delta().
+// Recomputes the checksum; to be called after every change but add_delta(). REQUIRES: verify_page() found nothing before the
+// change, or the page is written from its beginning.
 void seal(std::uint8_t* page);
 
 // How many delta entries the page still takes. Never eats into the room for dead marks.
@@ -56,8 +57,11 @@ void format_delta(std::uint8_t* out, const Item& item, unsigned level);
 // takes to insert it: then extend_exactly() does. Never with a delta or dead marks, and only in a page whose checksum
 // is quickly made. REQUIRES: delta_room() > 0, and the item belongs into the page.
 bool continues_exactly(const PageView& page, const Item& item);
-// Counts one entry more and seals the page: changes kExtendedBytes bytes from kExtendedOffset on, nothing else.
-void extend_exactly(std::uint8_t* page);
+// The checksum that the page has when it counts one entry more. *sound: whether the one it has now matches.
+std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound);
+// Counts one entry more and seals the page with that checksum: changes kExtendedBytes bytes from kExtendedOffset on,
+// nothing else. REQUIRES: extended_checksum() found the page sound.
+void extend_exactly(std::uint8_t* page, std::uint32_t checksum);
 inline constexpr std::size_t kExtendedOffset = kSpecial + offsetof(PageTrailer, encoded);
 inline constexpr std::size_t kExtendedBytes =
     offsetof(PageTrailer, check) + sizeof(PageTrailer::check) - offsetof(PageTrailer, encoded);
@@ -79,8 +83,9 @@ bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out);
 
 // Writes encoded entries [begin, end) of `page`, dead marks included, and the delta entries within
 // [id.low, id.high) as a page of their own, keeping the models. A whole segment is copied; the front part of a
-// segment too. The back part of a segment is fitted anew along its line, which may cost one bit per entry and
-// column (the line is rounded down from another starting rank). False: corrupt.
+// segment too. The back part of a segment follows the same lines from other starting ranks, which may cost one bit per
+// entry and column (per run, where TIDs are runs) as the lines are rounded down anew. The rest of a run that is cut
+// becomes a segment of its own, without a bit for its TIDs. False: corrupt, or it does not fit.
 bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
                  unsigned end, struct Workspace* ws);
 

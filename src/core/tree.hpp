@@ -12,11 +12,13 @@
 //   Block block(Handle)
 //   Handle allocate()                   a new or recycled page, locked exclusively, content undefined
 //   void begin()                        one atomic change of at most four pages:
-//   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh)
+//   uint8_t* edit(Handle, bool fresh)   a copy to change. Fresh: zeroed, and logged in full. Otherwise the page is verified
+//                                       now (verify_page(), the metapage by read_meta_page()), whatever was known of it:
+//                                       its checksum is about to be made anew. An error leaves all pages as they are
 //   void commit()                       logs the copies and puts them in place
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
-//   void extend(Handle)                 another: extend_exactly()
-//   void verify(Handle)                 raises an error if the page's checksum does not match
+//   void extend(Handle)                 another: extend_exactly(), the page verified as by edit()
+//   void verify(Handle)                 raises an error unless verify_page() finds the page sound, now or lately
 //   bool image_due(Handle)              whether the next change of the page logs all of it: the first after a checkpoint
 //   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
 //   Workspace* workspace()
@@ -93,9 +95,9 @@ class Tree {
 
   // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
   void add(Handle h, const Item& item) {
+    // A damaged fence or flag must not draw in what belongs elsewhere.
+    store_->verify(h);
     if (continues_exactly(view(h), item)) {
-      // Damage must not be sealed in.
-      store_->verify(h);
       store_->extend(h);
     } else {
       store_->insert_delta(h, item);
@@ -135,6 +137,8 @@ class Tree {
   // Completes a split: gives the right sibling its downlink. Takes the left page, locked exclusively and
   // flagged, and releases it.
   void finish_split(Handle left) {
+    // Its flag may be damage, and its right sibling have a downlink.
+    store_->verify(left);
     const Entry separator = view(left).high();
     const unsigned level = view(left).level();
     const Item downlink{separator.code, separator.tid, view(left).right()};
@@ -283,7 +287,7 @@ class Tree {
   // Makes room for delta entries in a page locked exclusively: `room` at least, kRoomAtEnd where more will come at the
   // right end. True: there is, and the page is still locked. False: it was split and released; the caller starts over.
   bool make_room(Handle h, const Entry& incoming, std::size_t room) {
-    // Damage must not be spread by rewriting it.
+    // The plans below believe what they read.
     store_->verify(h);
     Workspace* ws = store_->workspace();
     const PageView page = view(h);
@@ -330,7 +334,8 @@ class Tree {
     SavedKillMarks neighbour_marks;
     if (old_right != kNoBlock) {
       neighbour = store_->read(old_right, LockMode::exclusive);
-      if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h)) {
+      if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h) ||
+          view(neighbour).low() != view(h).high()) {
         store_->corrupt(old_right, "left link does not lead back");
       }
       neighbour_marks.save(view(neighbour));

@@ -53,11 +53,11 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
     while (n_held > 0) store->release(held[--n_held]);
     return false;
   };
-  const auto unusable = [&](Handle h) {
+  const auto is_leaf = [&](Handle h) {
     const PageView page = tree.view(h);
-    return check_header(page) != nullptr || page.deleted() || page.tree() != tree_id || page.level() != 0 ||
-           page.incomplete_split();
+    return check_header(page) == nullptr && !page.deleted() && page.tree() == tree_id && page.level() == 0;
   };
+  const auto unusable = [&](Handle h) { return !is_leaf(h) || tree.view(h).incomplete_split(); };
 
   const Handle left = store->read(left_block, LockMode::exclusive);
   held[n_held++] = left;
@@ -72,9 +72,13 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   if (right_block != kNoBlock) {
     if (!store->try_read(right_block, &right)) return give_up();
     held[n_held++] = right;
-    if (unusable(right) && !tree.view(right).incomplete_split()) return give_up();
-    if (tree.view(right).left() != block) return give_up();
+    if (!is_leaf(right) || tree.view(right).left() != block ||
+        tree.view(right).low() != tree.view(gone).high())
+      return give_up();
   }
+  // What is decoded below must be what was written. (The parent and the right sibling: when they are edited.)
+  store->verify(left);
+  store->verify(gone);
 
   // The joined page, in `scratch`.
   if (tree.view(left).encoded() + tree.view(gone).encoded() + 2 * kMaxDelta > kMaxEntries / 2)

@@ -1,7 +1,7 @@
 // The vocabulary of the core: codes, tuple identifiers, entries, blocks and results.
 //
-// Nothing in src/core includes a server header, allocates memory or throws; callers hand in spans of
-// bytes and get a Status back.
+// Nothing in src/core includes a server header, allocates memory or throws. Callers hand in the bytes to work on; what can
+// fail says so by its result: false or a Fault.
 #pragma once
 
 #include <compare>

@@ -24,8 +24,7 @@ prepare_database($node);
 create_template($node, $batch_size);
 check_indexes($node, 'before any damage');
 
-my %files = map { split /\|/ } split /\n/,
-  query($node, q{SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')});
+my %files = index_files($node);
 $node->stop;
 my @pages = template_pages($node, \%files);
 my %kinds;

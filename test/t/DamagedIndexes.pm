@@ -10,7 +10,8 @@ use Test::More;
 use PostgreSQL::Test::Utils;
 
 use Exporter 'import';
-our @EXPORT = qw($PAGE_SIZE create_template template_pages page_kind byte_is_checked byte_region examine_damaged);
+our @EXPORT = qw($PAGE_SIZE create_template create_writer index_files template_pages page_kind byte_is_checked byte_region
+  examine_damaged write_to_damaged);
 
 our $PAGE_SIZE = 8192;
 my $PAGE_HEADER = 24;
@@ -160,11 +161,105 @@ sub byte_is_checked
 	return byte_region($page, $offset) ne 'hole';
 }
 
+# Functions that write to a table whose index is damaged, each row by itself, and compare what the index answers with
+# what the table has.
+sub create_writer
+{
+	my ($node) = @_;
+	$node->safe_psql(
+		'postgres', q{
+CREATE FUNCTION write_to(relation text, round int) RETURNS TABLE (step text, outcome text) LANGUAGE plpgsql AS $$
+DECLARE
+  key text;
+BEGIN
+  step := 'insert';
+  FOR i IN 1..120 LOOP
+    -- Far apart, near one another, at the end of the dense ones, equal, NULL.
+    key := (ARRAY['hashint8extended(%1$s, 11)', '5000 + mod(%1$s, 40)', '40000 + %1$s', '77', 'NULL'])[1 + i % 5];
+    BEGIN
+      EXECUTE format('INSERT INTO %I SELECT %s, ' || format(key, 'j') || ' FROM generate_series(%3$s, %4$s) j',
+        relation, i, round * 10000 + i * 8, round * 10000 + i * 8 + CASE WHEN i % 5 < 2 THEN 7 ELSE 0 END);
+      outcome := 'right';
+    EXCEPTION WHEN OTHERS THEN
+      outcome := SQLSTATE || ' ' || SQLERRM;
+    END;
+    RETURN NEXT;
+  END LOOP;
+  -- By the table: the rows go, whatever the index says.
+  SET LOCAL enable_indexscan = off;
+  SET LOCAL enable_bitmapscan = off;
+  SET LOCAL enable_indexonlyscan = off;
+  EXECUTE format('DELETE FROM %I WHERE hashint4(id) %% 7 = %s OR k BETWEEN %3$s AND %3$s + 3000000000000000000', relation, round, round * 1000000000000000000);
+END $$;
+CREATE FUNCTION compare(relation text) RETURNS TABLE (step text, outcome text) LANGUAGE plpgsql AS $$
+DECLARE
+  r record;
+BEGIN
+  FOR r IN SELECT * FROM question LOOP
+    step := r.name;
+    BEGIN
+      outcome := CASE WHEN ask(relation, r.mode, r.q) IS NOT DISTINCT FROM ask(relation, 'seq', r.q) THEN 'right' ELSE 'wrong' END;
+    EXCEPTION WHEN OTHERS THEN
+      outcome := SQLSTATE || ' ' || SQLERRM;
+    END;
+    RETURN NEXT;
+  END LOOP;
+  step := 'check';
+  BEGIN
+    PERFORM learned_index_check((relation || '_k')::regclass, true);
+    outcome := 'passed';
+  EXCEPTION WHEN OTHERS THEN
+    outcome := SQLSTATE || ' ' || SQLERRM;
+  END;
+  RETURN NEXT;
+END $$;
+});
+	return;
+}
+
+# Where the files of all tables and indexes are, by name.
+sub index_files
+{
+	my ($node) = @_;
+	return map { split /\|/ } split /\n/,
+	  query($node,
+		q{SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')});
+}
+
 # damages: list of [name, changed index file, may change].  Returns one hash of step => outcome a
 # damage; an absent one means that the server did not survive or that a query did not end.
 sub examine_damaged
 {
 	my ($node, $files, @damages) = @_;
+	return try_damaged(
+		$node, $files,
+		sub {
+			my ($i) = @_;
+			my $change = $damages[$i][2];
+			return "SELECT * FROM examine('damaged_$i', " . ($change ? 'true' : 'false') . ");\n"
+			  . ($change ? "VACUUM (INDEX_CLEANUP ON) damaged_$i;\n" : '');
+		},
+		@damages);
+}
+
+# The same for list of [name, changed index file]: the tables are written to and vacuumed, then compared.
+sub write_to_damaged
+{
+	my ($node, $files, @damages) = @_;
+	return try_damaged(
+		$node, $files,
+		sub {
+			my ($i) = @_;
+			my $vacuum = "VACUUM (INDEX_CLEANUP ON) damaged_$i;\n";
+			return join('', map { "SELECT * FROM write_to('damaged_$i', $_);\n$vacuum" } 1 .. 2) . "SELECT * FROM compare('damaged_$i');\n";
+		},
+		@damages);
+}
+
+# Puts the damaged files in place, starts the server and runs script($i) for each; stops it again.
+sub try_damaged
+{
+	my ($node, $files, $script_of, @damages) = @_;
 	my $directory = $node->data_dir;
 	my %content;
 	for my $fork ('', '_vm', '_fsm')
@@ -175,19 +270,16 @@ sub examine_damaged
 	my $index_map = "$directory/$files->{template_k}_fsm";
 	for my $i (0 .. $#damages)
 	{
+		unlink map { "$directory/" . $files->{"damaged_$i"} . $_ } '_vm', '_fsm';
 		write_bytes("$directory/" . $files->{"damaged_$i"} . $_, $content{$_}) for keys %content;
 		write_bytes("$directory/" . $files->{"damaged_${i}_k"}, $damages[$i][1]);
 		write_bytes("$directory/" . $files->{"damaged_${i}_k"} . '_fsm', slurp_file($index_map)) if -e $index_map;
 	}
 	$node->start;
 	my $script = "SET statement_timeout = '20s';\n\\set VERBOSITY verbose\n\\pset fieldsep '\\t'\n";
-	for my $i (0 .. $#damages)
-	{
-		$script .= "\\echo index $i\nSELECT * FROM examine('damaged_$i', " . ($damages[$i][2] ? 'true' : 'false') . ");\n";
-		$script .= "\\warn index $i\nVACUUM (INDEX_CLEANUP ON) damaged_$i;\n" if $damages[$i][2];
-	}
+	$script .= "\\echo index $_\n\\warn index $_\n" . $script_of->($_) for 0 .. $#damages;
 	my ($code, $out, $err) =
-	  $node->psql('postgres', $script, on_error_stop => 0, timeout => 600, timed_out => \my $late);
+	  $node->psql('postgres', $script, on_error_stop => 0, timeout => 900, timed_out => \my $late);
 	my @outcomes;
 	my $current;
 	for my $line (split /\n/, $out)

@@ -19,6 +19,14 @@ class PageWriterTest : public ::testing::Test {
     return items;
   }
 
+  // The checksum with one entry more; the page as it is must be sound.
+  std::uint32_t next_sound() {
+    bool sound = false;
+    const std::uint32_t checksum = extended_checksum(page_, &sound);
+    EXPECT_TRUE(sound);
+    return checksum;
+  }
+
   // Takes `entries` of the front, so that there is room behind.
   Items write(Keys keys, Tids tids, unsigned level, std::size_t n) {
     const Entries entries = make_entries(keys, tids, n, random_);
@@ -102,7 +110,7 @@ TEST_F(PageWriterTest, ExtendsWhatALinePredicts) {
                      continues_exactly(PageView(page_), item));
         if (continues_exactly(PageView(page_), item)) {
           PageBytes before = page_;
-          extend_exactly(page_);
+          extend_exactly(page_, next_sound());
           for (std::size_t at = 0; at < kPageSize; at++) {
             if (at >= kExtendedOffset && at < kExtendedOffset + kExtendedBytes) continue;
             ASSERT_EQ(before.bytes[at], page_.bytes[at]) << "at " << at;
@@ -143,7 +151,7 @@ TEST_F(PageWriterTest, ExtendsNoPageWithDeltaOrDeadMarks) {
   ASSERT_TRUE(write_entries(page_, leaf_identity(), Entries(more.begin(), more.begin() + 400), ws_.get()));
   while (n < more.size() && delta_room(PageView(page_)) > 0 &&
          continues_exactly(PageView(page_), {more[n].code, more[n].tid, kNoBlock})) {
-    extend_exactly(page_);
+    extend_exactly(page_, next_sound());
     n++;
   }
   EXPECT_EQ(n, kMaxEntries);
@@ -349,6 +357,113 @@ TEST_F(PageWriterTest, SlicesHoldTheirPartOfEverything) {
       }
     }
   }
+}
+
+// TIDs in runs of all kinds: of one length or not, in order or not, at the beginning of heap pages or anywhere.
+std::vector<Tid> make_runs(std::size_t n, Random& random) {
+  const auto longest = static_cast<unsigned>(2 + random() % 200);
+  const bool one_length = random() % 2 == 0;
+  const bool at_start = random() % 2 == 0;
+  const int order = static_cast<int>(random() % 3);
+  std::vector<Tid> tids;
+  std::uint32_t block = order == 1 ? 40000000 : 5;
+  while (tids.size() < n) {
+    const unsigned length = one_length ? longest : 1 + static_cast<unsigned>(random() % longest);
+    const auto offset = static_cast<std::uint16_t>(at_start ? 1 : 1 + random() % 60);
+    for (unsigned i = 0; i < length && tids.size() < n; i++) {
+      tids.push_back(make_tid(block, static_cast<std::uint16_t>(offset + i)));
+    }
+    if (order == 0) block += 1 + static_cast<std::uint32_t>(random() % 2);
+    if (order == 1) block -= 1;
+    if (order == 2) block = static_cast<std::uint32_t>(random() % 50000000);
+  }
+  return tids;
+}
+
+// What a part of the page's encoded entries may take: the widths of their segments, one bit more in a back part, and one
+// segment for the rest of a run.
+std::size_t slice_bound(const PageView& page, unsigned begin, unsigned end) {
+  const auto bytes = [](std::size_t count, unsigned width) { return (count * width + 7) / 8; };
+  const auto wider = [](unsigned width, bool back) { return back && width < 64 ? width + 1 : width; };
+  std::size_t total = 0;
+  for (unsigned s = 0; s < page.segments(); s++) {
+    SegmentRef ref;
+    EXPECT_TRUE(load_segment(page, s, &ref));
+    const unsigned first = ref.seg.first_rank;
+    const unsigned from = std::max(begin, first);
+    const unsigned to = std::min(end, first + ref.count);
+    if (from >= to) continue;
+    const unsigned n = to - from;
+    const bool back = from > first;
+    total += segment_size(page.level()) + bytes(n, wider(ref.seg.key_width, back));
+    if (page.level() > 0) total += bytes(n, wider(ref.seg.child_width, back));
+    if (ref.seg.tid_codec == TidCodec::linear) {
+      total += bytes(n, wider(ref.seg.tid_width, back));
+    } else if (ref.seg.tid_codec == TidCodec::ascending) {
+      // The high parts: a bit an entry, and one for each step of their range.
+      total += bytes(n, ref.seg.tid_width) + (n + (ref.seg.tid_slope >> ref.seg.tid_width) + 7) / 8;
+    } else {
+      unsigned runs = 0;  // that begin in the part
+      bool cut = true;
+      for (unsigned r = 0; r < ref.seg.runs; r++) {
+        const auto start = static_cast<unsigned>(read_bits(ref.rank_bits, r, ref.seg.rank_width)) + first;
+        runs += from <= start && start < to ? 1 : 0;
+        cut = cut && start != from;
+      }
+      total += bytes(runs, ref.seg.rank_width) + bytes(runs, wider(ref.seg.tid_width, back));
+      // One column of keys is then two.
+      if (cut) total += segment_size(page.level()) + 1;
+    }
+  }
+  return total;
+}
+
+TEST_F(PageWriterTest, SlicesCostNoMoreThanTheirBound) {
+  unsigned codecs[3] = {0, 0, 0};
+  for (int round = 0; round < 400; round++) {
+    const auto level = static_cast<unsigned>(round % 4 == 3);
+    const Keys keys = kAllKeys[random_() % std::size(kAllKeys)];
+    std::vector<Code> codes = make_codes(keys, 200 + random_() % 4000, random_);
+    std::vector<Tid> tids = round % 2 == 0 ? make_runs(codes.size(), random_)
+                                           : make_tids(kAllTids[random_() % std::size(kAllTids)], codes.size(), random_);
+    // (Equal keys need ascending TIDs.)
+    Entries entries;
+    for (std::size_t i = 0; i < codes.size(); i++) entries.push_back({codes[i], tids[i]});
+    std::sort(entries.begin(), entries.end());
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    Items items = level > 0 ? make_items(entries, random_() % 2 == 0, random_) : as_items(entries);
+    items.resize(fill_page(page_, leaf_identity(level), items, ws_.get()));
+    const PageView page(page_);
+    const unsigned n = page.encoded();
+    if (n < 2) continue;
+    for (unsigned s = 0; s < page.segments(); s++) {
+      SegmentRef ref;
+      ASSERT_TRUE(load_segment(page, s, &ref));
+      codecs[static_cast<int>(ref.seg.tid_codec)]++;
+    }
+    for (int cut = 0; cut < 12; cut++) {
+      // A full page's back part: never more than three quarters, so that it has room for what it may cost more.
+      const auto begin = static_cast<unsigned>(n / 4 + random_() % (n - n / 4));
+      const auto end = cut % 2 == 0 ? n : begin + 1 + static_cast<unsigned>(random_() % (n - begin));
+      for (const auto& [from, to] : {std::pair(begin, end), std::pair(0u, begin)}) {
+        if (from >= to) continue;
+        PageIdentity id = leaf_identity(level);
+        id.flags = to == n ? kRightmost : 0;
+        if (from > 0) id.low = items[from].entry();
+        if (to < n) id.high = items[to].entry();
+        PageBytes out;
+        ASSERT_TRUE(write_slice(out, id, page, from, to, ws_.get())) << round << ": " << from << " to " << to;
+        const PageView part(out);
+        const std::size_t taken = part.lower() - kHeaderSize + part.segments() * segment_size(level);
+        ASSERT_LE(taken, slice_bound(page, from, to))
+            << round << " " << name_of(keys) << ": " << from << " to " << to << " of " << n;
+        ASSERT_TRUE(same_items(naive_decode(out).encoded, Items(items.begin() + from, items.begin() + to), level > 0));
+        // (Made of a page's first bytes: no link to its left.)
+        ASSERT_EQ(page_checksum(out), part.trailer().check);
+      }
+    }
+  }
+  for (const unsigned count : codecs) EXPECT_GT(count, 20u);
 }
 
 TEST_F(PageWriterTest, ADamagedPageIsNotSliced) {
