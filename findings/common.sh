@@ -37,6 +37,7 @@ in_debian() {
   fi
   LAYERS=$(mktemp -d)
   at_exit unmount
+  # shellcheck disable=SC2015 # whatever of it fails
   mount -t tmpfs tmpfs "$LAYERS" && mkdir "$LAYERS"/{root,upper,work} &&
     mount -t overlay overlay -o "lowerdir=$root,upperdir=$LAYERS/upper,workdir=$LAYERS/work" "$LAYERS/root" || cannot "no overlay"
   copy_source "$LAYERS/root" || cannot "the source tree could not be copied"

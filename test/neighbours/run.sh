@@ -4,7 +4,7 @@
 #   test/neighbours/run.sh [NAME...]    all scripts beside this one, or pg_repack, pg_squeeze, ...
 #   LEARNED_CACHE=..., DEBIAN_MIRROR=...  as for scripts/test-matrix.sh
 #
-# In the root file system of scripts/test-matrix.sh, which is made if there is none; needs root, and network for the
+# In the root file system of scripts/test-matrix.sh, to which the packages are added, and which is made if there is none; needs root, and network for the
 # packages. Ends with a line "N passed, N failed, N skipped"; a tool that cannot be installed is a skip.
 set -uo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -46,7 +46,12 @@ run() {
   FAILED=$((FAILED + failed))
 }
 
-[ $# != 0 ] || set -- $(cd "$HERE" && ls ./*.sh | sed -E 's/^..(.*)\.sh$/\1/' | grep -vxE 'run|lib')
+if [ $# = 0 ]; then
+  for script in "$HERE"/*.sh; do
+    name=$(basename "$script" .sh)
+    case $name in run | lib) ;; *) set -- "$@" "$name" ;; esac
+  done
+fi
 for name in "$@"; do [ -e "$HERE/$name.sh" ] || fail "there is no script $name.sh"; done
 if [ "$(id -u)" != 0 ]; then
   say "skipped: this needs root, for a root file system"
