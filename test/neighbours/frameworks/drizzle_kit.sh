@@ -13,8 +13,18 @@ program node use.mjs
 before=$(files)
 check "generate wants nothing" grep -q "nothing to migrate" <(kit generate)
 check "push" kit push --force
-[ "$(files)" = "$before" ]
-check "push wants nothing" test $? = 0
+check "push leaves the indexes alone" test "$(files)" = "$before"
+check "push with fillfactor as a number" changed number push --force
+check "push makes that index anew" test "$(files)" != "$before"
+before=$(files)
+check "and again" changed number push --force
+check "each time" test "$(files)" != "$before"
+check "push" changed method push --force
+holds "push sees another method" "SELECT amname = 'btree' FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relname = 'reading_taken_at'"
+check "push" kit push --force
+before=$(files)
+check "push" changed where push --force
+check "push sees no other condition" test "$(files)" = "$before"
 index_is reading_taken_at "CREATE INDEX reading_taken_at ON public.reading USING learned (taken_at) WITH (fillfactor='100')"
 index_is reading_ended_at "CREATE INDEX reading_ended_at ON public.reading USING learned (ended_at DESC NULLS LAST)"
 index_is reading_meter "CREATE INDEX reading_meter ON public.reading USING learned (((meter)::bigint))"

@@ -12,7 +12,7 @@ exports.reading = pgTable('reading', {
   meter: numeric('meter', { precision: 18, scale: 0 }),
   archived: boolean('archived'),
 }, (table) => [
-  index('reading_taken_at').using(CHANGED === 'method' ? 'btree' : 'learned', table.takenAt).with({ fillfactor: 100 }),
+  index('reading_taken_at').using(CHANGED === 'method' ? 'btree' : 'learned', table.takenAt).with({ fillfactor: CHANGED === 'number' ? 100 : '100' }),
   index('reading_ended_at').using('learned', CHANGED === 'op' ? table.endedAt.desc().nullsLast().op('timestamptz_ops') : table.endedAt.desc().nullsLast()),
   index('reading_meter').using('learned', sql`(${table.meter}::bigint)`),
   index('reading_device').using('learned', table.device).where(CHANGED === 'where' ? sql`archived` : sql`not archived`),
