@@ -1,20 +1,26 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # much is set here for those who source this
 # Shared by the scripts beside it; sourced, never run. Needs bash.
 #
 #   require_packages PACKAGE...   Debian packages, installed only when one is missing
-#   find_server                   sets PG_CONFIG, BINDIR and SERVER_VERSION; installs server and headers if missing
+#   offer_packages PACKAGE...     the same, but false where that cannot be; REASON says why
+#   find_server                   sets PG_CONFIG, BINDIR, SERVER_VERSION and SERVER_MAJOR; installs server and headers
+#                                 if missing
 #   install_extension             builds in build/pg-<version>, installs into the server's directories
 #   make_workspace                sets WORKSPACE, a temporary directory that goes away at exit
 #   start_server [NAME=VALUE]...  a throw-away server in the workspace; sets PGHOST, PGPORT, PGUSER, PGDATABASE
 #   as_server_user COMMAND...     runs it as the user that owns the throw-away server
+#   totals PASSED FAILED SKIPPED  the last line of every script that tests; read_totals LOG reads it
 #   say TEXT, fail TEXT
 #
 # A server that is installed already is used as it is: never upgraded, restarted or connected to.
-# PG_CONFIG in the environment chooses another server than Debian's, PG_MAJOR another version of Debian's: 15, 17
-# or 18. Otherwise it is one that is installed, or the one that belongs to this release of Debian.
+# PG_CONFIG in the environment chooses another server than Debian's, PG_MAJOR another version of Debian's (one of
+# SUPPORTED_MAJORS). Otherwise it is one that is installed, or the one that belongs to this release of Debian.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc 2>/dev/null || echo 2)
+SUPPORTED_MAJORS="15 17 18 19"
+CACHE=${LEARNED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/learned_index}
 
 say() { printf '== %s\n' "$*"; }
 fail() {
@@ -24,7 +30,7 @@ fail() {
 
 default_major() {
   local major
-  for major in 15 17 18; do
+  for major in $SUPPORTED_MAJORS; do
     if [ -x "/usr/lib/postgresql/$major/bin/postgres" ]; then
       echo "$major"
       return
@@ -37,6 +43,23 @@ default_major() {
   esac
 }
 PG_MAJOR=${PG_MAJOR:-$(default_major)}
+
+# Of "15.18", and of "19rc1".
+major_of() { echo "${1%%[!0-9]*}"; }
+
+# ---- results -------------------------------------------------------------------------------------
+
+# What could not be run is counted, too: a run that leaves something out shall not look like one that did not.
+# False if something failed, or if there was nothing at all.
+totals() {
+  printf '%d passed, %d failed, %d skipped\n' "$1" "$2" "$3"
+  [ "$2" = 0 ] && [ $(($1 + $3)) != 0 ]
+}
+
+# The three numbers of the last line of a log; nothing and false if it does not end so.
+read_totals() {
+  tail -n 1 "$1" 2>/dev/null | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' | grep .
+}
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -87,7 +110,7 @@ apt_update() {
 apt_install() {
   local output
   output=$(as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-    apt-get -q -y --no-install-recommends --no-remove install "$@" 2>&1) && return 0
+    apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends --no-remove install "$@" 2>&1) && return 0
   tail -n 20 <<<"$output" >&2
   return 1
 }
@@ -113,6 +136,23 @@ require_packages() {
   apt_can_install $missing || fail "cannot install this without touching the installed server: $missing"
   # shellcheck disable=SC2086
   apt_install $missing || fail "apt-get could not install: $missing"
+}
+
+REASON=
+offer_packages() {
+  local missing output
+  if ! command -v dpkg-query >/dev/null; then return 0; fi
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    REASON="not installed, and this is not root: $missing"
+    return 1
+  fi
+  if ! output=$( (require_packages "$@") 2>&1); then
+    REASON=$(tail -n 1 <<<"$output" | sed 's/^error: //')
+    return 1
+  fi
+  APT_UPDATED=yes
 }
 
 # Headers in the very version of the server: the module is checked against the major version only, but the
@@ -184,6 +224,8 @@ find_server() {
   command -v "$PG_CONFIG" >/dev/null || fail "$PG_CONFIG not found: install PostgreSQL $PG_MAJOR with its headers"
   BINDIR=$("$PG_CONFIG" --bindir)
   SERVER_VERSION=$("$PG_CONFIG" --version | sed 's/^PostgreSQL //; s/ .*//')
+  # shellcheck disable=SC2034 # for those who source this
+  SERVER_MAJOR=$(major_of "$SERVER_VERSION")
   [ -x "$BINDIR/postgres" ] || fail "no server in $BINDIR"
   [ -e "$("$PG_CONFIG" --includedir-server)/postgres.h" ] || fail "no server headers for $PG_CONFIG"
 }
@@ -194,6 +236,8 @@ find_server() {
 install_extension() {
   local build="$ROOT/build/pg-$SERVER_VERSION" pkglibdir file
   pkglibdir=$("$PG_CONFIG" --pkglibdir)
+  # An assert-enabled server of the same version has other headers.
+  ! grep -qs '^#define USE_ASSERT_CHECKING 1' "$("$PG_CONFIG" --includedir-server)/pg_config.h" || build+=-assert
   mkdir -p "$build" 2>/dev/null
   if [ ! -w "$build" ]; then # root built here before
     make_workspace

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs PostgreSQL's own tests, of the very version of the server, on learned indexes: what their statements would
+# Runs PostgreSQL's own tests, of the server's version, on learned indexes: what their statements would
 # make btree indexes becomes learned ones (test/core/use_learned.c), and every result must be the same as on btrees
 # (test/core/compare.pl says what may differ).
 #
@@ -13,13 +13,16 @@
 #   LEARNED_CACHE=...     where PostgreSQL's source is kept (~/.cache/learned_index)
 #   POSTGRES_SOURCE=...   take it from this directory instead of Debian's source package
 #
-# Ends with the line "N passed, N failed". If the source package cannot be had, nothing is run, and it says so.
+# Where the source of the server's very version cannot be had, that of the nearest minor version is taken: both sides
+# of the comparison run the same tests. Ends with the line "N passed, N failed, N skipped"; without any source all of
+# it is one that is skipped, and a line says why.
 # shellcheck disable=SC2030,SC2031 # each server has a workspace of its own, in a subshell
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/source.sh
+. "$(dirname "${BASH_SOURCE[0]}")/source.sh"
 
-CACHE=${LEARNED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/learned_index}
 PARTS=${*:-loaded learned seqscan isolation unique}
 PASSED=0
 FAILED=0
@@ -36,74 +39,6 @@ ISOLATION_MUST_USE="predicate-hash predicate-lock-hot-tuple index-only-scan read
 EXCEPT=use_learned.except=comment_test,atref
 # And those whose unique index becomes a constraint's, which the server grants a btree only.
 EXCEPT_UNIQUE=$EXCEPT,cwi_test,concur_reindex_tab,cnn_pk,cnn_uq,testpub_addpk,ataddindex
-
-# ---- PostgreSQL's source -------------------------------------------------------------------------
-
-# This machine's sources of Debian's and PostgreSQL's packages, as sources of source packages, in a directory of
-# their own: the machine's apt is left as it is.
-write_apt_sources() {
-  local file name
-  mkdir -p "$1/sources" "$1/lists/partial" "$1/archives/partial"
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    name=$(basename "$file")
-    [ ! -e "$file" ] ||
-      sed -nE 's/^deb[[:space:]]/deb-src /p' "$file" | grep -E 'debian|postgresql' >"$1/sources/$name"
-  done
-  for file in /etc/apt/sources.list.d/*.sources; do
-    name=$(basename "$file")
-    ! grep -qE '^URIs:.*(debian|postgresql)' "$file" 2>/dev/null ||
-      sed -E 's/^Types:.*/Types: deb-src/' "$file" >"$1/sources/$name"
-  done
-}
-
-private_apt() {
-  local program=$1 apt=$2
-  shift 2
-  "$program" -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources" \
-    -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt" -o Dir::Cache::Archives="$apt/archives" \
-    -o APT::Sandbox::User=root -o Debug::NoLocking=1 "$@"
-}
-
-# download_source DIRECTORY: the upstream tarball of Debian's package, checked by apt. Sets REASON if it fails.
-REASON=
-download_source() {
-  local apt=$WORKSPACE/apt log=$WORKSPACE/apt.log version
-  command -v apt-get >/dev/null || { REASON="this is not a Debian" && return 1; }
-  write_apt_sources "$apt"
-  private_apt apt-get "$apt" update >"$log" 2>&1
-  version=$(private_apt apt-cache "$apt" showsrc --only-source "postgresql-$SERVER_MAJOR" 2>/dev/null |
-    sed -n 's/^Version: //p' | grep -E "^${SERVER_VERSION//./\\.}[-+~]" | sort -V | tail -n 1)
-  if [ -z "$version" ]; then
-    tail -n 5 "$log"
-    REASON="apt knows no source package of postgresql-$SERVER_MAJOR $SERVER_VERSION"
-    return 1
-  fi
-  mkdir -p "$1"
-  if ! (cd "$1" && private_apt apt-get "$apt" source --download-only "postgresql-$SERVER_MAJOR=$version") \
-    >>"$log" 2>&1; then
-    tail -n 5 "$log"
-    REASON="the source package of postgresql-$SERVER_MAJOR $version could not be downloaded"
-    return 1
-  fi
-}
-
-# Sets SOURCE to a directory with src/test and contrib/spi of the server's version.
-SOURCE=
-find_source() {
-  local tree=$CACHE/postgresql-$SERVER_VERSION download=$WORKSPACE/download tarball
-  SOURCE=${POSTGRES_SOURCE:-$tree}
-  [ ! -e "$SOURCE/src/test/regress/parallel_schedule" ] || return 0
-  [ -z "${POSTGRES_SOURCE:-}" ] || fail "no src/test/regress/parallel_schedule in $SOURCE"
-  say "fetching the source of PostgreSQL $SERVER_VERSION"
-  download_source "$download" || return 1
-  tarball=$(find "$download" -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)
-  case $tarball in *.bz2) require_packages bzip2 ;; *.xz) require_packages xz-utils ;; esac
-  rm -rf "$tree.new" && mkdir -p "$tree.new" &&
-    tar -C "$tree.new" --strip-components=1 --no-same-owner --wildcards -xf "$tarball" \
-      '*/src/test/regress' '*/src/test/isolation' '*/contrib/spi' &&
-    mv "$tree.new" "$tree" && return 0
-  fail "the source package could not be unpacked"
-}
 
 # ---- servers -------------------------------------------------------------------------------------
 
@@ -250,12 +185,12 @@ for part in $PARTS; do
 done
 make_workspace
 find_server
-SERVER_MAJOR=${SERVER_VERSION%%.*}
 PGXS_TEST=$("$PG_CONFIG" --pgxs)
 PGXS_TEST=${PGXS_TEST%/makefiles/pgxs.mk}/test
-if ! find_source; then
+if ! find_source src/test/regress/parallel_schedule; then
   echo "skipped: PostgreSQL's own tests cannot be had: $REASON"
-  exit 0
+  totals 0 0 1
+  exit
 fi
 install_extension
 SUITES=$WORKSPACE/suites
@@ -265,5 +200,4 @@ cp -r "$SOURCE/src/test/regress" "$SOURCE/src/test/isolation" "$SUITES/"
 build_modules || fail "the modules of PostgreSQL's tests do not compile"
 chmod -R a+rX "$SUITES" "$LIBRARIES"
 run_all
-printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
-[ "$FAILED" = 0 ] && [ "$PASSED" != 0 ]
+totals "$PASSED" "$FAILED" 0

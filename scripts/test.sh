@@ -1,39 +1,79 @@
 #!/usr/bin/env bash
-# Runs all tests: installs what is missing, builds, then unit tests and fuzzers of the core (under ASan and
-# UBSan), pg_regress, isolation and TAP tests against throw-away servers, PostgreSQL's own tests on learned indexes
-# (scripts/test-core.sh), and a small quick start.
+# Runs all tests: installs what is missing, builds, then
 #
-#   scripts/test.sh [SUITE...]     module unit fuzz regress isolation tap core quickstart; all of them by default
+#   format       the C++ sources are as clang-format 14 (Debian 12's) would have them
+#   scripts      shellcheck on all shell scripts, and tests of the scripts beside this one
+#   module       what the built module may not do; the other compiler
+#   unit, fuzz   unit tests and fuzzers of the core, under ASan and UBSan
+#   regress, isolation, tap    pg_regress, isolation and TAP tests against throw-away servers
+#   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
+#   quickstart   the first command of the README
+#   tsan         the unit tests under ThreadSanitizer (scripts/test-tsan.sh)
+#   assert       regress and isolation on a server with assertions (scripts/test-assert.sh)
+#   matrix       regress, isolation and short TAP tests on other servers (scripts/test-matrix.sh)
+#
+#   scripts/test.sh [SUITE...]     all of them by default
 #   PG_CONFIG=...                  use this server instead of Debian's PostgreSQL 15
 #   FUZZ_SECONDS=20                for each fuzzer
 #   TAP_TIMEOUT=400                seconds for each TAP file
+#   MATRIX="18 19"                 the other servers
+#   DEADLINE=...                   seconds after which what is left of the last three counts as skipped or failed
+#   TEST_LOGS=...                  logs of what failed (build/test-logs)
 #
-# As root or with sudo at hand. Ends with the line "N passed, N failed"; what failed is in build/test-logs.
+# As root or with sudo at hand. The last three run beside the others. Ends with the line
+# "N passed, N failed, N skipped"; what cannot run counts as skipped, and a line before that one says why.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 TAP_TIMEOUT=${TAP_TIMEOUT:-400}
-PASSED=0
-FAILED=0
-SUMMARY=()
-SUITES=${*:-module unit fuzz regress isolation tap core quickstart}
+MATRIX=${MATRIX:-18 19}
+SUITES=${*:-format scripts module unit fuzz regress isolation tap core quickstart tsan assert matrix}
+TEST_LOGS=${TEST_LOGS:-$ROOT/build/test-logs}
 
 # ---- results -------------------------------------------------------------------------------------
 
-# result SUITE PASSED FAILED
+# In files, as not all of it happens in this process: a line for each suite, and one for each thing skipped.
+RESULTS=
+SKIPS=
+
+# result SUITE PASSED FAILED SKIPPED
 result() {
-  PASSED=$((PASSED + $2))
-  FAILED=$((FAILED + $3))
-  SUMMARY+=("$(printf '%-12s %4d passed, %d failed' "$1" "$2" "$3")")
-  say "$1: $2 passed, $3 failed ($SECONDS s)"
+  echo "$1 $2 $3 $4" >>"$RESULTS"
+  say "$1: $2 passed, $3 failed, $4 skipped ($SECONDS s)"
 }
+
+# skipped SUITE REASON: said now and at the end; the caller counts it.
+skipped() {
+  echo "    skipped: $2"
+  echo "$1: $2" >>"$SKIPS"
+}
+skip_suite() {
+  skipped "$1" "$2"
+  result "$1" 0 0 1
+}
+
+# sum COLUMN of the results
+sum() { awk -v column="$1" '{ sum += $column } END { print sum + 0 }' "$RESULTS"; }
+
+# Whatever happens, the last line is there.
+ENDED=
+finish() {
+  [ -z "$ENDED" ] || return 0
+  ENDED=yes
+  [ "${1:-}" != early ] || result ended-early 0 1 0
+  printf '\n'
+  [ ! -s "$SKIPS" ] || sed 's/^/skipped: /' "$SKIPS"
+  awk '{ printf "%-12s %4d passed, %d failed, %d skipped\n", $1, $2, $3, $4 }' "$RESULTS"
+  totals "$(sum 2)" "$(sum 3)" "$(sum 4)"
+}
+finish_early() { finish early; }
 
 # A failed step's output: the end of it now, all of it in build/test-logs.
 show_log() {
   tail -n "${2:-60}" "$1" | sed 's/^/    /'
-  mkdir -p "$ROOT/build/test-logs" 2>/dev/null && cp "$1" "$ROOT/build/test-logs/" 2>/dev/null
+  mkdir -p "$TEST_LOGS" 2>/dev/null && cp "$1" "$TEST_LOGS/" 2>/dev/null
 }
 
 # A build directory that stays, or one in the workspace where the clone cannot be written.
@@ -45,10 +85,64 @@ build_directory() {
 
 # ---- suites --------------------------------------------------------------------------------------
 
+suite_format() {
+  local log="$WORKSPACE/format.log" program file passed=0 failed=0
+  for program in clang-format-14 clang-format; do
+    # (Each version has its own opinion.)
+    "$program" --version 2>/dev/null | grep -q ' version 14\.' && break
+    program=
+  done
+  if [ -z "$program" ]; then
+    skip_suite format "no clang-format 14: ${NO_PACKAGES[format]:-not installed}"
+    return
+  fi
+  while read -r file; do
+    if "$program" --dry-run --Werror "$file" >"$log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      echo "    not formatted: ${file#"$ROOT/"}, $(grep -c 'error: ' "$log") places"
+    fi
+  done < <(sources -name '*.cpp' -o -name '*.hpp')
+  [ "$passed" != 0 ] || failed=$((failed + 1))
+  result format "$passed" "$failed" 0
+}
+
+# sources FIND-EXPRESSION: files of this source tree, be it a clone or a copy
+sources() {
+  find "$ROOT" \( -name build -o -name 'build-*' -o -name .git \) -prune -o -type f \( "$@" \) -print | LC_ALL=C sort
+}
+
+suite_scripts() {
+  local log="$WORKSPACE/shellcheck.log" file ok passed=0 failed=0 skipped=0
+  if command -v shellcheck >/dev/null; then
+    while read -r file; do
+      if (cd "$ROOT" && shellcheck -x "$file") >"$log" 2>&1; then
+        passed=$((passed + 1))
+      else
+        failed=$((failed + 1))
+        show_log "$log"
+      fi
+    done < <(sources -perm -u+x -o -name '*.sh' | xargs grep -lE '^#!.*[/ ](ba|da)?sh\b|^# shellcheck shell=')
+    [ "$passed" != 0 ] || failed=$((failed + 1))
+  else
+    skipped scripts "no shellcheck: ${NO_PACKAGES[scripts]:-not installed}"
+    skipped=1
+  fi
+  log="$WORKSPACE/scripts.log"
+  if ! "$ROOT/test/scripts/run.sh" >"$log" 2>&1; then
+    show_log "$log"
+    grep -q '^not ok ' "$log" || failed=$((failed + 1))
+  fi
+  ok=$(grep -c '^ok ' "$log")
+  [ "$ok" != 0 ] || failed=$((failed + 1))
+  result scripts $((passed + ok)) $((failed + $(grep -c '^not ok ' "$log"))) "$skipped"
+}
+
 # What the compiled module may not do: need C++'s run-time library, or show more than SQL calls. And the other
 # compiler accepts the code, warnings being errors.
 suite_module() {
-  local library passed=0 failed=0 log="$WORKSPACE/module.log" clang
+  local library passed=0 failed=0 skipped=0 log="$WORKSPACE/module.log" clang
   library="$("$PG_CONFIG" --pkglibdir)/learned_index.so"
   if nm -D --undefined-only "$library" | grep -E ' (_Z|__cxa_(throw|guard|begin|pure)|__gxx)' >"$log"; then
     echo "    the module needs C++'s run-time library:"
@@ -75,8 +169,11 @@ suite_module() {
       show_log "$log"
       failed=$((failed + 1))
     fi
+  else
+    skipped module "no clang++ here to compile with, too"
+    skipped=1
   fi
-  result module "$passed" "$failed"
+  result module "$passed" "$failed" "$skipped"
 }
 
 # One build for unit tests and fuzzers; sets CORE to its directory. What does not compile counts as one failure,
@@ -90,11 +187,11 @@ build_core() {
   say "building unit tests and fuzzers"
   if cmake -S "$ROOT" -B "$CORE" -DLEARNED_SANITIZE=ON -DLEARNED_BENCHMARKS=OFF >"$log" 2>&1 &&
     cmake --build "$CORE" -j "$JOBS" -- -k >>"$log" 2>&1; then
-    result core-build 1 0
+    result core-build 1 0 0
   else
     grep -E 'error|Error' "$log" | head -40 | sed 's/^/    /'
     show_log "$log" 20
-    result core-build 0 1
+    result core-build 0 1 0
   fi
 }
 
@@ -106,7 +203,7 @@ suite_unit() {
   failed=$(sed -nE 's/.* ([0-9]+) tests failed out of [0-9]+$/\1/p' "$log")
   if [ -z "$total" ]; then
     show_log "$log"
-    result unit 0 1
+    result unit 0 1 0
     return
   fi
   if [ "$failed" != 0 ]; then
@@ -114,7 +211,7 @@ suite_unit() {
     show_log "$log.short" 120
     show_log "$log" 0
   fi
-  result unit $((total - failed)) "$failed"
+  result unit $((total - failed)) "$failed" 0
 }
 
 suite_fuzz() {
@@ -131,7 +228,8 @@ suite_fuzz() {
       show_log "$log"
     fi
   done
-  result fuzz "$passed" "$failed"
+  [ $((passed + failed)) != 0 ] || failed=1 # there are some
+  result fuzz "$passed" "$failed" 0
 }
 
 # Tests run as the server's user, who need not be able to read the clone.
@@ -152,6 +250,8 @@ count_regress() { grep -cE "$1" "$2"; }
 OK_LINE='(^| )(test)? +[^ ]+ +\.\.\. +ok|^ok [0-9]+'
 BAD_LINE='\.\.\. +(FAILED|failed)|^not ok [0-9]+'
 
+CRASH='PANIC|TRAP|terminated by signal'
+
 # run_regress SUITE PROGRAM INPUTDIR NAME...
 run_regress() {
   local suite=$1 program=$2 input=$3 output="$WORKSPACE/$1" log passed failed
@@ -166,6 +266,8 @@ run_regress() {
   passed=$(count_regress "$OK_LINE" "$log")
   failed=$(count_regress "$BAD_LINE" "$log")
   [ $((passed + failed)) = $# ] || failed=$(($# - passed)) # it ended early
+  # A crash that no test saw (of a background process, say) is one all the same.
+  if [ "$failed" = 0 ] && grep -qE "$CRASH" "$WORKSPACE/server.log"; then failed=1; fi
   if [ "$failed" != 0 ]; then
     show_log "$log"
     cp "$WORKSPACE/server.log" "$WORKSPACE/$suite.server.log"
@@ -174,10 +276,10 @@ run_regress() {
       head -n 200 "$output/regression.diffs" | sed 's/^/    /'
       show_log "$WORKSPACE/$suite.diffs" 0
     }
-    grep -E 'PANIC|TRAP|terminated by signal' "$WORKSPACE/server.log" | head -5 | sed 's/^/    /'
+    grep -E "$CRASH" "$WORKSPACE/server.log" | head -5 | sed 's/^/    /'
     show_log "$WORKSPACE/$suite.server.log" 0
   fi
-  result "$suite" "$passed" "$failed"
+  result "$suite" "$passed" "$failed" 0
 }
 
 # names DIRECTORY EXTENSION: the files' names without the extension, in order
@@ -186,7 +288,6 @@ names() { find "$1" -maxdepth 1 -name "*.$2" -exec basename {} ".$2" \; 2>/dev/n
 suite_regress() {
   local tests
   tests=$(names "$ROOT/sql" sql)
-  [ -n "$tests" ] || return 0
   # shellcheck disable=SC2086 # a list of words
   run_regress regress "$PGXS_TEST/regress/pg_regress" "$WORKSPACE/tests" $tests
 }
@@ -194,15 +295,17 @@ suite_regress() {
 suite_isolation() {
   local tests
   tests=$(names "$ROOT/test/isolation/specs" spec)
-  [ -n "$tests" ] || return 0
+  if [ ! -x "$PGXS_TEST/isolation/pg_isolation_regress" ]; then
+    skip_suite isolation "the server was installed without pg_isolation_regress"
+    return
+  fi
   # shellcheck disable=SC2086
   run_regress isolation "$PGXS_TEST/isolation/pg_isolation_regress" "$WORKSPACE/tests/test/isolation" $tests
 }
 
 suite_tap() {
-  local name log directory ok bad passed=0 failed=0 status
+  local name log directory ok bad left_out reason passed=0 failed=0 skipped=0 status
   copy_tests
-  require_packages perl libipc-run-perl
   for name in $(names "$ROOT/test/t" pl); do
     log="$WORKSPACE/tap_$name.log"
     directory="$WORKSPACE/tap_$name"
@@ -213,7 +316,12 @@ suite_tap() {
       PG_REGRESS="$PGXS_TEST/regress/pg_regress" PERL5LIB="$PERL_MODULES:$TESTS/test/t" \
       timeout "$TAP_TIMEOUT" prove -v "$TESTS/test/t/$name.pl" >"$log" 2>&1
     status=$?
-    ok=$(grep -cE '^ok [0-9]+' "$log")
+    ok=$(grep -E '^ok [0-9]+' "$log" | grep -vciE ' # skip\b')
+    # Single tests, and whole files.
+    left_out=$(grep -ciE '^ok [0-9]+.* # skip\b|^1\.\.0 # skip\b' "$log")
+    while read -r reason; do
+      skipped tap "$name: $reason"
+    done < <(sed -nE 's/^(ok [0-9]+|1\.\.0).* # [Ss][Kk][Ii][Pp][Pp]?[Ee]?[Dd]? *//p' "$log" | sort -u)
     bad=$(grep -cE '^not ok [0-9]+' "$log")
     if [ "$status" != 0 ]; then
       [ "$bad" != 0 ] || bad=1 # it died, hung or ended early
@@ -222,80 +330,200 @@ suite_tap() {
       grep -vE '^ok ' "$log" >"$log.short"
       show_log "$log.short"
       show_log "$log" 0
-      grep -hE 'PANIC|TRAP|terminated by signal' "$directory"/tmp_check/log/*.log 2>/dev/null | head -5 | sed 's/^/    /'
-      mkdir -p "$ROOT/build/test-logs/$name" 2>/dev/null &&
-        cp -r "$directory"/tmp_check/log/. "$ROOT/build/test-logs/$name/" 2>/dev/null
+      grep -hE "$CRASH" "$directory"/tmp_check/log/*.log 2>/dev/null | head -5 | sed 's/^/    /'
+      mkdir -p "$TEST_LOGS/$name" 2>/dev/null &&
+        cp -r "$directory"/tmp_check/log/. "$TEST_LOGS/$name/" 2>/dev/null
+    elif [ $((ok + left_out)) = 0 ]; then
+      echo "    $name: no tests"
+      bad=1
     fi
-    echo "    $name: $ok passed, $bad failed ($SECONDS s)"
+    echo "    $name: $ok passed, $bad failed, $left_out skipped ($SECONDS s)"
     passed=$((passed + ok))
     failed=$((failed + bad))
+    skipped=$((skipped + left_out))
     rm -rf "$directory"
   done
-  result tap "$passed" "$failed"
+  result tap "$passed" "$failed" "$skipped"
 }
 
-# PostgreSQL's own tests on learned indexes; passed over only if their source cannot be had.
-suite_core() {
-  local log="$WORKSPACE/core.log" passed failed
-  PG_CONFIG="$PG_CONFIG" PG_MAJOR="$PG_MAJOR" "$ROOT/scripts/test-core.sh" >"$log" 2>&1
-  read -r passed failed < <(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log")
-  if grep -q '^skipped: ' "$log"; then
-    grep '^skipped: ' "$log" | sed 's/^/    /'
-    result core 0 0
-    return
+# PostgreSQL's own tests on learned indexes.
+suite_core() { run_script core "$ROOT/scripts/test-core.sh"; }
+
+# run_script SUITE COMMAND...: a script that ends with its totals
+run_script() {
+  local suite=$1 log="$WORKSPACE/$1.log" passed failed skips status reason
+  shift
+  # (A group of its own, for stop_jobs to end.)
+  TEST_LOGS="$TEST_LOGS/$suite" setsid "$@" >"$log" 2>&1 &
+  echo $! >"$WORKSPACE/job-$suite"
+  wait $!
+  status=$?
+  rm -f "$WORKSPACE/job-$suite"
+  grep -E '^== .*(: |taking the nearest)' "$log" | sed 's/^== /    /'
+  if ! read -r passed failed skips < <(read_totals "$log"); then
+    [ "$status" != 124 ] || echo "    no time left"
+    passed=0
+    failed=1
+    skips=0
   fi
-  grep '^== ' "$log" | sed 's/^== /    /'
-  if [ "${failed:-1}" != 0 ]; then
+  while read -r reason; do skipped "$suite" "$reason"; done < <(sed -n 's/^skipped: //p' "$log" | sort -u)
+  if [ "$failed" != 0 ]; then
     grep -vE '^ok |^== ' "$log" >"$log.short"
     show_log "$log.short" 200
     show_log "$log" 0
   fi
-  result core "${passed:-0}" "${failed:-1}"
+  result "$suite" "$passed" "$failed" "$skips"
 }
 
 # The first command of the README, with little data.
 suite_quickstart() {
   local log="$WORKSPACE/quickstart.log"
   if ROWS=200000 PROBES=20000 PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/quickstart.sh" >"$log" 2>&1; then
-    result quickstart 1 0
+    result quickstart 1 0 0
   else
     show_log "$log"
-    result quickstart 0 1
+    result quickstart 0 1 0
   fi
+}
+
+# ---- beside the others ---------------------------------------------------------------------------
+
+# Scripts that have servers, root file systems or build directories of their own run in a second lane: a process that
+# takes one after the other while this one is busy with the rest, and then takes its share. (More would disturb the
+# tests that measure time; a root file system that is being made mostly waits for the network.)
+run_job() {
+  local left=${DEADLINE:+$((DEADLINE - SECONDS))}
+  if [ -n "$left" ] && [ "$left" -lt 60 ]; then
+    skip_suite "$1" "no time left"
+    return
+  fi
+  set -- "$1" ${left:+timeout --kill-after=60 "$left"}
+  case $1 in
+    tsan) run_script "$@" "$ROOT/scripts/test-tsan.sh" ;;
+    assert) run_script "$@" "$ROOT/scripts/test-assert.sh" ;;
+    matrix-*)
+      LEARNED_TEST_SECONDS=${LEARNED_TEST_SECONDS:-10} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
+        regress isolation tap
+      ;;
+  esac
+}
+
+# lane [second]: its output is not to be mixed with the first one's.
+lane() {
+  local job
+  for job in $JOBS_BESIDE; do
+    [ ! -e "$WORKSPACE/stop" ] || return
+    mkdir "$WORKSPACE/taken-$job" 2>/dev/null || continue
+    if [ "${1:-}" = second ]; then
+      run_job "$job" >"$WORKSPACE/$job.out" 2>&1
+      cat "$WORKSPACE/$job.out"
+    else
+      run_job "$job"
+    fi
+  done
+}
+
+# At the end nothing is left to stop, unless it is an early one: each script then cleans up behind itself.
+stop_jobs() {
+  local job pid tries
+  touch "$WORKSPACE/stop"
+  [ -z "$SECOND_LANE" ] || { kill "$SECOND_LANE" && wait "$SECOND_LANE"; } 2>/dev/null
+  for job in "$WORKSPACE"/job-*; do
+    pid=$(cat "$job" 2>/dev/null) || continue
+    kill -TERM -- "-$pid" 2>/dev/null || continue
+    for ((tries = 0; tries < 300; tries++)); do
+      kill -0 -- "-$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL -- "-$pid" 2>/dev/null
+  done
 }
 
 # ---- all of it -----------------------------------------------------------------------------------
 
-finish() {
-  printf '\n'
-  printf '%s\n' "${SUMMARY[@]}"
-  printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
-  [ "$FAILED" = 0 ] && [ "$PASSED" != 0 ]
+wants() { case " $SUITES " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+needs_server() {
+  local suite
+  for suite in module regress isolation tap core quickstart assert; do
+    if wants "$suite"; then return 0; fi
+  done
+  return 1
 }
 
-needs_server() { case " $SUITES " in *\ module\ * | *\ regress\ * | *\ isolation\ * | *\ tap\ * | *\ core\ * | *\ quickstart\ *) ;; *) return 1 ;; esac; }
+# All packages at once and before anything runs beside something else: apt is for one at a time. Without those of the
+# first group nothing can be built; those of the second only make their suites possible.
+declare -A NO_PACKAGES=()
+install_packages() {
+  local packages="make g++"
+  if wants unit || wants fuzz; then packages+=" cmake libgtest-dev"; fi
+  if wants tap; then packages+=" perl libipc-run-perl"; fi
+  # shellcheck disable=SC2086 # a list of words
+  require_packages $packages
+  offer format clang-format-14
+  offer scripts shellcheck
+  offer tsan cmake libgtest-dev
+  offer core bzip2 xz-utils
+  offer assert gcc bzip2 xz-utils bison flex perl
+  [ "$(id -u)" != 0 ] || offer matrix debootstrap debian-archive-keyring
+}
+offer() {
+  wants "$1" || return 0
+  offer_packages "${@:2}" || NO_PACKAGES[$1]=$REASON
+}
 
-require_packages make g++
+JOBS_BESIDE=
+SECOND_LANE=
+SUITES=" $SUITES "
+# In this order: the longest first.
+for suite in matrix assert tsan; do
+  wants "$suite" || continue
+  if [ "$suite" = matrix ]; then
+    for major in $MATRIX; do JOBS_BESIDE+=" matrix-$major"; done
+  else
+    JOBS_BESIDE+=" $suite"
+  fi
+done
+for suite in $SUITES; do
+  case $suite in
+    tsan | assert | matrix) ;;
+    *) declare -F "suite_$suite" >/dev/null || fail "no such suite: $suite" ;;
+  esac
+done
 make_workspace
-rm -rf "$ROOT/build/test-logs" 2>/dev/null
+RESULTS=$WORKSPACE/results
+SKIPS=$WORKSPACE/skips
+touch "$RESULTS" "$SKIPS"
+at_exit finish_early
+at_exit stop_jobs
+rm -rf "$TEST_LOGS" 2>/dev/null
+install_packages
 if needs_server; then
   find_server
+  export PG_CONFIG PG_MAJOR
   PGXS_TEST=$("$PG_CONFIG" --pgxs)
   PGXS_TEST=${PGXS_TEST%/makefiles/pgxs.mk}/test
   # A server built without TAP tests lacks the modules; those of Debian's server do as well.
   PERL_MODULES=$PGXS_TEST/perl
   [ -e "$PERL_MODULES/PostgreSQL/Test/Cluster.pm" ] ||
     PERL_MODULES=/usr/lib/postgresql/$PG_MAJOR/lib/pgxs/src/test/perl
+fi
+lane second &
+SECOND_LANE=$!
+if needs_server; then
   if ! (install_extension) >"$WORKSPACE/build.log" 2>&1; then
     show_log "$WORKSPACE/build.log" 40
-    result build 0 1
-    SUITES=$(for suite in $SUITES; do case $suite in unit | fuzz) echo "$suite" ;; esac done)
+    result build 0 1 0
+    # What needs it has not run; that is part of the one failure.
+    SUITES=$(for suite in $SUITES; do case $suite in format | scripts | unit | fuzz) echo "$suite" ;; esac done)
   else
-    result build 1 0
+    result build 1 0 0
   fi
 fi
 for suite in $SUITES; do
-  declare -F "suite_$suite" >/dev/null || fail "no such suite: $suite"
+  case $suite in tsan | assert | matrix) continue ;; esac
   "suite_$suite"
 done
+lane
+wait "$SECOND_LANE"
 finish

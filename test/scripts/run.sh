@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Tests of what the scripts decide by themselves: which mirror, which version's source, what counts as skipped. Needs
+# neither a server nor the network. Lines "ok ..." and "not ok ..."; false if one is not ok.
+set -uo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+# shellcheck source=scripts/source.sh
+. "$ROOT/scripts/source.sh"
+# shellcheck source=scripts/roots.sh
+. "$ROOT/scripts/roots.sh"
+make_workspace
+BAD=0
+
+# is NAME EXPECTED FOUND
+is() {
+  if [ "$2" = "$3" ]; then
+    echo "ok $1"
+  else
+    BAD=1
+    printf 'not ok %s\n#   expected: %s\n#   found:    %s\n' "$1" "$2" "$3"
+  fi
+}
+
+# ---- versions ------------------------------------------------------------------------------------
+
+words() { tr '\n' ' ' | sed 's/ $//'; }
+versions() { printf '%s\n' "$@"; }
+
+is 'major version of a release' 15 "$(major_of 15.18)"
+is 'major version of a release candidate' 19 "$(major_of 19rc1)"
+is 'the exact version comes first, of two neighbours the newer' '15.19 15.20 15.18 15.2' \
+  "$(versions 15.2 15.18 17.3 15.20 15.19 15.19 | nearest 15.19 | words)"
+is 'without the exact version the nearest' '15.18 15.17' "$(versions 15.17 15.18 17.20 | nearest 15.20 | words)"
+is 'release candidates and betas have neighbours, too' '19rc2 19rc1 19.0 19beta3' \
+  "$(versions 19.0 19beta3 18.1 19rc1 19rc2 | nearest 19rc2 | words)"
+is 'nothing of another major version' '' "$(versions 17.3 18.0 | nearest 15.18 | words)"
+
+# The source: apt knows versions, but not all of them can be downloaded.
+CACHE=$WORKSPACE/cache
+SERVER_MAJOR=15
+# What would go to the network; each is called by the functions under test.
+# shellcheck disable=SC2317
+private_apt() { :; }
+# shellcheck disable=SC2317
+known_to_apt() { printf '%s\n' '15.18 15.18-0+deb12u1' '15.20 15.20-0+deb12u1'; }
+# shellcheck disable=SC2317
+download_source() {
+  echo "$2" >>"$WORKSPACE/downloads"
+  [ "$2" = "$AVAILABLE" ] && mkdir -p "$3"
+}
+# shellcheck disable=SC2317
+unpack_source() { mkdir -p "$2" && touch "$2/configure"; }
+
+AVAILABLE=none SERVER_VERSION=15.20
+find_source configure >/dev/null
+is 'no source to be had: false' 1 "$?"
+is 'and the reason tells what was tried' \
+  'the source package of postgresql-15 could not be downloaded; tried 15.20 15.18' "$REASON"
+AVAILABLE=15.18
+rm "$WORKSPACE/downloads"
+find_source configure >"$WORKSPACE/said"
+is 'the exact source cannot be downloaded: the nearest' "$CACHE/source-15.18 15.18" "$SOURCE $SOURCE_VERSION"
+is 'exact first' '15.20 15.18' "$(words <"$WORKSPACE/downloads")"
+is 'it says so' 1 "$(grep -c 'taking the nearest version, 15.18' "$WORKSPACE/said")"
+AVAILABLE=none SOURCE='' SOURCE_VERSION=''
+find_source configure >/dev/null
+is 'a neighbour that was kept serves without the network' "$CACHE/source-15.18" "$SOURCE"
+rm "$WORKSPACE/downloads"
+SERVER_VERSION=15.18
+find_source configure >/dev/null
+is 'what was kept is not fetched again' "$CACHE/source-15.18 no" \
+  "$SOURCE $([ -e "$WORKSPACE/downloads" ] && echo yes || echo no)"
+
+# ---- mirrors -------------------------------------------------------------------------------------
+
+# apt NAME: an apt of its own with the sources file NAME, read from the standard input, and lists of all archives
+# that the tests speak of; prints the mirrors found
+mirrors_of() {
+  local apt=$WORKSPACE/apt.$RANDOM release
+  mkdir -p "$apt/parts" "$apt/lists/partial"
+  cat >"$apt/parts/$1"
+  while read -r release origin label; do
+    printf 'Origin: %s\nLabel: %s\nSuite: stable\nCodename: bookworm\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nArchitectures: %s\nComponents: main\nSHA256:\n' \
+      "$origin" "${label//_/ }" "$(dpkg --print-architecture)" >"$apt/lists/${release}_Release"
+    for architecture in $(dpkg --print-architecture); do
+      printf ' %064d 1 main/binary-%s/Packages\n' 1 "$architecture" >>"$apt/lists/${release}_Release"
+      : >"$apt/lists/${release}_main_binary-${architecture}_Packages"
+    done
+  done <<LISTS
+mirror.example.org_pub_linux_dists_bookworm Debian Debian
+mirror.example.org_pub_security_dists_bookworm-security Debian Debian-Security
+packages.example.com_debian_dists_bookworm Example Debian
+_etc_apt_mirrors_debian.list_dists_bookworm Debian Debian
+${apt//\//_}_mirrors.list_dists_bookworm Debian Debian
+LISTS
+  printf '%s\n' '# a comment' 'https://first.example.org/debian/	priority:1' 'http://second.example.org/debian' \
+    >"$apt/mirrors.list"
+  sed -i "s|@APT@|$apt|" "$apt/parts/$1"
+  printf '%s\n' "Dir::Etc::SourceList \"/dev/null\";" "Dir::Etc::SourceParts \"$apt/parts\";" \
+    "Dir::State::Lists \"$apt/lists\";" >"$apt/apt.conf"
+  APT_CONFIG=$apt/apt.conf apt_mirrors | words
+}
+
+if command -v apt-get >/dev/null; then
+  is 'a mirror of any name, from a deb822 file' http://mirror.example.org/pub/linux "$(mirrors_of any.sources <<'S'
+Types: deb
+URIs: http://packages.example.com/debian
+Suites: bookworm
+Components: main
+Trusted: yes
+
+Types: deb deb-src
+URIs: http://mirror.example.org/pub/security
+Suites: bookworm-security
+Components: main
+
+Enabled: yes
+Types: deb deb-src
+URIs: http://mirror.example.org/pub/linux/
+Suites: bookworm
+Components: main
+S
+)"
+  is 'from a file of lines, with options' http://mirror.example.org/pub/linux "$(mirrors_of any.list <<'S'
+deb [trusted=yes] http://packages.example.com/debian bookworm main
+deb [ arch=amd64,arm64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg ] http://mirror.example.org/pub/linux bookworm main contrib
+S
+)"
+  is 'with https' https://mirror.example.org/pub/linux "$(mirrors_of any.list <<<'deb https://mirror.example.org/pub/linux bookworm main')"
+  is 'a list of mirrors' 'https://first.example.org/debian http://second.example.org/debian' \
+    "$(mirrors_of any.list <<<'deb mirror+file:@APT@/mirrors.list bookworm main')"
+  is 'none that is switched off' '' "$(mirrors_of any.sources <<'S'
+Enabled: no
+Types: deb
+URIs: http://mirror.example.org/pub/linux
+Suites: bookworm
+Components: main
+S
+)"
+  is 'none of another distribution' '' "$(mirrors_of any.list <<<'deb http://packages.example.com/debian bookworm main')"
+fi
+DEBIAN_MIRROR=http://chosen.example.org/debian
+find_mirror
+is 'DEBIAN_MIRROR is taken first' http://chosen.example.org/debian "$MIRROR"
+unset DEBIAN_MIRROR
+# shellcheck disable=SC2317
+apt_mirrors() { :; }
+# shellcheck disable=SC2317
+apt_update() { :; }
+find_mirror
+is 'no mirror: false, and the reason names the variable' "1 apt's sources name no mirror of Debian's archive: set DEBIAN_MIRROR" "$? $REASON"
+is 'no script names a mirror' '' "$(grep -rnE 'https?://[a-z.]*debian\.(org|net)' "$ROOT/scripts" "$ROOT/.ci" "$ROOT/README.md" "$ROOT/test/README.md" 2>/dev/null | words)"
+
+# ---- totals --------------------------------------------------------------------------------------
+
+is 'the last line' '3 passed, 0 failed, 2 skipped' "$(totals 3 0 2)"
+totals 3 1 0 >/dev/null
+is 'a failure fails' 1 "$?"
+totals 0 0 0 >/dev/null
+is 'nothing at all is no success' 1 "$?"
+totals 0 0 1 >/dev/null
+is 'what is skipped is no failure' 0 "$?"
+printf '%s\n' '== x: 9 passed, 9 failed' '3 passed, 0 failed, 2 skipped' >"$WORKSPACE/log"
+is 'totals are read from the last line' '3 0 2' "$(read_totals "$WORKSPACE/log")"
+echo 'Segmentation fault' >>"$WORKSPACE/log"
+read_totals "$WORKSPACE/log"
+is 'and from no other' 1 "$?"
+
+exit $BAD
