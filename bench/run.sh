@@ -6,7 +6,7 @@
 set -euo pipefail
 
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=../scripts/lib.sh
+# shellcheck source=scripts/lib.sh
 . "$bench/../scripts/lib.sh"
 
 require_packages python3
@@ -22,7 +22,7 @@ done
 # What the options ask for: a line "build" unless the extension is not needed or not to be
 # built, a line "floor" if that method takes part, then the server's settings.
 plan=$(python3 "$bench/run.py" --plan "$@") || exit 2
-mapfile -t settings < <(grep = <<<"$plan")
+mapfile -t settings < <(grep '=' <<<"$plan")
 
 # The plots need matplotlib; without it the run is as good. In a subshell, where a failure ends nothing else.
 has_matplotlib() { "$1" -c 'import matplotlib' 2>/dev/null; }
