@@ -78,7 +78,7 @@ if [ "$(grep -c '"command":.*-fsanitize=thread' "$build/compile_commands.json")"
 fi
 log=$WORKSPACE/tsan.log
 (cd "$build" && LC_ALL=C TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}" \
-  "${RUN[@]}" ctest -j "$JOBS" --output-on-failure --timeout 900) >"$log" 2>&1
+  "${RUN[@]}" ctest -j "$JOBS" --output-on-failure --timeout 1200) >"$log" 2>&1
 total=$(sed -nE 's/.* tests failed out of ([0-9]+)$/\1/p' "$log")
 bad=$(sed -nE 's/.* ([0-9]+) tests failed out of [0-9]+$/\1/p' "$log")
 if [ -z "$total" ]; then

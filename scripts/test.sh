@@ -431,7 +431,7 @@ stop_jobs() {
   for job in "$WORKSPACE"/job-*; do
     pid=$(cat "$job" 2>/dev/null) || continue
     kill -TERM -- "-$pid" 2>/dev/null || continue
-    for ((tries = 0; tries < 300; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
       kill -0 -- "-$pid" 2>/dev/null || break
       sleep 0.1
     done
