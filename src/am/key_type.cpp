@@ -51,7 +51,8 @@ void refuse_key_type(Oid type) {
       (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
        errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
        errhint("Supported are smallint, integer, bigint, oid, real, double precision, date, time, timestamp, "
-               "timestamptz, and domains over these; index an expression of such a type, or use a btree "
+               "timestamptz, oid8 in PostgreSQL 19, and domains over these; index an expression of such a "
+               "type, or use a btree "
                "index.")));
   pg_unreachable();
 }
