@@ -23,40 +23,61 @@ CREATE INDEX check_kinds_learned ON check_kinds USING learned (a);
 CREATE INDEX check_kinds_btree ON check_kinds_1 USING btree (a);
 CREATE VIEW check_kinds_view AS SELECT 1 AS a;
 CREATE SEQUENCE check_kinds_sequence;
-SELECT learned_index_check('check_kinds_1');
-SELECT learned_index_stats('check_kinds_1');
-SELECT learned_index_check('check_kinds_view');
-SELECT learned_index_stats('check_kinds_view');
-SELECT learned_index_check('check_kinds_sequence');
-SELECT learned_index_check('check_kinds');
-SELECT learned_index_check('check_kinds_learned');
-SELECT learned_index_stats('check_kinds_learned');
-SELECT learned_index_check('check_kinds_btree');
-SELECT learned_index_check('check_kinds_btree', true);
-SELECT learned_index_stats('check_kinds_btree');
-SELECT learned_index_check(0);
-SELECT learned_index_stats(4294967295);
+CREATE MATERIALIZED VIEW check_kinds_matview AS SELECT 1 AS a;
+CREATE INDEX check_kinds_parent_btree ON check_kinds USING btree (a);
+-- Both functions, and the check in both modes, refuse the same with the same words.
+CREATE FUNCTION check_refused(index regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  call text;
+  got text;
+  hint text;
+  detail text;
+  answer text;
+BEGIN
+  FOREACH call IN ARRAY ARRAY['learned_index_stats($1)', 'learned_index_check($1)', 'learned_index_check($1, true)',
+                              'learned_index_check($1, strict => true)'] LOOP
+    got := 'accepted';
+    BEGIN
+      EXECUTE 'SELECT ' || call USING index;
+    EXCEPTION WHEN OTHERS THEN
+      GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      got := concat(SQLSTATE, ': ', SQLERRM, E'\n  DETAIL: ' || nullif(detail, ''), E'\n  HINT: ' || nullif(hint, ''));
+    END;
+    answer := coalesce(answer, got);
+    IF got <> answer THEN RAISE WARNING '%: %', call, got; END IF;
+  END LOOP;
+  RETURN answer;
+END $$;
+\pset format unaligned
+\pset tuples_only on
+SELECT check_refused('check_kinds_1');
+SELECT check_refused('check_kinds_view');
+SELECT check_refused('check_kinds_matview');
+SELECT check_refused('check_kinds_sequence');
+SELECT check_refused('check_kinds');
+SELECT check_refused('check_kinds_learned');
+SELECT check_refused('check_kinds_parent_btree');
+SELECT check_refused('check_kinds_btree');
+SELECT check_refused('pg_class_oid_index');
+SELECT check_refused(0);
+SELECT check_refused(4294967295);
+\pset format aligned
+\pset tuples_only off
 SELECT learned_index_check('check_no_such_index');
 SELECT learned_index_check(NULL) IS NULL AS is_null;
 SELECT learned_index_check('check_kinds_1_a_idx', NULL) IS NULL AS is_null;
--- The SQLSTATE, once for each kind.
-\set VERBOSITY sqlstate
-SELECT learned_index_check('check_kinds_1');
-SELECT learned_index_check('check_kinds_learned');
-SELECT learned_index_check('check_kinds_btree');
-SELECT learned_index_check(0);
-\set VERBOSITY default
+SELECT learned_index_check('check_kinds_1_a_idx', strict => NULL) IS NULL AS is_null;
 -- That of a partition is one.
 SELECT learned_index_check('check_kinds_1_a_idx', true);
 DROP VIEW check_kinds_view;
+DROP MATERIALIZED VIEW check_kinds_matview;
 DROP SEQUENCE check_kinds_sequence;
 
 -- What an interrupted build leaves.
 CREATE TABLE check_invalid (a int8);
 INSERT INTO check_invalid VALUES (0);
 CREATE INDEX CONCURRENTLY check_invalid_index ON check_invalid USING learned ((1 / a));
-SELECT learned_index_check('check_invalid_index');
-SELECT learned_index_stats('check_invalid_index');
+SELECT check_refused('check_invalid_index');
 UPDATE check_invalid SET a = 1;
 CALL pg_temp.settle();
 REINDEX INDEX check_invalid_index;
@@ -113,6 +134,7 @@ BEGIN
     -- An error would say what is wrong.
     PERFORM learned_index_check(index_oid);
     PERFORM learned_index_check(index_oid, true);
+    PERFORM learned_index_check(index_oid, true, true);
     checked := true;
     SELECT * INTO s FROM learned_index_stats(index_oid);
     sound := s.format_version = 1 AND s.height >= 1
@@ -244,43 +266,88 @@ SELECT * FROM check_indexes('check\_unlogged%');
 SELECT * FROM check_indexes('check\_temporary%');
 DROP TABLE check_unlogged, check_temporary;
 
--- Who may: the owner checks, who reads the table gets statistics, and so does who monitors.
+-- Who may: the owner, also by membership; who monitors, unless writers wait; not who only reads the table.
 SET client_min_messages = error;
-DROP ROLE IF EXISTS regress_learned_owner, regress_learned_reader, regress_learned_monitor, regress_learned_other;
+DROP ROLE IF EXISTS regress_learned_owner, regress_learned_member, regress_learned_noinherit, regress_learned_reader,
+  regress_learned_scanner, regress_learned_monitor, regress_learned_other;
 RESET client_min_messages;
 CREATE ROLE regress_learned_owner;
+CREATE ROLE regress_learned_member IN ROLE regress_learned_owner;
+CREATE ROLE regress_learned_noinherit NOINHERIT IN ROLE regress_learned_owner;
 CREATE ROLE regress_learned_reader;
-CREATE ROLE regress_learned_monitor IN ROLE pg_stat_scan_tables;
+CREATE ROLE regress_learned_scanner IN ROLE pg_stat_scan_tables;
+CREATE ROLE regress_learned_monitor IN ROLE pg_monitor;
 CREATE ROLE regress_learned_other;
 -- An expression runs as the owner of the table, whoever checks it.
 CREATE FUNCTION check_whoami(a int8) RETURNS int8 IMMUTABLE LANGUAGE plpgsql
   AS $$ BEGIN RAISE NOTICE 'running as %', current_user; RETURN a; END $$;
 CREATE TABLE check_owned (a int8);
 CREATE INDEX check_owned_index ON check_owned USING learned (check_whoami(a));
+CREATE INDEX check_owned_btree ON check_owned USING btree (a);
 ALTER TABLE check_owned OWNER TO regress_learned_owner;
-GRANT SELECT ON check_owned TO regress_learned_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON check_owned TO regress_learned_reader;
 SET ROLE regress_learned_owner;
 INSERT INTO check_owned VALUES (1);
 RESET ROLE;
 SELECT learned_index_check('check_owned_index', true);
+SELECT learned_index_check('check_owned_index', true, true);
 SELECT current_user = session_user AS restored;
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+SELECT check_refused('check_owned_index');
 SET ROLE regress_learned_owner;
-SELECT learned_index_check('check_owned_index', true);
-SELECT entries FROM learned_index_stats('check_owned_index');
+SELECT check_refused('check_owned_index');
+SET ROLE regress_learned_member;
+SELECT check_refused('check_owned_index');
+SET ROLE regress_learned_noinherit;
+SELECT check_refused('check_owned_index');
 SET ROLE regress_learned_reader;
-SELECT learned_index_check('check_owned_index');
-SELECT entries FROM learned_index_stats('check_owned_index');
-SET ROLE regress_learned_monitor;
-SELECT learned_index_check('check_owned_index');
-SELECT entries FROM learned_index_stats('check_owned_index');
+SELECT check_refused('check_owned_index');
 SET ROLE regress_learned_other;
-SELECT learned_index_check('check_owned_index');
-SELECT entries FROM learned_index_stats('check_owned_index');
+SELECT check_refused('check_owned_index');
+SELECT check_refused('check_owned_btree');
+SELECT check_refused('check_owned');
+-- All but the strict check.
+SET ROLE regress_learned_scanner;
+SELECT check_refused('check_owned_index');
+SET ROLE regress_learned_monitor;
+SELECT check_refused('check_owned_index');
 RESET ROLE;
+-- From 17 on, who maintains the table.
+SELECT current_setting('server_version_num')::int >= 170000 AS has_maintain \gset
+\if :has_maintain
+GRANT MAINTAIN ON check_owned TO regress_learned_reader;
+SET ROLE regress_learned_reader;
+\else
+SET ROLE regress_learned_owner;
+\endif
+SELECT check_refused('check_owned_index');
+RESET ROLE;
+RESET client_min_messages;
+\pset format aligned
+\pset tuples_only off
 DROP TABLE check_owned;
 DROP FUNCTION check_whoami(int8);
-DROP ROLE regress_learned_owner, regress_learned_reader, regress_learned_monitor, regress_learned_other;
+DROP ROLE regress_learned_owner, regress_learned_member, regress_learned_noinherit, regress_learned_reader,
+  regress_learned_scanner, regress_learned_monitor, regress_learned_other;
+
+-- An expression that looks at search_path: from 17 on the server builds its index with a path of its own, and the check
+-- computes the keys as the build did; before, both take the caller's.
+CREATE FUNCTION check_path(a int8) RETURNS int8 IMMUTABLE LANGUAGE plpgsql
+  AS $$ BEGIN RETURN a + length(current_setting('search_path')); END $$;
+CREATE TABLE check_paths (a int8);
+INSERT INTO check_paths SELECT generate_series(1, 100) * 1000;
+SET search_path = public, pg_catalog, pg_temp, public, public;
+CREATE INDEX check_paths_index ON check_paths USING learned (check_path(a));
+SELECT learned_index_check('check_paths_index', true);
+SELECT learned_index_check('check_paths_index', true, true);
+SHOW search_path;
+RESET search_path;
+DROP TABLE check_paths;
+DROP FUNCTION check_path(int8);
 
 DROP TABLE check_kinds;
 DROP TABLE check_empty;
 DROP FUNCTION check_indexes(text);
+DROP FUNCTION check_refused(regclass);

@@ -28,7 +28,20 @@ INSERT INTO kept SELECT i, i * 7919 % 5000, timestamptz '2024-01-01 00:00+00' + 
 CREATE INDEX kept_k ON kept USING learned (k);
 CREATE INDEX kept_ts ON kept USING learned (ts DESC) WITH (fillfactor = 70) WHERE id % 10 <> 0;
 CREATE TEMP TABLE files AS SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relname LIKE 'kept\_%';
+-- What others made of the check: a view, privileges. The library serves the old declaration, too.
+CREATE VIEW checked AS SELECT relname, learned_index_check(pg_class.oid, true) IS NOT NULL AS sound,
+  learned_index_check(pg_class.oid) IS NOT NULL AS structure FROM pg_class WHERE relname LIKE 'kept\_%';
+REVOKE EXECUTE ON FUNCTION learned_index_check FROM PUBLIC;
+SELECT * FROM checked ORDER BY relname;
 ALTER EXTENSION learned_index UPDATE;
+SELECT * FROM checked ORDER BY relname;
+SELECT pg_get_viewdef('checked') LIKE '%learned_index_check((pg_class.oid)::regclass, true)%'
+   AND pg_get_viewdef('checked') LIKE '%learned_index_check((pg_class.oid)::regclass)%' AS same_calls;
+SELECT proacl::text !~ '[{,]=X' AS revoked, pg_get_function_arguments(oid) FROM pg_proc WHERE proname = 'learned_index_check';
+SELECT count(learned_index_check(relname::regclass, true, strict => true)) FROM files;
+SELECT count(learned_index_check(relname::regclass, strict => true)) FROM files;
+DROP VIEW checked;
+GRANT EXECUTE ON FUNCTION learned_index_check TO PUBLIC;
 SELECT extversion = default_version AS updated
   FROM pg_extension JOIN pg_available_extensions ON name = extname WHERE extname = 'learned_index';
 SELECT count(*) FROM files WHERE pg_relation_filenode(relname::regclass) = pg_relation_filenode;

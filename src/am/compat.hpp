@@ -204,6 +204,23 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
+// Whether a role may maintain a table of which it is not the owner, as VACUUM and REINDEX do: from 17 on.
+inline bool may_maintain([[maybe_unused]] Oid table, [[maybe_unused]] Oid role) {
+#if PG_VERSION_NUM >= 170000
+  return pg_class_aclcheck(table, role, ACL_MAINTAIN) == ACLCHECK_OK;
+#else
+  return false;
+#endif
+}
+
+// From 17 on the functions of an index run with a search_path of pg_catalog and pg_temp wherever the server maintains
+// it. REQUIRES: a nest level of settings was begun.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+  RestrictSearchPath();
+#endif
+}
+
 // An integer among the options of an index. 18 has a member more, which is to be 0.
 constexpr relopt_parse_elt int_option(const char* name, int offset) {
   relopt_parse_elt option{};

@@ -1,7 +1,6 @@
 // learned_index_stats(): size and shape of an index, and how well its models predict.
 //
-// Who may: everybody who can read the table, and the monitoring roles. It takes AccessShareLock and reads the file
-// block by block, so writers go on; with writers, numbers of one row may belong to slightly different moments.
+// Who may: inspection.hpp has the rule. It takes AccessShareLock and reads the file block by block, so writers go on; with writers, numbers of one row may belong to slightly different moments.
 #include "am/buffer_store.hpp"
 #include "am/inspection.hpp"
 
@@ -186,12 +185,6 @@ LEARNED_SQL_FUNCTION(learned_index_stats);
 
 Datum learned_index_stats(PG_FUNCTION_ARGS) {
   const Oid oid = PG_GETARG_OID(0);
-  learned::require_plain_index(oid);
-  const Oid table = IndexGetRelation(oid, false);
-  if (!has_privs_of_role(GetUserId(), get_role_oid("pg_stat_scan_tables", false))) {
-    const AclResult allowed = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
-    if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_TABLE, get_rel_name(table));
-  }
   TupleDesc desc;
   if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
     elog(ERROR, "return type must be a row type");

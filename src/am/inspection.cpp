@@ -1,6 +1,7 @@
 #include "am/inspection.hpp"
 
 #include "am/callbacks.hpp"
+#include "am/compat.hpp"
 #include "am/page_access.hpp"
 
 namespace learned {
@@ -30,8 +31,6 @@ void require_readable(Relation index) {
   }
 }
 
-}  // namespace
-
 void require_plain_index(Oid oid) {
   const char* name = get_rel_name(oid);
   if (name == nullptr) {
@@ -48,8 +47,31 @@ void require_plain_index(Oid oid) {
   }
 }
 
+void require_privileges(Oid index, Oid table, LOCKMODE mode) {
+  const Oid user = GetUserId();
+  if (compat::owns_relation(index, user) || compat::may_maintain(table, user)) return;
+  const bool monitors = has_privs_of_role(user, get_role_oid("pg_stat_scan_tables", false));
+  if (monitors && mode == AccessShareLock) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+           errmsg("permission denied for index %s", get_rel_name(index)),
+           monitors ? errdetail("A strict check has writers wait: only the owner of the index and roles "
+                                "that may maintain its table may ask for it.")
+                    : errdetail("Only the owner of the index, roles that may maintain its table and roles "
+                                "with privileges of the \"%s\" role may examine it.",
+                                "pg_stat_scan_tables")));
+}
+
+}  // namespace
+
 InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode) {
+  require_plain_index(oid);
   const Oid table_oid = IndexGetRelation(oid, false);
+  require_privileges(oid, table_oid, mode);
+  if (mode != AccessShareLock && RecoveryInProgress()) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("recovery is in progress"),
+                    errhint("Strict checks cannot be executed during recovery; others can.")));
+  }
   InspectedIndex opened{table_open(table_oid, mode), nullptr, mode};
   opened.index = index_open(oid, mode);
   // The table was looked up without a lock: the OID may have come to name another table's index since.

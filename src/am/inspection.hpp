@@ -13,12 +13,13 @@ struct InspectedIndex {
   LOCKMODE mode;  // held on both
 };
 
-// Raises an error unless `oid` is a plain index. To be called before anything is locked: the caller decides with
-// it who may go on.
-void require_plain_index(Oid oid);
-
-// Locks the table, then the index, as every other place does. Raises an error unless the index is a valid one of
-// this access method that this session can read. REQUIRES: require_plain_index(oid) came back.
+// Opens the index that a user named: locks the table, then the index, as every other place does. Raises an error unless
+// it is a valid index of this access method that this session can read, and the current user may. Both functions
+// refuse the same, in the same order and words, because this is the one place that does.
+//
+// Who may: the owner of the index and, from 17 on, who may maintain its table: they can do something about what comes
+// to light. With AccessShareLock also who has the privileges of pg_stat_scan_tables, the server's role for functions that
+// hold such a lock for long. Reading the table is not enough: an index without its table is nobody's business.
 InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode);
 // Gives the locks back: nothing was changed that others must not see before the transaction ends.
 void close_inspected_index(const InspectedIndex& opened);
