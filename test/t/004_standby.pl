@@ -111,6 +111,17 @@ SELECT count(*) FROM (SELECT learned_index_check(c.oid, true) FROM pg_class c JO
  WHERE a.amname = '} . $AM . q{' AND c.relkind = 'i' AND c.relpersistence = 'p' AND c.relnamespace = 'public'::regnamespace) s};
 cmp_ok(query($standby, $check_logged), '>=', 8, 'learned_index_check works on the standby and finds no fault');
 
+if ($IS_LEARNED)
+{
+	like(query_error($standby, "SELECT learned_index_check('kinds_i', strict => true)"),
+		qr/ERROR:  55000: recovery is in progress\nHINT:  Strict checks cannot be executed during recovery/,
+		'a strict check is refused on the standby');
+	like(query_error($standby, "SELECT learned_index_check('unlogged_k')"), qr/ERROR:  0A000: cannot access temporary or unlogged/,
+		'and so is the check of an unlogged index');
+	is(query_error($standby, "SELECT learned_index_stats('unlogged_k')"), query_error($standby, "SELECT learned_index_check('unlogged_k')"),
+		'with the words of learned_index_stats');
+}
+
 # The planner looks up the end of a column in the index, on a standby as well.
 my @rows = map { query($_, 'EXPLAIN SELECT FROM grown WHERE k > 25000') =~ /rows=(\d+)/ ? $1 : -1 } ($primary, $standby);
 is($rows[1], $rows[0], 'rows expected beyond the statistics on the standby and on the primary');
@@ -173,6 +184,9 @@ $primary->poll_query_until('postgres', 'SELECT count(backend_xmin) > 0 FROM pg_s
 my @standby_readers = map { [ "standby_$_->[0]", $_->[1], $_->[2] ] } reader_scripts();
 my $writers = start_pgbench($primary, 4, $seconds, writer_scripts());
 my $readers = start_pgbench($standby, 3, $seconds, @standby_readers);
+# Structure and rows, while replay changes both.
+my $checkers = start_pgbench($standby, 2, $seconds,
+	map { [ "check_$_", 1, "SELECT learned_index_check('${_}_k', random() < 0.5);\n" ] } qw(account batch pool claim));
 my $end = time() + $seconds;
 while (time() < $end - 1)
 {
@@ -181,9 +195,11 @@ while (time() < $end - 1)
 }
 my $written = finish_pgbench($writers, 'writers');
 my $read = finish_pgbench($readers, 'readers on the standby');
+my $checked = finish_pgbench($checkers, 'checks on the standby');
+ok($checked, 'checks on the standby raised no false alarm');
 ok($written, 'the primary was written');
 ok($read, 'readers on the standby saw the invariants');
-diag('transactions written ', $written // 'none', ', read on the standby ', $read // 'none');
+diag('transactions written ', $written // 'none', ', read on the standby ', $read // 'none', ', checked ', $checked // 'none');
 $primary->wait_for_catchup($standby);
 same_answers('after the load');
 my @logged = qw(account batch pool claim);

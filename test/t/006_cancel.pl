@@ -163,6 +163,7 @@ my %scan = (
 	'bitmap scan' => [ 'SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;', 'SELECT count(*) FROM large WHERE k > -9000000000000000000' ],
 	'large array' => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off;', "SELECT count(*) FROM large WHERE k = ANY (ARRAY(SELECT hashint8extended(i, 1) FROM generate_series(1, $rows, 3) i))" ],
 	'check' => [ '', "SELECT learned_index_check('large_k', true)" ],
+	'strict check' => [ '', "SELECT learned_index_check('large_k', true, true)" ],
 	'stats' => [ '', "SELECT learned_index_stats('large_k')" ],
 );
 delete $scan{stats} unless $IS_LEARNED;

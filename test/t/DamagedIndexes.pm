@@ -79,6 +79,14 @@ BEGIN
     outcome := SQLSTATE || ' ' || SQLERRM;
   END;
   RETURN NEXT;
+  step := 'strict';
+  BEGIN
+    PERFORM learned_index_check((relation || '_k')::regclass, true, true);
+    outcome := 'passed';
+  EXCEPTION WHEN OTHERS THEN
+    outcome := SQLSTATE || ' ' || SQLERRM;
+  END;
+  RETURN NEXT;
   IF to_regprocedure('learned_index_stats(regclass)') IS NOT NULL THEN
     step := 'stats';
     BEGIN

@@ -100,16 +100,20 @@ sub prepare_database
 	$node->safe_psql(
 		$database, q{
 CREATE EXTENSION IF NOT EXISTS amcheck;
-CREATE FUNCTION learned_index_check(index regclass, heapallindexed boolean DEFAULT false)
+CREATE FUNCTION learned_index_check(index regclass, heapallindexed boolean DEFAULT false, strict boolean DEFAULT false)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM bt_index_check(index, heapallindexed);
+  IF strict THEN
+    PERFORM bt_index_parent_check(index, heapallindexed);
+  ELSE
+    PERFORM bt_index_check(index, heapallindexed);
+  END IF;
 END $$;
 });
 	return;
 }
 
-# Every index of the access method under test must pass the check with all heap rows found.
+# Every index of the access method under test must pass the check, in both modes, with all heap rows found.
 sub check_indexes
 {
 	my ($node, $label, $database) = @_;
@@ -117,7 +121,7 @@ sub check_indexes
 		$database // 'postgres', qq{
 SET client_min_messages = warning;
 SELECT count(*) FROM (
-  SELECT learned_index_check(c.oid, true)
+  SELECT learned_index_check(c.oid, true), learned_index_check(c.oid, strict => true)
     FROM pg_class c JOIN pg_am a ON a.oid = c.relam JOIN pg_index i ON i.indexrelid = c.oid
    WHERE a.amname = '$AM' AND c.relkind = 'i' AND i.indisvalid
      AND c.relnamespace = 'public'::regnamespace) s;
