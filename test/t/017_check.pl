@@ -20,7 +20,7 @@ my $seconds = seconds_setting(20);
 # Without the server's checksums, which would find damage first.
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
 my $node = new_node('check', @initdb);
-$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nfull_page_writes = off\nmax_locks_per_transaction = 1000\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 4MB\nfull_page_writes = off\nmax_locks_per_transaction = 1000\n");
 $node->start;
 prepare_database($node);
 
@@ -117,6 +117,46 @@ cmp_ok($checked // 0, '>', $seconds, 'it ran all the time');
 cmp_ok($deleted, '>', 0, 'leaves were joined meanwhile');
 diag('transactions ', $written // 'none', ', checks ', $checked // 'none', ", rounds of VACUUM $vacuums, most deleted pages $deleted");
 final_state_is_right($node, 'after the load');
+
+# Few leaves, which change all the time, and checks that are stopped for some milliseconds wherever they are: so the
+# next page is seldom what the last one said.
+$node->safe_psql('postgres', qq{
+CREATE TABLE hot (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO hot SELECT hashint8extended(i, 1) FROM generate_series(1, 4000) i;
+CREATE INDEX hot_k ON hot USING $AM (k) WITH (fillfactor = 50);
+CREATE UNLOGGED TABLE warm (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO warm SELECT hashint8extended(i, 1) FROM generate_series(1, 4000) i;
+CREATE INDEX warm_k ON warm USING $AM (k) WITH (fillfactor = 50);
+});
+$writers = start_pgbench($node, 4, $seconds, map {
+	([ "fill_$_", 3, qq{
+\\set n random(1, 1000000)
+INSERT INTO $_ SELECT hashint8extended(i, :n) FROM generate_series(1, 400) i;
+} ], [ "drain_$_", 2, qq{
+\\set base random(-9, 7)
+DELETE FROM $_ WHERE k BETWEEN :base * 1000000000000000000 AND (:base + 2) * 1000000000000000000;
+} ])
+} qw(hot warm));
+my $vacuum = start_pgbench($node, 1, $seconds, [ 'vacuum', 1, "VACUUM (INDEX_CLEANUP ON) hot;\nVACUUM (INDEX_CLEANUP ON) warm;\n" ]);
+$checks = start_pgbench($node, 3, $seconds, map {
+	[ "stopped_$_", 1, "SELECT count(learned_index_check('${_}_k', i % 8 = 0)) FROM generate_series(1, 40) i;\n" ]
+} qw(hot warm));
+$end = time() + $seconds;
+$node->poll_query_until('postgres', q{SELECT count(*) = 3 FROM pg_stat_activity WHERE query LIKE '%learned_index_check(%generate_series%' AND pid <> pg_backend_pid()});
+my @checkers = split /\n/, query($node, q{SELECT pid FROM pg_stat_activity WHERE query LIKE '%learned_index_check(%generate_series%' AND pid <> pg_backend_pid()});
+my $stops = 0;
+while (time() < $end - 2)
+{
+	$stops += kill 'STOP', @checkers;
+	sleep(0.001 * random_int(2, 20));
+	kill 'CONT', @checkers;
+	sleep(0.001 * random_int(1, 4));
+}
+($written, $vacuums, $checked) = (finish_pgbench($writers, 'writers'), finish_pgbench($vacuum, 'VACUUM'), finish_pgbench($checks, 'checks'));
+ok(defined $written && defined $vacuums, 'writers and VACUUM ran without an error');
+ok(defined $checked, 'checks that were stopped on their way raised no false alarm');
+diag('transactions ', $written // 'none', ', checks ', 40 * ($checked // 0), ", rounds of VACUUM ", $vacuums // 'none', ", stops $stops");
+check_indexes($node, 'after the stops');
 
 # ---- damage -------------------------------------------------------------------------------------------------------
 
