@@ -290,7 +290,8 @@ class LiveCheck : PageChecker {
       }
       if (page.t.low != key) fault(parent.block, "separator is not the low fence of its child");
       if (!same(at_before, at_after)) continue;
-      if (belongs(at_before, at.t.level) && at_before.covers(key)) {
+      // The walk's page may have been joined with its left neighbour, and its block be used again for this very child.
+      if (child != at.block && belongs(at_before, at.t.level) && at_before.covers(key)) {
         fault(parent.block, "downlink leads to no page of the level below");
       }
       return;
