@@ -52,14 +52,14 @@ void require_privileges(Oid index, Oid table, LOCKMODE mode) {
   if (compat::owns_relation(index, user) || compat::may_maintain(table, user)) return;
   const bool monitors = has_privs_of_role(user, get_role_oid("pg_stat_scan_tables", false));
   if (monitors && mode == AccessShareLock) return;
-  ereport(ERROR,
-          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-           errmsg("permission denied for index %s", get_rel_name(index)),
-           monitors ? errdetail("A strict check has writers wait: only the owner of the index and roles "
-                                "that may maintain its table may ask for it.")
-                    : errdetail("Only the owner of the index, roles that may maintain its table and roles "
-                                "with privileges of the \"%s\" role may examine it.",
-                                "pg_stat_scan_tables")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for index %s", get_rel_name(index)),
+       monitors ? errdetail("A strict check has writers wait: only the owner of the index and roles "
+                            "that may maintain its table may ask for it.")
+                : errdetail("Only the owner of the index, roles that may maintain its table and roles "
+                            "with privileges of the \"%s\" role may examine it.",
+                            "pg_stat_scan_tables")));
 }
 
 }  // namespace
