@@ -90,10 +90,7 @@ Buffer BufferStore::allocate() {
     if (block == InvalidBlockNumber) break;
     const Buffer buffer = ReadBuffer(index_, block);
     if (ConditionalLockBuffer(buffer)) {
-      const Page page = buffer_page(buffer);
-      // (A damaged flag must not make a page of the tree free.)
-      if (PageIsNew(page) || (verify_page(bytes(buffer)) == nullptr && PageView(bytes(buffer)).deleted()))
-        return buffer;
+      if (is_free_page(bytes(buffer))) return buffer;
       LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     }
     ReleaseBuffer(buffer);
@@ -101,8 +98,15 @@ Buffer BufferStore::allocate() {
   return compat::extend(index_);
 }
 
+void BufferStore::require_sound(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
+  if (fault != nullptr) corrupt(here, fault);
+}
+
 std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
-  if (!fresh) verify_strictly(h);
+  // Not what verify() remembers: a page may have been read from the disk again since.
+  if (!fresh) require_sound(h);
   // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
   Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
   if (fresh) std::memset(page, 0, BLCKSZ);
@@ -122,6 +126,7 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   const bool log = RelationNeedsWAL(index_);
   const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
   const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
+  const std::uint16_t upper = view.upper();
   // Two fragments: the new `upper`, and the entry.
   std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
   std::uint8_t* out = record;
@@ -138,22 +143,25 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   MarkBufferDirty(h);
   if (log) log_fragments(h, record, static_cast<int>(out - record));
   end_critical_section();
+  // It was verified before, and so need not be for the next entry.
+  const Block here = BufferGetBlockNumber(h);
+  SeenPage* seen = seen_page(index_, here);
+  if (seen->upper == upper && seen->tag == seen_tag(index_, here, view.trailer().check))
+    seen->upper = view.upper();
 }
 
 void BufferStore::extend(Handle h) {
   const Block here = BufferGetBlockNumber(h);
+  bool sound = false;
+  const std::uint32_t checksum = extended_checksum(bytes(h), &sound);
+  if (!sound) corrupt(here, "page checksum does not match");
   if (use_generic_wal()) {
     begin();
-    bool sound = false;
-    std::uint8_t* image = edit(h, false);
-    extend_exactly(image, extended_checksum(image, &sound));
+    extend_exactly(edit(h, false), checksum);
     commit();
   } else {
     auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
     const bool log = RelationNeedsWAL(index_);
-    bool sound = false;
-    const std::uint32_t checksum = extended_checksum(page, &sound);
-    if (!sound) corrupt(here, "page checksum does not match");
     std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
     store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
     start_critical_section();
@@ -163,7 +171,7 @@ void BufferStore::extend(Handle h) {
     if (log) log_fragments(h, record, sizeof record);
     end_critical_section();
   }
-  // It was verified before, so its new checksum is right.
+  // The old checksum was right, so the new one is.
   const PageView page(bytes(h));
   SeenPage* seen = seen_page(index_, here);
   seen->tag = seen_tag(index_, here, page.trailer().check);
@@ -174,8 +182,7 @@ void BufferStore::verify(Handle h) {
   const PageView page(bytes(h));
   const Block here = BufferGetBlockNumber(h);
   SeenPage* seen = seen_page(index_, here);
-  const uint32 check = page.trailer().check;
-  const uint32 tag = seen_tag(index_, here, check);
+  const uint32 tag = seen_tag(index_, here, page.trailer().check);
   const auto upper = static_cast<uint16>(page.upper());
   if (seen->tag == tag) {
     if (seen->upper == upper) return;
@@ -183,20 +190,12 @@ void BufferStore::verify(Handle h) {
     const unsigned known = upper < seen->upper
                                ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
                                : 0;
-    if (Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
+    if (const Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
     seen->upper = upper;
     return;
   }
-  verify_strictly(h);
+  if (const Fault fault = verify_page(bytes(h)); fault != nullptr) corrupt(here, fault);
   remember_page(seen, tag, page);
-}
-
-void BufferStore::verify_strictly(Handle h) {
-  const Block here = BufferGetBlockNumber(h);
-  MetaInfo meta;
-  bool newer = false;
-  const Fault fault = here == kMetaBlock ? read_meta_page(bytes(h), &meta, &newer) : verify_page(bytes(h));
-  if (fault != nullptr) corrupt(here, fault);
 }
 
 Workspace* BufferStore::workspace() {
@@ -235,7 +234,7 @@ DirectoryCopy* BufferStore::directory_with_root(TreeId tree) {
 
 unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->level[static_cast<int>(tree)]; }
 
-Block BufferStore::predict(TreeId tree, const Entry& key) {
+Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
   parent_ = kNoBlock;
   place_ = -1.0F;
   from_end_ = false;
@@ -244,10 +243,12 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
   DirectoryCopy* copy = directory_with_root(tree);
   if (copy->end_known[t] && key >= copy->end_low[t]) {
     from_end_ = true;
+    *low = copy->end_low[t];
     if (exists(copy->end[t])) return copy->end[t];
     mispredicted(tree, key);
   }
   Block block = copy->root[t];
+  *low = {0, 0};
   for (unsigned level = copy->level[t]; level > 0; level--) {
     parent_ = block;
     Item child;
@@ -263,7 +264,10 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
       const PageView page(bytes(buffer));
       const bool usable = check_header(page) == nullptr && !page.deleted() && page.tree() == tree &&
                           page.level() == level && page.covers(key) && find_child(page, key, &child);
-      if (usable) offer(page, block);
+      if (usable) {
+        verify(buffer);
+        offer(page, block);
+      }
       UnlockReleaseBuffer(buffer);
       if (!usable) {
         copy->root_known[t] = false;
@@ -271,6 +275,7 @@ Block BufferStore::predict(TreeId tree, const Entry& key) {
       }
     }
     block = child.child;
+    *low = child.entry();
     // Only a copy from another life of the file could say so; a descent tells.
     if (!exists(block)) {
       mispredicted(tree, key);
@@ -306,7 +311,6 @@ void BufferStore::inserting(Handle h) {
 
 void BufferStore::offer(const PageView& page, Block block) {
   if (model_cache_kilobytes == 0) return;
-  if (page.trailer().check != page_checksum(page.high_part())) corrupt(block, "page checksum does not match");
   model_cache_put(directory(), block, page);
 }
 

@@ -38,8 +38,12 @@ Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) 
   Tree<BufferStore> tree(&v->store, tree_id);
   for (;;) {
     if (guess == kNoBlock) {
+      // Only we could join it with the page to its left. A walk that went on from another page would leave entries behind
+      // whose rows are about to be removed.
       const Buffer found = tree.locate(low, LockMode::share);
       guess = BufferGetBlockNumber(found);
+      if (tree.view(found).low() != low)
+        v->store.corrupt(guess, "low fence is not the high fence of the left sibling");
       UnlockReleaseBuffer(found);
     }
     const Buffer buffer = v->store.pin(guess);
@@ -47,7 +51,7 @@ Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) 
     const PageView page(buffer_bytes(buffer));
     const Fault fault = check_header(page);
     if (fault != nullptr) v->store.corrupt(guess, fault);
-    if (!page.deleted() && page.tree() == tree_id && page.level() == 0 && page.covers(low)) return buffer;
+    if (!page.deleted() && page.tree() == tree_id && page.level() == 0 && page.low() == low) return buffer;
     UnlockReleaseBuffer(buffer);
     guess = kNoBlock;
     CHECK_FOR_INTERRUPTS();
@@ -59,8 +63,7 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   const Block block = BufferGetBlockNumber(buffer);
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
-  // Damage must be neither believed nor spread by rewriting it.
-  if (Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
+  if (const Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
   const DeadTids::Leaf* known = v->dead.find(buffer);
@@ -143,9 +146,7 @@ void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     compat::vacuum_delay();
     const Buffer buffer = ReadBufferExtended(info->index, MAIN_FORKNUM, b, RBM_NORMAL, info->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const PageView page(buffer_bytes(buffer));
-    const bool is_free = PageIsNew(buffer_page(buffer)) || (check_header(page) == nullptr && page.deleted() &&
-                                                            verify_page(buffer_bytes(buffer)) == nullptr);
+    const bool is_free = is_free_page(buffer_bytes(buffer));
     UnlockReleaseBuffer(buffer);
     if (!is_free) continue;
     RecordFreeIndexPage(info->index, b);

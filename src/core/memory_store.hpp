@@ -2,9 +2,11 @@
 // (The only file of the core that allocates; the extension never includes it.)
 //
 // It takes the part of the server's buffer manager and log strictly: a page may be changed only inside
-// begin()/commit() and while "locked", and it can be told to give stale or wrong predictions.
+// begin()/commit() and while "locked", each page is verified whenever it is to be, and it can be told to give stale or
+// wrong predictions.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -44,7 +46,7 @@ class MemoryStore {
 
   // --- the store interface of tree.hpp ---
   Handle read(Block block, LockMode mode) {
-    if (block >= pages_.size()) fail("read beyond the end");
+    if (block >= pages_.size()) corrupt(block, "link leads beyond the end of the index");
     if (locked_.size() <= block) locked_.resize(pages_.size(), 0);
     if (locked_[block] != 0) fail("page is locked already");
     locked_[block] = mode == LockMode::share ? 1 : 2;
@@ -64,14 +66,13 @@ class MemoryStore {
   const std::uint8_t* bytes(Handle h) { return pages_[h]->bytes; }
   Block block(Handle h) const { return h; }
   Handle allocate() {
-    Block b;
-    if (!free_.empty()) {
-      b = free_.back();
+    while (!free_.empty()) {
+      const Block b = free_.back();
       free_.pop_back();
-    } else {
-      b = add_page();
+      if (b < pages_.size() && locked_[b] == 0 && is_free_page(pages_[b]->bytes))
+        return read(b, LockMode::exclusive);
     }
-    return read(b, LockMode::exclusive);
+    return read(add_page(), LockMode::exclusive);
   }
   void begin() {
     if (!edits_.empty()) fail("nested change");
@@ -79,7 +80,7 @@ class MemoryStore {
   std::uint8_t* edit(Handle h, bool fresh) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     if (edits_.size() == 4) fail("more than four pages in one record");
-    if (!fresh) verify_strictly(h);
+    if (!fresh) verify(h);
     edits_.emplace_back(h, std::make_unique<Page>(*pages_[h]));
     clear_hole(edits_.back().second->bytes);
     if (fresh) std::memset(edits_.back().second->bytes, 0, kPageSize);
@@ -101,30 +102,40 @@ class MemoryStore {
   }
   void extend(Handle h) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
-    imaged_.insert(h);
     bool sound = false;
     const std::uint32_t checksum = extended_checksum(pages_[h]->bytes, &sound);
     if (!sound) corrupt(h, "page checksum does not match");
+    imaged_.insert(h);
     extend_exactly(pages_[h]->bytes, checksum);
   }
   std::uint8_t* hints(Handle h) {
     if (locked_[h] == 0) fail("marked page is not locked");
     return pages_[h]->bytes;
   }
-  void verify(Handle h) { verify_strictly(h); }
+  void verify(Handle h) {
+    if (const Fault fault = h == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
+        fault != nullptr) {
+      corrupt(h, fault);
+    }
+  }
   bool image_due(Handle h) const { return checkpoints_ && !imaged_.contains(h); }
   Workspace* workspace() { return workspace_.get(); }
   void interrupt() {}
   [[noreturn]] void corrupt(Block block, Fault fault) {
-    if (on_corrupt_ != nullptr) on_corrupt_(block, fault);
+    if (on_damage_ != nullptr) on_damage_(block, fault);
     std::fprintf(stderr, "block %u: %s\n", block, fault);
     std::abort();
   }
-  // Predictions: whatever the test asks for.
-  Block predict(TreeId, const Entry&) {
+  // Predictions: whatever the test asks for. The low fence is what it was when they were learned, or what it is.
+  Block predict(TreeId tree, const Entry&, Entry* low) {
     if (!wrong_predictions_) return kNoBlock;
     predictions_++;
-    return static_cast<Block>(predictions_ * 7919 % pages_.size());
+    const auto block = static_cast<Block>(predictions_ * 7919 % pages_.size());
+    const PageView page(block < learned_.size() ? learned_[block].bytes : pages_[block]->bytes);
+    *low = page.low();
+    const bool was_leaf =
+        check_header(page) == nullptr && !page.deleted() && page.level() == 0 && page.tree() == tree;
+    return learned_.empty() || was_leaf ? block : kNoBlock;
   }
   void mispredicted(TreeId, const Entry&) {}
   void offer(const PageView&, Block) {}
@@ -138,12 +149,35 @@ class MemoryStore {
   void recycle(Block b) { free_.push_back(b); }
 
   // --- for tests ---
-  // What corrupt() calls first: it may throw, as the server's errors leave the core by a jump.
-  void on_corrupt(void (*raise)(Block, Fault)) { on_corrupt_ = raise; }
-  // What the server does after an error: locks are released, what was not committed is forgotten.
-  void abort_change() {
-    locked_.assign(locked_.size(), 0);
+  // From now on predictions are of leaves as they are now, however they change.
+  void learn_predictions() { learned_ = image().pages; }
+  // Called for damage. It must not return: where exceptions are, it may throw, and abandon() is what the server does then.
+  void set_on_damage(void (*handler)(Block, Fault)) { on_damage_ = handler; }
+  // Lets go of all locks and of a change that was not committed.
+  void abandon() {
     edits_.clear();
+    std::fill(locked_.begin(), locked_.end(), 0);
+  }
+  // The file, and what the free space map says about it.
+  struct Image {
+    std::vector<Page> pages;
+    std::vector<Block> free;
+  };
+  Image image() const {
+    Image copy;
+    for (const auto& page : pages_) copy.pages.push_back(*page);
+    copy.free = free_;
+    return copy;
+  }
+  void set_image(const Image& image) {
+    abandon();
+    pages_.clear();
+    for (const Page& page : image.pages) pages_.push_back(std::make_unique<Page>(page));
+    locked_.assign(pages_.size(), 0);
+    free_ = image.free;
+    imaged_.clear();
+    predicate_locks_.clear();
+    reads_ = 0;
   }
   void set_wrong_predictions(bool on) { wrong_predictions_ = on; }
   std::size_t size() const { return pages_.size(); }
@@ -157,6 +191,11 @@ class MemoryStore {
   }
   // Pages edited since then (once per record) whose image was not due.
   std::size_t rewrites() const { return rewrites_; }
+  Block locate_leaf(const Entry& key) {
+    const Handle h = Tree<MemoryStore>(this, TreeId::keys).locate(key, LockMode::share);
+    release(h);
+    return h;
+  }
   void predicate_lock(Block b) { predicate_locks_.insert(b); }
   void release_predicate_locks() { predicate_locks_.clear(); }
   std::size_t predicate_locks() const { return predicate_locks_.size(); }
@@ -179,13 +218,6 @@ class MemoryStore {
   }
 
  private:
-  void verify_strictly(Block b) {
-    MetaInfo meta;
-    bool newer = false;
-    const std::uint8_t* page = pages_[b]->bytes;
-    const Fault fault = b == kMetaBlock ? read_meta_page(page, &meta, &newer) : verify_page(page);
-    if (fault != nullptr) corrupt(b, fault);
-  }
   void inherit_predicate_lock(Block from, Block to) {
     if (locked_[from] != 2 || locked_[to] != 2) fail("pages are not locked exclusively");
     if (predicate_locks_.contains(from)) predicate_locks_.insert(to);
@@ -206,15 +238,16 @@ class MemoryStore {
   std::vector<Block> free_;
   std::vector<Item> separators_;
   std::unique_ptr<Workspace> workspace_;
-  void (*on_corrupt_)(Block, Fault) = nullptr;
   std::size_t reads_ = 0;
   std::size_t predictions_ = 0;
   bool wrong_predictions_ = false;
+  std::vector<Page> learned_;
   std::set<Block> predicate_locks_;
   bool conflict_ = false;
   bool checkpoints_ = false;
   std::set<Block> imaged_;  // changed since the last checkpoint
   std::size_t rewrites_ = 0;
+  void (*on_damage_)(Block, Fault) = nullptr;
 };
 
 }  // namespace learned

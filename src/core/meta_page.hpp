@@ -32,5 +32,11 @@ struct MetaInfo {
 void write_meta_page(std::uint8_t* page, const MetaInfo& info);
 // Reads and checks it. Returns nullptr or what is wrong; *newer tells a format that only a newer library reads.
 Fault read_meta_page(const std::uint8_t* page, MetaInfo* info, bool* newer);
+// What is to be verified before it is written anew: the same.
+inline Fault verify_meta_page(const std::uint8_t* page) {
+  MetaInfo info;
+  bool newer;
+  return read_meta_page(page, &info, &newer);
+}
 
 }  // namespace learned

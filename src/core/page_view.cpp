@@ -34,6 +34,29 @@ Fault check_header(const PageView& page) {
   return nullptr;
 }
 
+Fault verify_page(const std::uint8_t* bytes) {
+  // What a delta of zeros would be: no entry.
+  static_assert(delta_check(0, 0, kNoBlock) != 0 && delta_check(0, 0, 0) != 0);
+  const PageView page(bytes);
+  if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (page.trailer().check != page_checksum(bytes)) return "page checksum does not match";
+  return verify_delta(page, 0);
+}
+
+Fault verify_delta(const PageView& page, unsigned from) {
+  const unsigned deltas = page.deltas();
+  for (unsigned j = from; j < deltas; j++) {
+    if (!PageView::delta_sound(page.delta_at(j), page.level())) return "delta entry is damaged";
+  }
+  return nullptr;
+}
+
+bool is_free_page(const std::uint8_t* bytes) {
+  std::size_t at = 0;
+  while (at < kPageSize && load<std::uint64_t>(bytes + at) == 0) at += sizeof(std::uint64_t);
+  return at == kPageSize || (verify_page(bytes) == nullptr && PageView(bytes).deleted());
+}
+
 bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   const unsigned level = page.level();
   const unsigned segments = page.segments();
@@ -422,22 +445,6 @@ std::uint32_t next_checksum(const std::uint8_t* page, const PageTrailer& next, b
   const PageTrailer now = PageView(page).trailer();
   *sound = sum.with(now) == now.check;
   return sum.with(next);
-}
-
-Fault verify_delta(const PageView& page, unsigned from) {
-  const unsigned level = page.level();
-  const unsigned deltas = page.deltas();
-  for (unsigned j = from; j < deltas; j++) {
-    if (!PageView::delta_sound(page.delta_at(j), level)) return "delta entry is damaged";
-  }
-  return nullptr;
-}
-
-Fault verify_page(const std::uint8_t* bytes) {
-  const PageView page(bytes);
-  if (Fault fault = check_header(page); fault != nullptr) return fault;
-  if (page.trailer().check != page_checksum(bytes)) return "page checksum does not match";
-  return verify_delta(page, 0);
 }
 
 }  // namespace learned

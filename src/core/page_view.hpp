@@ -1,6 +1,5 @@
 // Reading a tree page: header checks, search by the models, decoding. Never trusts a byte: whatever a
-// function follows (counts, offsets, widths) it first checks against the page's bounds, and returns false (or a Fault)
-// where they do not hold.
+// function follows (counts, offsets, widths) it first checks against the page's bounds, and says kCorrupt.
 #pragma once
 
 #include "page_format.hpp"
@@ -71,11 +70,17 @@ class PageView {
 // checked where it is used. Returns nullptr or what is wrong.
 Fault check_header(const PageView& page);
 
-// Whether a page in place is as it was written: header, checksum, the check of each delta entry. What whoever changes a
-// page must know first, or the checksum made anew would call damage sound. Returns nullptr or what is wrong.
-Fault verify_page(const std::uint8_t* page);
-// Of it, the delta entries from number `from` on. REQUIRES: check_header() found nothing.
+// What must hold before a page's content is believed, and before its checksum is made anew: check_header(), the checksum,
+// and the check of each delta entry. (The hole is not looked at: it holds nothing but hints, and whoever seals a page clears
+// it.) For a page in place, kPageSize bytes.
+Fault verify_page(const std::uint8_t* bytes);
+// The part of it about delta entries, which come without a new checksum: those from number `from` on. REQUIRES: check_header()
+// found nothing.
 Fault verify_delta(const PageView& page, unsigned from);
+
+// Whether a block may be made a new page: it never was one (zero all over), or is a deleted page and sound. Damage may
+// have made a page look deleted that still is a part of a tree, or have taken its header alone.
+bool is_free_page(const std::uint8_t* bytes);
 
 // One segment with its bounds proven to lie within the page.
 struct SegmentRef {

@@ -10,21 +10,23 @@
 //   void release(Handle)                unlocks it
 //   const uint8_t* bytes(Handle)        its bytes
 //   Block block(Handle)
-//   Handle allocate()                   a new or recycled page, locked exclusively, content undefined
+//   Handle allocate()                   a new or recycled page (is_free_page()), locked exclusively
 //   void begin()                        one atomic change of at most four pages:
-//   uint8_t* edit(Handle, bool fresh)   a copy to change. Fresh: zeroed, and logged in full. Otherwise the page is verified
-//                                       now (verify_page(), the metapage by read_meta_page()), whatever was known of it:
-//                                       its checksum is about to be made anew. An error leaves all pages as they are
+//   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh). Raises an error if the page
+//                                       is damaged, unless it is fresh: whatever is changed here is sealed anew, and
+//                                       damage must not be sealed in. Computes the checksum, whatever verify() remembers
 //   void commit()                       logs the copies and puts them in place
-//   void insert_delta(Handle, Item)     a logged change of its own: add_delta()
-//   void extend(Handle)                 another: extend_exactly(), the page verified as by edit()
-//   void verify(Handle)                 raises an error unless verify_page() finds the page sound, now or lately
+//   void insert_delta(Handle, Item)     a logged change of its own: add_delta(). REQUIRES: verify() was called
+//   void extend(Handle)                 another: extend_exactly(), and raises an error as edit() does
+//   void verify(Handle)                 raises an error if the page is damaged: verify_page(); the metapage: read_meta_page().
+//                                       Whoever takes an answer from a page calls it. May remember what was found sound
 //   bool image_due(Handle)              whether the next change of the page logs all of it: the first after a checkpoint
 //   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
 //   Workspace* workspace()
 //   void interrupt()                    lets the server cancel; called without locks
 //   void corrupt(Block, Fault)          raises the error; does not return
-//   Block predict(TreeId, Entry)        the leaf that probably holds an entry, kNoBlock if there is no guess
+//   Block predict(TreeId, Entry, Entry* low)   the leaf that probably holds an entry, kNoBlock if there is no guess; and the
+//                                       low fence that it had, which a leaf keeps as long as it lives
 //   void mispredicted(TreeId, Entry)    that guess was not right
 //   void offer(PageView, Block)         an inner page that was just read, to learn from
 //   void inserting(Handle)              an entry is about to go into this leaf, locked exclusively (predicate locks)
@@ -51,8 +53,9 @@ class Tree {
   Handle locate(const Entry& key, LockMode mode, unsigned level = 0) {
     Handle h;
     if (level == 0) {
-      const Block guess = store_->predict(id_, key);
-      if (guess != kNoBlock && follow(guess, key, mode, &h)) return h;
+      Entry low;
+      const Block guess = store_->predict(id_, key, &low);
+      if (guess != kNoBlock && follow(guess, low, key, mode, &h)) return h;
     }
     // Concurrent splits and deletions can send a descent astray now and then, never for long.
     for (int attempt = 0; attempt < kMaxAttempts; attempt++) {
@@ -71,7 +74,13 @@ class Tree {
   }
 
   // The sibling to the right of a page that ended at `high` (a released page's right link and high fence).
-  Handle step_right(Block right, const Entry& high, LockMode mode) { return locate_at(right, high, mode); }
+  Handle step_right(Block right, const Entry& high, LockMode mode) {
+    const Handle h = store_->read(right, mode);
+    if (is_ours(h, 0) && view(h).low() == high) return h;
+    // It was joined with its left neighbour, or is not what it should be.
+    store_->release(h);
+    return locate(high, mode);
+  }
   // The sibling to the left of a page that began at `low`. REQUIRES: low is not {0, 0}.
   Handle step_left(Block left, const Entry& low, LockMode mode) {
     if (left != kNoBlock) {
@@ -85,7 +94,10 @@ class Tree {
   void insert(const Item& item) {
     for (;;) {
       const Handle h = locate(item.entry(), LockMode::exclusive);
-      if (!ready_for(h, item.entry())) continue;
+      if (!ready_for(h, item.entry())) {
+        store_->interrupt();
+        continue;
+      }
       store_->inserting(h);
       add(h, item);
       store_->release(h);
@@ -95,7 +107,7 @@ class Tree {
 
   // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
   void add(Handle h, const Item& item) {
-    // A damaged fence or flag must not draw in what belongs elsewhere.
+    // What its fences say decides who will find the entry.
     store_->verify(h);
     if (continues_exactly(view(h), item)) {
       store_->extend(h);
@@ -127,6 +139,8 @@ class Tree {
   // The right sibling of a locked page, locked too. While a page is locked, its link and the fence between the two
   // cannot change. REQUIRES: the page is not the rightmost one.
   Handle lock_right(Handle h, LockMode mode) {
+    if (view(h).right() == store_->block(h))
+      store_->corrupt(store_->block(h), "right link leads to the page itself");
     const Handle right = store_->read(view(h).right(), mode);
     if (!is_ours(right, view(h).level()) || view(right).low() != view(h).high()) {
       store_->corrupt(store_->block(h), "right link does not lead to the next page");
@@ -137,50 +151,20 @@ class Tree {
   // Completes a split: gives the right sibling its downlink. Takes the left page, locked exclusively and
   // flagged, and releases it.
   void finish_split(Handle left) {
-    // Its flag may be damage, and its right sibling have a downlink.
-    store_->verify(left);
-    const Entry separator = view(left).high();
-    const unsigned level = view(left).level();
-    const Item downlink{separator.code, separator.tid, view(left).right()};
-    for (;;) {
-      const MetaInfo meta = read_meta();
-      if (meta.root[index()] == store_->block(left)) {
-        grow(left, downlink);
-        store_->release(left);
-        return;
-      }
-      if (meta.level[index()] <= level) {
-        // No level above yet: the root's own split is unfinished, and this page is a part of what it became.
-        // First things first; the flag stays for the next writer.
-        store_->release(left);
-        const Handle root = store_->read(meta.root[index()], LockMode::exclusive);
-        if (is_ours(root, level) && view(root).incomplete_split()) {
-          finish_split(root);
-        } else {
-          store_->release(root);
-        }
-        return;
-      }
-      const Handle parent = locate(separator, LockMode::exclusive, level + 1);
-      if (view(parent).incomplete_split()) {
-        finish_split(parent);
-        continue;
-      }
-      if (delta_room(view(parent)) == 0 && !make_room(parent, separator, kRoomAfterMerge)) continue;
-      SavedKillMarks marks;
-      marks.save(view(left));
-      store_->begin();
-      std::uint8_t* child_image = store_->edit(left, false);
-      set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
-      seal(child_image);
-      add_delta(store_->edit(parent, false), downlink);
-      store_->commit();
-      marks.restore(store_->hints(left));
-      store_->release(parent);
-      store_->release(left);
-      return;
-    }
+    hold(store_->block(left));
+    const bool finished = add_downlink(left);
+    unhold();
+    store_->release(left);
+    if (!finished) finish_split_of_root(level_of_unfinished_);
   }
+
+  // Pages that the caller has locked and that a descent to a level above must not meet: on damaged pages links may lead
+  // anywhere, and a backend that waits for itself waits for ever.
+  void hold(Block block) {
+    if (held_count_ == kMaxHeld) store_->corrupt(block, "tree has too many levels");
+    held_[held_count_++] = block;
+  }
+  void unhold() { held_count_--; }
 
   MetaInfo read_meta() {
     const Handle h = store_->read(kMetaBlock, LockMode::share);
@@ -202,7 +186,66 @@ class Tree {
   static constexpr std::size_t kRoomAfterImage = 24;
   static constexpr unsigned kWorthMerging = 8;
 
+  static constexpr int kMaxHeld = 64;
+
   int index() const { return static_cast<int>(id_); }
+
+  Handle read(Block block, LockMode mode) {
+    for (int i = 0; i < held_count_; i++) {
+      if (held_[i] == block) store_->corrupt(block, "page below is linked as one above");
+    }
+    return store_->read(block, mode);
+  }
+
+  // Gives the right sibling of a page its downlink. False: there is no level above yet, because the root's own split is
+  // unfinished, and this page is a part of what it became.
+  bool add_downlink(Handle left) {
+    const Entry separator = view(left).high();
+    const unsigned level = view(left).level();
+    const Item downlink{separator.code, separator.tid, view(left).right()};
+    for (;;) {
+      const MetaInfo meta = read_meta();
+      if (meta.root[index()] == store_->block(left)) {
+        grow(left, downlink);
+        return true;
+      }
+      if (meta.level[index()] <= level) {
+        level_of_unfinished_ = level;
+        return false;
+      }
+      const Handle parent = locate(separator, LockMode::exclusive, level + 1);
+      if (view(parent).incomplete_split()) {
+        finish_split(parent);
+        continue;
+      }
+      if (delta_room(view(parent)) == 0 && !make_room(parent, separator, kRoomAfterMerge)) continue;
+      SavedKillMarks marks;
+      marks.save(view(left));
+      store_->begin();
+      std::uint8_t* child_image = store_->edit(left, false);
+      set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
+      seal(child_image);
+      add_delta(store_->edit(parent, false), downlink);
+      store_->commit();
+      marks.restore(store_->hints(left));
+      store_->release(parent);
+      return true;
+    }
+  }
+
+  // First things first; the flag of the page that led here stays for the next writer.
+  void finish_split_of_root(unsigned level) {
+    const Handle root = read(read_meta().root[index()], LockMode::exclusive);
+    if (is_ours(root, level) && view(root).incomplete_split()) {
+      finish_split(root);
+      return;
+    }
+    // Somebody was faster: then there is a level above. Otherwise nobody ever will be.
+    const MetaInfo meta = read_meta();
+    const bool above = meta.level[index()] > level;
+    store_->release(root);
+    if (!above) store_->corrupt(meta.root[index()], "root has siblings although its split is finished");
+  }
 
   // Whether a page that somebody pointed at is a live page of this tree and level. Damage is an error.
   bool is_ours(Handle h, unsigned level) {
@@ -213,12 +256,12 @@ class Tree {
   }
 
   // Follows a prediction, and links to the right from there. False: descend instead.
-  bool follow(Block guess, const Entry& key, LockMode mode, Handle* out) {
-    const Handle h = store_->read(guess, mode);
+  bool follow(Block guess, const Entry& low, const Entry& key, LockMode mode, Handle* out) {
+    const Handle h = read(guess, mode);
     // A prediction may be older than anything: a block that is no tree page at all only disproves it.
     const PageView page = view(h);
     if (check_header(page) != nullptr || page.deleted() || page.tree() != id_ || page.level() != 0 ||
-        key < page.low()) {
+        key < page.low() || page.low() != low) {
       store_->release(h);
       store_->mispredicted(id_, key);
       return false;
@@ -244,9 +287,9 @@ class Tree {
       const Entry high = view(h).high();
       store_->release(h);
       if (right == kNoBlock) return false;
-      h = store_->read(right, mode);
+      h = read(right, mode);
       // Fences ascend along links, so that even damaged links lead out of a circle.
-      if (!is_ours(h, level) || view(h).low() < high || key < view(h).low()) {
+      if (!is_ours(h, level) || view(h).low() != high) {
         store_->release(h);
         return false;
       }
@@ -260,10 +303,13 @@ class Tree {
     unsigned at = meta.level[index()];
     Block block = meta.root[index()];
     if (at < level) return false;  // the root is being split
+    // A page keeps its low fence as long as it lives, and its separator is that. A page with another one was recycled since
+    // its parent was read, or is not the one that was there.
+    Entry low{0, 0};
     for (;;) {
       const LockMode here = at == level ? mode : LockMode::share;
-      Handle h = store_->read(block, here);
-      if (!is_ours(h, at) || key < view(h).low()) {
+      Handle h = read(block, here);
+      if (!is_ours(h, at) || view(h).low() != low) {
         store_->release(h);
         return false;
       }
@@ -272,6 +318,7 @@ class Tree {
         *out = h;
         return true;
       }
+      store_->verify(h);
       store_->offer(view(h), store_->block(h));
       Item child;
       const bool found = find_child(view(h), key, &child);
@@ -280,6 +327,7 @@ class Tree {
       if (!found || child.child == kMetaBlock)
         store_->corrupt(here_block, "inner page has no child for a key of its range");
       block = child.child;
+      low = child.entry();
       at--;
     }
   }
@@ -287,7 +335,7 @@ class Tree {
   // Makes room for delta entries in a page locked exclusively: `room` at least, kRoomAtEnd where more will come at the
   // right end. True: there is, and the page is still locked. False: it was split and released; the caller starts over.
   bool make_room(Handle h, const Entry& incoming, std::size_t room) {
-    // The plans below believe what they read.
+    // Damage must not be spread by rewriting it.
     store_->verify(h);
     Workspace* ws = store_->workspace();
     const PageView page = view(h);
@@ -326,6 +374,9 @@ class Tree {
     Workspace* ws = store_->workspace();
     const Block old_right = view(h).right();
     const Handle right = store_->allocate();
+    if (old_right == store_->block(h) || old_right == store_->block(right)) {
+      store_->corrupt(store_->block(h), "right link does not lead to the next page");
+    }
     Entry separator;
     if (!plan_split(view(h), store_->block(right), incoming, ws, &separator)) {
       store_->corrupt(store_->block(h), "page does not divide");
@@ -333,10 +384,12 @@ class Tree {
     Handle neighbour{};
     SavedKillMarks neighbour_marks;
     if (old_right != kNoBlock) {
-      neighbour = store_->read(old_right, LockMode::exclusive);
-      if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h) ||
-          view(neighbour).low() != view(h).high()) {
+      neighbour = read(old_right, LockMode::exclusive);
+      if (!is_ours(neighbour, view(h).level()) || view(neighbour).left() != store_->block(h)) {
         store_->corrupt(old_right, "left link does not lead back");
+      }
+      if (view(neighbour).low() != view(h).high()) {
+        store_->corrupt(old_right, "low fence is not the high fence of the left sibling");
       }
       neighbour_marks.save(view(neighbour));
     }
@@ -412,6 +465,9 @@ class Tree {
  private:
   Store* store_;
   TreeId id_;
+  unsigned level_of_unfinished_ = 0;
+  int held_count_ = 0;
+  Block held_[kMaxHeld];
 };
 
 }  // namespace learned

@@ -47,7 +47,8 @@ TEST(BitsTest, EveryWidthAndLengthRoundTrips) {
 TEST(BitsTest, ExtremeValuesDoNotTouchTheirNeighbours) {
   for (unsigned width = 1; width <= 64; width++) {
     std::vector<std::uint64_t> values;
-    for (int i = 0; i < 200; i++) values.push_back(i % 3 == 0 ? low_mask(width) : i % 3 == 1 ? 0 : low_mask(width) >> 1);
+    for (int i = 0; i < 200; i++)
+      values.push_back(i % 3 == 0 ? low_mask(width) : i % 3 == 1 ? 0 : low_mask(width) >> 1);
     expect_round_trip(values, width);
     expect_round_trip(std::vector<std::uint64_t>(131, low_mask(width)), width);
   }

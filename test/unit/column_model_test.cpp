@@ -47,7 +47,8 @@ TEST(ColumnModelTest, OneValueNeedsNoBits) {
 }
 
 TEST(ColumnModelTest, TwoValuesAreALineUnlessTheyAreTooFarApart) {
-  for (const std::uint64_t far : {std::uint64_t{1}, std::uint64_t{12345}, std::uint64_t{1} << 40, std::uint64_t{1} << 62}) {
+  for (const std::uint64_t far :
+       {std::uint64_t{1}, std::uint64_t{12345}, std::uint64_t{1} << 40, std::uint64_t{1} << 62}) {
     EXPECT_EQ(fit_and_check({7, 7 + far}).width, 0) << far;
   }
   EXPECT_EQ(fit_and_check({0, kMax}).width, 64);
@@ -55,7 +56,8 @@ TEST(ColumnModelTest, TwoValuesAreALineUnlessTheyAreTooFarApart) {
 }
 
 TEST(ColumnModelTest, ExactLines) {
-  for (const std::uint64_t step : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{1000}, std::uint64_t{1} << 40}) {
+  for (const std::uint64_t step :
+       {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{1000}, std::uint64_t{1} << 40}) {
     const ColumnModel model = fit_and_check(make(49152, [&](std::size_t i) { return 99 + step * i; }));
     EXPECT_EQ(model.width, 0) << step;
   }
@@ -85,8 +87,8 @@ TEST(ColumnModelTest, RandomColumnsOfEverySpan) {
 
 TEST(ColumnModelTest, StepsOfEveryHeightAndPlace) {
   // All the rise in one place: the line is as wrong as it can be.
-  for (const std::uint64_t height : {std::uint64_t{1}, std::uint64_t{1} << 31, std::uint64_t{1} << 47, (std::uint64_t{1} << 63) - 1,
-                                     std::uint64_t{1} << 63, kMax}) {
+  for (const std::uint64_t height : {std::uint64_t{1}, std::uint64_t{1} << 31, std::uint64_t{1} << 47,
+                                     (std::uint64_t{1} << 63) - 1, std::uint64_t{1} << 63, kMax}) {
     for (const std::size_t at : {1, 2, 500, 998, 999}) {
       fit_and_check(make(1000, [&](std::size_t i) { return i < at ? 0 : height; }));
       fit_and_check(make(1000, [&](std::size_t i) { return i < at ? kMax - height : kMax; }));
@@ -105,9 +107,8 @@ TEST(ColumnModelTest, SpansAroundTheLimitsOfTheArithmetic) {
         values[n - 1] = range;
         std::sort(values.begin(), values.end());
         fit_and_check(values);
-        fit_and_check(make(n, [&](std::size_t i) {
-          return static_cast<std::uint64_t>((U128{range} * i) / (n - 1));
-        }));
+        fit_and_check(
+            make(n, [&](std::size_t i) { return static_cast<std::uint64_t>((U128{range} * i) / (n - 1)); }));
       }
     }
   }
@@ -128,7 +129,8 @@ TEST(ColumnModelTest, AnyOrder) {
   EXPECT_EQ(check({kMax, 0}).width, 64);
   EXPECT_EQ(check({0, kMax, 5}).width, 64);
   for (unsigned bits = 1; bits <= 64; bits++) {
-    for (const std::size_t n : {1, 2, 3, 64, 1000}) check(make(n, [&](std::size_t) { return random() & low_mask(bits); }));
+    for (const std::size_t n : {1, 2, 3, 64, 1000})
+      check(make(n, [&](std::size_t) { return random() & low_mask(bits); }));
     // Rising, falling, and with noise on top.
     const std::uint64_t top = low_mask(bits);
     check({0, top});

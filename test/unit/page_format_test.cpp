@@ -77,7 +77,8 @@ TEST(PageFormatTest, ChecksumSeesEveryFlippedBitItGuards) {
   Random random(3);
   const auto ws = new_workspace();
   PageBytes page;
-  fill_page(page, leaf_identity(), as_items(make_entries(Keys::jitter, Tids::varied_rows, 20000, random)), ws.get());
+  fill_page(page, leaf_identity(), as_items(make_entries(Keys::jitter, Tids::varied_rows, 20000, random)),
+            ws.get());
   const std::uint32_t check = page_checksum(page);
   const std::size_t lower = PageView(page).lower();
   const std::size_t dir = PageView(page).dir();

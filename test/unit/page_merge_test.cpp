@@ -31,7 +31,8 @@ class PageMergeTest : public ::testing::Test {
     for (unsigned tries = 0; tries < 4 * most && added < most && delta_room(PageView(page_)) > 0; tries++) {
       const Entry e = make_entry();
       if (!PageView(page_).covers(e) || !present.insert(e).second) continue;
-      add_delta(page_, {e.code, e.tid, level > 0 ? static_cast<Block>(1 + random_() % 0xFFFFFFF0u) : kNoBlock});
+      add_delta(page_,
+                {e.code, e.tid, level > 0 ? static_cast<Block>(1 + random_() % 0xFFFFFFF0u) : kNoBlock});
       added++;
     }
     return added;
@@ -196,7 +197,10 @@ TEST_F(PageMergeTest, MergeTouchesOnlySegmentsThatReceiveEntries) {
 TEST_F(PageMergeTest, AppendsDoNotDecodeAPerfectSegment) {
   fill(Keys::serial, Tids::append, 0, 30000);
   ASSERT_EQ(PageView(page_).encoded(), 30000u);
-  for (unsigned i = 0; i < 50; i++) add_delta(page_, {30001 + i, make_tid((30000 + i) / 226, static_cast<std::uint16_t>((30000 + i) % 226 + 1)), kNoBlock});
+  for (unsigned i = 0; i < 50; i++)
+    add_delta(page_,
+              {30001 + i, make_tid((30000 + i) / 226, static_cast<std::uint16_t>((30000 + i) % 226 + 1)),
+               kNoBlock});
   MergePlan plan{SegmentPlanner(ws_->segments, {}, 0), {}};
   ASSERT_TRUE(plan_merge(PageView(page_), ws_.get(), &plan));
   EXPECT_EQ(plan.decoded, 50u);
@@ -258,7 +262,8 @@ TEST_F(PageMergeTest, BalancedCutBalancesBytesNotEntries) {
     ws_->codes[i] = entries[i].code;
     ws_->tids[i] = entries[i].tid;
   }
-  const std::uint32_t cut = balanced_cut(ws_.get(), workspace_columns(ws_.get(), 0), 0, static_cast<std::uint32_t>(entries.size()));
+  const std::uint32_t cut =
+      balanced_cut(ws_.get(), workspace_columns(ws_.get(), 0), 0, static_cast<std::uint32_t>(entries.size()));
   EXPECT_GT(cut, 4000u) << "the serial half is nearly free";
   EXPECT_LT(cut, 4300u);
   for (const std::uint32_t n : {2u, 3u, 5u}) {
@@ -290,7 +295,8 @@ TEST_F(PageMergeTest, ASplitAlwaysSucceedsOnFullPages) {
             add(kMaxDelta, [&] { return near(items); });
           }
           // The entry that finds no room: somewhere, or behind everything.
-          const Entry last = live_items(PageView(page_)).empty() ? Entry{5, 5} : live_items(PageView(page_)).back().entry();
+          const Entry last =
+              live_items(PageView(page_)).empty() ? Entry{5, 5} : live_items(PageView(page_)).back().entry();
           Entry incoming = random_() % 2 == 0 ? near(items) : Entry{last.code, last.tid + 1};
           if (!PageView(page_).covers(incoming)) incoming = last;
           if (PageView(page_).encoded() >= 2) expect_split(incoming);
@@ -304,7 +310,8 @@ TEST_F(PageMergeTest, ASplitAlwaysSucceedsOnFullPages) {
 // The hardest page: as many entries as the format allows in a segment without residuals, thinned by dead marks,
 // so that what lives fits no line any more, then entries inserted everywhere.
 TEST_F(PageMergeTest, ADensePageThinnedAtRandomDivides) {
-  for (const Keys keys : {Keys::serial, Keys::stride, Keys::one_value, Keys::thirds, Keys::pairs, Keys::top_serial}) {
+  for (const Keys keys :
+       {Keys::serial, Keys::stride, Keys::one_value, Keys::thirds, Keys::pairs, Keys::top_serial}) {
     for (const unsigned one_in : {2u, 3u, 10u, 100u, 2000u}) {
       SCOPED_TRACE(name_of(keys) + " one in " + std::to_string(one_in));
       const Items items = fill(keys, Tids::append, 0, 60000);
@@ -321,7 +328,8 @@ TEST_F(PageMergeTest, PagesOfOneSegmentDivideWhateverItsSlope) {
     for (std::uint64_t p = 1; p <= 3 * q; p += q / 3 + 1) {
       SCOPED_TRACE(std::to_string(p) + "/" + std::to_string(q));
       Entries entries;
-      for (std::size_t i = 0; i < 60000; i++) entries.push_back({100 + i * p / q, make_tid(0, 1) + i * 65536});
+      for (std::size_t i = 0; i < 60000; i++)
+        entries.push_back({100 + i * p / q, make_tid(0, 1) + i * 65536});
       const Items items = as_items(entries);
       fill_page(page_, leaf_identity(), items, ws_.get());
       kill(7);

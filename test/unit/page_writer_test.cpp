@@ -424,8 +424,9 @@ TEST_F(PageWriterTest, SlicesCostNoMoreThanTheirBound) {
     const auto level = static_cast<unsigned>(round % 4 == 3);
     const Keys keys = kAllKeys[random_() % std::size(kAllKeys)];
     std::vector<Code> codes = make_codes(keys, 200 + random_() % 4000, random_);
-    std::vector<Tid> tids = round % 2 == 0 ? make_runs(codes.size(), random_)
-                                           : make_tids(kAllTids[random_() % std::size(kAllTids)], codes.size(), random_);
+    std::vector<Tid> tids = round % 2 == 0
+                                ? make_runs(codes.size(), random_)
+                                : make_tids(kAllTids[random_() % std::size(kAllTids)], codes.size(), random_);
     // (Equal keys need ascending TIDs.)
     Entries entries;
     for (std::size_t i = 0; i < codes.size(); i++) entries.push_back({codes[i], tids[i]});
@@ -457,7 +458,8 @@ TEST_F(PageWriterTest, SlicesCostNoMoreThanTheirBound) {
         const std::size_t taken = part.lower() - kHeaderSize + part.segments() * segment_size(level);
         ASSERT_LE(taken, slice_bound(page, from, to))
             << round << " " << name_of(keys) << ": " << from << " to " << to << " of " << n;
-        ASSERT_TRUE(same_items(naive_decode(out).encoded, Items(items.begin() + from, items.begin() + to), level > 0));
+        ASSERT_TRUE(same_items(naive_decode(out).encoded, Items(items.begin() + from, items.begin() + to),
+                               level > 0));
         // (Made of a page's first bytes: no link to its left.)
         ASSERT_EQ(page_checksum(out), part.trailer().check);
       }

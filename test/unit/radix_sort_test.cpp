@@ -24,7 +24,8 @@ void expect_sorted_like_std(const std::vector<Entry>& input) {
   std::stable_sort(expected.begin(), expected.end(), code_then_tid);
   const std::size_t count = input.size();
   const Entry guard{0xDEADBEEFDEADBEEFu, 0xDEADBEEFu};
-  for (const std::size_t size : {count, std::max(least_sort_scratch(count), count / 3), least_sort_scratch(count)}) {
+  for (const std::size_t size :
+       {count, std::max(least_sort_scratch(count), count / 3), least_sort_scratch(count)}) {
     SCOPED_TRACE(size);
     std::vector<Entry> entries = input;
     entries.insert(entries.begin(), guard);
@@ -180,7 +181,8 @@ TEST(RadixSort, PollsWithinALongChain) {
                       },
                       &watch};
   std::mt19937_64 random(4);
-  for (std::size_t i = 0; i < kCount; ++i) watch.entries.push_back({(std::uint64_t{1} << 62) + (random() >> 2), i});
+  for (std::size_t i = 0; i < kCount; ++i)
+    watch.entries.push_back({(std::uint64_t{1} << 62) + (random() >> 2), i});
   watch.entries.back().code = 0;
   watch.front = watch.entries[0];
   std::vector<Entry> scratch(kMinSortScratch);
@@ -196,7 +198,8 @@ TEST(RadixSort, NestedClusters) {
   std::vector<Entry> entries(500000);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const int width = random() % 4 == 0 ? static_cast<int>(random() % 64) : 8;
-    entries[i] = {(std::uint64_t{5} << 60) + (random() & ((std::uint64_t{1} << width) - 1)), random() & kMaxTid};
+    entries[i] = {(std::uint64_t{5} << 60) + (random() & ((std::uint64_t{1} << width) - 1)),
+                  random() & kMaxTid};
   }
   expect_sorted_like_std(entries);
 }

@@ -121,7 +121,8 @@ TEST_F(SegmentPlannerTest, RawBoundsTheWorst) {
       plan.push(0, static_cast<std::uint32_t>(items.size()));
       plan.compact();
       // 64 + 48 bits and a few directory entries.
-      EXPECT_LE(plan.bytes(), items.size() * 14 + 8 * segment_size(0)) << name_of(keys) << " " << name_of(tids);
+      EXPECT_LE(plan.bytes(), items.size() * 14 + 8 * segment_size(0))
+          << name_of(keys) << " " << name_of(tids);
     }
   }
 }
@@ -177,7 +178,8 @@ TEST_F(SegmentPlannerTest, TooManySegmentsAreAnOverflowNotACrash) {
   // Short serial stretches far apart: each wants a segment of its own.
   Entries entries;
   for (std::size_t i = 0; i < 49000; i++) {
-    entries.push_back({(Code{i / 64} * 0x40000000000000u / 16) + i % 64 * 1000, make_tid(0, 1) + i * 1000003 % 99991 * 65536});
+    entries.push_back({(Code{i / 64} * 0x40000000000000u / 16) + i % 64 * 1000,
+                       make_tid(0, 1) + i * 1000003 % 99991 * 65536});
   }
   std::sort(entries.begin(), entries.end());
   load(as_items(entries));

@@ -6,35 +6,58 @@ namespace learned::testing {
 
 std::string name_of(Keys keys) {
   switch (keys) {
-    case Keys::serial: return "serial";
-    case Keys::stride: return "stride";
-    case Keys::jitter: return "jitter";
-    case Keys::random62: return "random62";
-    case Keys::random64: return "random64";
-    case Keys::clustered: return "clustered";
-    case Keys::pairs: return "pairs";
-    case Keys::few_values: return "few_values";
-    case Keys::one_value: return "one_value";
-    case Keys::extremes: return "extremes";
-    case Keys::jumps: return "jumps";
-    case Keys::doubling: return "doubling";
-    case Keys::squares: return "squares";
-    case Keys::thirds: return "thirds";
-    case Keys::top_serial: return "top_serial";
-    case Keys::stairs: return "stairs";
+    case Keys::serial:
+      return "serial";
+    case Keys::stride:
+      return "stride";
+    case Keys::jitter:
+      return "jitter";
+    case Keys::random62:
+      return "random62";
+    case Keys::random64:
+      return "random64";
+    case Keys::clustered:
+      return "clustered";
+    case Keys::pairs:
+      return "pairs";
+    case Keys::few_values:
+      return "few_values";
+    case Keys::one_value:
+      return "one_value";
+    case Keys::extremes:
+      return "extremes";
+    case Keys::jumps:
+      return "jumps";
+    case Keys::doubling:
+      return "doubling";
+    case Keys::squares:
+      return "squares";
+    case Keys::thirds:
+      return "thirds";
+    case Keys::top_serial:
+      return "top_serial";
+    case Keys::stairs:
+      return "stairs";
   }
   return "?";
 }
 
 std::string name_of(Tids tids) {
   switch (tids) {
-    case Tids::append: return "append";
-    case Tids::varied_rows: return "varied_rows";
-    case Tids::random: return "random";
-    case Tids::descending: return "descending";
-    case Tids::extremes: return "extremes";
-    case Tids::one_row_pages: return "one_row_pages";
-    case Tids::stragglers: return "stragglers";
+    case Tids::append:
+      return "append";
+    case Tids::varied_rows:
+      return "varied_rows";
+    case Tids::random:
+      return "random";
+    case Tids::descending:
+      return "descending";
+    case Tids::extremes:
+      return "extremes";
+    case Tids::one_row_pages:
+      return "one_row_pages";
+    case Tids::stragglers:
+      return "stragglers";
   }
   return "?";
 }
@@ -44,15 +67,33 @@ std::vector<Code> make_codes(Keys keys, std::size_t n, Random& random) {
   Code sum = random() >> 8;
   for (std::size_t i = 0; i < n; i++) {
     switch (keys) {
-      case Keys::serial: codes[i] = i + 1; break;
-      case Keys::stride: codes[i] = (Code{1} << 63) + i * 1000; break;
-      case Keys::jitter: codes[i] = (Code{1} << 60) + i * 10000 + random() % 9000; break;
-      case Keys::random62: codes[i] = random() >> 2; break;
-      case Keys::random64: codes[i] = random(); break;
-      case Keys::clustered: codes[i] = (random() % 40) * 0x123456789ABCDEFu + random() % 100000; break;
-      case Keys::pairs: codes[i] = i / 2 * 7; break;
-      case Keys::few_values: codes[i] = i * 5 / n * 1000000; break;
-      case Keys::one_value: codes[i] = 42; break;
+      case Keys::serial:
+        codes[i] = i + 1;
+        break;
+      case Keys::stride:
+        codes[i] = (Code{1} << 63) + i * 1000;
+        break;
+      case Keys::jitter:
+        codes[i] = (Code{1} << 60) + i * 10000 + random() % 9000;
+        break;
+      case Keys::random62:
+        codes[i] = random() >> 2;
+        break;
+      case Keys::random64:
+        codes[i] = random();
+        break;
+      case Keys::clustered:
+        codes[i] = (random() % 40) * 0x123456789ABCDEFu + random() % 100000;
+        break;
+      case Keys::pairs:
+        codes[i] = i / 2 * 7;
+        break;
+      case Keys::few_values:
+        codes[i] = i * 5 / n * 1000000;
+        break;
+      case Keys::one_value:
+        codes[i] = 42;
+        break;
       case Keys::extremes:
         codes[i] = i % 3 == 0 ? random() % 2 : i % 3 == 1 ? kMaxCode - random() % 2 : random();
         break;
@@ -60,11 +101,21 @@ std::vector<Code> make_codes(Keys keys, std::size_t n, Random& random) {
         sum += random() % 300 == 0 ? random() >> 20 : 1 + random() % 3;
         codes[i] = sum;
         break;
-      case Keys::doubling: codes[i] = (Code{1} << (i * 64 / n)) + i; break;
-      case Keys::squares: codes[i] = Code{i} * i; break;
-      case Keys::thirds: codes[i] = Code{i} * 7 / 3; break;
-      case Keys::top_serial: codes[i] = kMaxCode - (n - 1 - i); break;
-      case Keys::stairs: codes[i] = i / 128 * 1000000 + i % 128; break;
+      case Keys::doubling:
+        codes[i] = (Code{1} << (i * 64 / n)) + i;
+        break;
+      case Keys::squares:
+        codes[i] = Code{i} * i;
+        break;
+      case Keys::thirds:
+        codes[i] = Code{i} * 7 / 3;
+        break;
+      case Keys::top_serial:
+        codes[i] = kMaxCode - (n - 1 - i);
+        break;
+      case Keys::stairs:
+        codes[i] = i / 128 * 1000000 + i % 128;
+        break;
     }
   }
   std::sort(codes.begin(), codes.end());
@@ -80,7 +131,9 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
   for (std::size_t i = 0; i < n; i++) {
     const auto at = static_cast<std::uint32_t>(i);
     switch (tids) {
-      case Tids::append: out[i] = make_tid(at / 226, static_cast<std::uint16_t>(at % 226 + 1)); break;
+      case Tids::append:
+        out[i] = make_tid(at / 226, static_cast<std::uint16_t>(at % 226 + 1));
+        break;
       case Tids::varied_rows:
         if (++offset > rows) {
           block++;
@@ -89,7 +142,9 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
         }
         out[i] = make_tid(block, offset);
         break;
-      case Tids::random: out[i] = make_tid(at / 226, static_cast<std::uint16_t>(at % 226 + 1)); break;
+      case Tids::random:
+        out[i] = make_tid(at / 226, static_cast<std::uint16_t>(at % 226 + 1));
+        break;
       case Tids::descending: {
         const auto back = static_cast<std::uint32_t>(n - i);
         out[i] = make_tid(back / 100, static_cast<std::uint16_t>(back % 100 + 1));
@@ -97,12 +152,15 @@ std::vector<Tid> make_tids(Tids tids, std::size_t n, Random& random) {
       }
       case Tids::extremes:
         do {
-          out[i] = make_tid(random() % 2 == 0 ? 0xFFFFFFFEu - static_cast<std::uint32_t>(random() % 999999)
-                                              : static_cast<std::uint32_t>(random() % 999999),
-                            static_cast<std::uint16_t>(random() % 2 == 0 ? 0xFFFF - random() % 9 : 1 + random() % 9));
+          out[i] = make_tid(
+              random() % 2 == 0 ? 0xFFFFFFFEu - static_cast<std::uint32_t>(random() % 999999)
+                                : static_cast<std::uint32_t>(random() % 999999),
+              static_cast<std::uint16_t>(random() % 2 == 0 ? 0xFFFF - random() % 9 : 1 + random() % 9));
         } while (!used.insert(out[i]).second);
         break;
-      case Tids::one_row_pages: out[i] = make_tid(at * 3 + 7, 1); break;
+      case Tids::one_row_pages:
+        out[i] = make_tid(at * 3 + 7, 1);
+        break;
       case Tids::stragglers: {
         const std::uint32_t moved = i % 37 == 5 ? at + 3 : i % 37 == 8 ? at - 3 : at;
         out[i] = make_tid(moved / 120, static_cast<std::uint16_t>(moved % 120 + 1));
@@ -261,18 +319,20 @@ Decoded naive_decode(const std::uint8_t* page) {
     unsigned run = 0;
     for (unsigned i = 0; i < n; i++) {
       Item item{0, 0, kNoBlock};
-      item.code = naive_line(seg.key_base, seg.key_slope, seg.key_shift, i) + naive_bits(keys, i, seg.key_width);
+      item.code =
+          naive_line(seg.key_base, seg.key_slope, seg.key_shift, i) + naive_bits(keys, i, seg.key_width);
       if (seg.tid_codec == TidCodec::runs) {
         if (run + 1 < seg.runs && naive_bits(ranks, run + 1, seg.rank_width) == i) run++;
-        const std::uint64_t first =
-            naive_line(seg.tid_base, seg.tid_slope, seg.tid_shift, run) + naive_bits(tids, run, seg.tid_width);
+        const std::uint64_t first = naive_line(seg.tid_base, seg.tid_slope, seg.tid_shift, run) +
+                                    naive_bits(tids, run, seg.tid_width);
         item.tid = naive_tid(first, seg.tid_scale) + (i - naive_bits(ranks, run, seg.rank_width));
       } else if (seg.tid_codec == TidCodec::ascending) {
         // The position of the i-th set bit, less i.
         while (high_at < 65536 && naive_bits(ranks, high_at, 1) == 0) high_at++;
         const std::uint64_t high = high_at - i;
         high_at++;
-        item.tid = naive_tid(seg.tid_base + (high << seg.tid_width) + naive_bits(tids, i, seg.tid_width), seg.tid_scale);
+        item.tid = naive_tid(seg.tid_base + (high << seg.tid_width) + naive_bits(tids, i, seg.tid_width),
+                             seg.tid_scale);
       } else {
         const std::uint64_t ordinal =
             naive_line(seg.tid_base, seg.tid_slope, seg.tid_shift, i) + naive_bits(tids, i, seg.tid_width);
@@ -389,12 +449,14 @@ std::string tree_fault(MemoryStore& store, TreeId tree, Entries* entries) {
       const std::uint8_t* bytes = store.page(block);
       if (const std::string fault = page_fault(bytes); !fault.empty()) return where + fault;
       const PageView page(bytes);
-      if (page.level() != level || page.tree() != tree || page.deleted()) return where + "not of this level and tree";
+      if (page.level() != level || page.tree() != tree || page.deleted())
+        return where + "not of this level and tree";
       if (page.incomplete_split()) return where + "unfinished split";
       if (page.low() != expected[i].entry()) return where + "low fence is not the separator";
       const bool last = i + 1 == expected.size();
       if (page.rightmost() != last) return where + "rightmost flag";
-      if (!last && page.high() != expected[i + 1].entry()) return where + "high fence is not the next separator";
+      if (!last && page.high() != expected[i + 1].entry())
+        return where + "high fence is not the next separator";
       if (page.right() != (last ? kNoBlock : expected[i + 1].child)) return where + "right link";
       if (page.left() != (i == 0 ? kNoBlock : expected[i - 1].child)) return where + "left link";
       for (const Item& item : live_items(page)) {
@@ -414,7 +476,8 @@ std::string tree_fault(MemoryStore& store, TreeId tree, Entries* entries) {
 
 TreeShape bulk_load(MemoryStore& store, const Entries& entries, int fillfactor, TreeId tree) {
   MetaInfo meta = Tree<MemoryStore>(&store, tree).read_meta();
-  BulkLoader<MemoryStore> loader(&store, store.workspace(), tree, fillfactor, static_cast<Block>(store.size()));
+  BulkLoader<MemoryStore> loader(&store, store.workspace(), tree, fillfactor,
+                                 static_cast<Block>(store.size()));
   for (const Entry& e : entries) loader.add(e.code, e.tid);
   const TreeShape shape = loader.finish();
   // The leaf that the new tree replaces: a prediction that leads there must not be believed.

@@ -34,13 +34,27 @@ struct alignas(8) PageBytes {
 
 // Shapes of key columns: what tables have, and what breaks arithmetic.
 enum class Keys {
-  serial, stride, jitter, random62, random64, clustered, pairs, few_values, one_value, extremes, jumps,
-  doubling, squares, thirds, top_serial, stairs,
+  serial,
+  stride,
+  jitter,
+  random62,
+  random64,
+  clustered,
+  pairs,
+  few_values,
+  one_value,
+  extremes,
+  jumps,
+  doubling,
+  squares,
+  thirds,
+  top_serial,
+  stairs,
 };
-inline constexpr Keys kAllKeys[] = {
-    Keys::serial, Keys::stride,     Keys::jitter,    Keys::random62, Keys::random64, Keys::clustered,
-    Keys::pairs,  Keys::few_values, Keys::one_value, Keys::extremes, Keys::jumps,    Keys::doubling,
-    Keys::squares, Keys::thirds,    Keys::top_serial, Keys::stairs};
+inline constexpr Keys kAllKeys[] = {Keys::serial,    Keys::stride,    Keys::jitter,     Keys::random62,
+                                    Keys::random64,  Keys::clustered, Keys::pairs,      Keys::few_values,
+                                    Keys::one_value, Keys::extremes,  Keys::jumps,      Keys::doubling,
+                                    Keys::squares,   Keys::thirds,    Keys::top_serial, Keys::stairs};
 
 // Shapes of TID columns.
 enum class Tids { append, varied_rows, random, descending, extremes, one_row_pages, stragglers };
@@ -113,7 +127,8 @@ class ModelledTree {
   TreeId id() const { return id_; }
   // Bytes of the file per entry.
   double bytes_per_entry() const {
-    return static_cast<double>((store_.size() - unused_pages_) * kPageSize) / static_cast<double>(expected_.size());
+    return static_cast<double>((store_.size() - unused_pages_) * kPageSize) /
+           static_cast<double>(expected_.size());
   }
 
  private:

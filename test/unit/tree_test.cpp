@@ -16,9 +16,14 @@ enum class Order { append, shuffled, descending, almost_sorted, alternating };
 
 Entries in_order(Entries entries, Order order, Random& random) {
   switch (order) {
-    case Order::append: break;
-    case Order::shuffled: std::shuffle(entries.begin(), entries.end(), random); break;
-    case Order::descending: std::reverse(entries.begin(), entries.end()); break;
+    case Order::append:
+      break;
+    case Order::shuffled:
+      std::shuffle(entries.begin(), entries.end(), random);
+      break;
+    case Order::descending:
+      std::reverse(entries.begin(), entries.end());
+      break;
     case Order::almost_sorted:
       for (std::size_t i = 0; i + 20 < entries.size(); i += 1 + random() % 10) {
         std::swap(entries[i], entries[i + random() % 20]);
@@ -42,7 +47,8 @@ void insert_all(ModelledTree& tree, const Entries& entries) {
 
 TEST(TreeTest, EveryShapeInEveryOrder) {
   for (const Keys keys : kAllKeys) {
-    for (const Order order : {Order::append, Order::shuffled, Order::descending, Order::almost_sorted, Order::alternating}) {
+    for (const Order order :
+         {Order::append, Order::shuffled, Order::descending, Order::almost_sorted, Order::alternating}) {
       SCOPED_TRACE(name_of(keys) + " order " + std::to_string(static_cast<int>(order)));
       Random random(61);
       const Tids tids = kAllTids[random() % std::size(kAllTids)];
@@ -69,7 +75,8 @@ TEST(TreeTest, SoundAfterEveryInsertOfASmallTree) {
   Random random(63);
   ModelledTree tree;
   for (int i = 0; i < 1500; i++) {
-    tree.insert({random() % 3 == 0 ? random() : random() % 1000, make_tid(static_cast<std::uint32_t>(random()), 1)});
+    tree.insert(
+        {random() % 3 == 0 ? random() : random() % 1000, make_tid(static_cast<std::uint32_t>(random()), 1)});
     if (i % 10 == 0 || i > 1400) tree.expect_sound();
     if (::testing::Test::HasFatalFailure()) return;
   }
@@ -85,7 +92,8 @@ TEST(TreeTest, InsertsEverywhereIntoAFullBuild) {
       const Entries present(tree.expected().begin(), tree.expected().end());
       for (int i = 0; i < 4000; i++) {
         const Entry& near = present[random() % present.size()];
-        tree.insert({i % 4 == 0 ? random() : near.code + random() % 2, make_tid(500 + static_cast<std::uint32_t>(random() % 1000), 9)});
+        tree.insert({i % 4 == 0 ? random() : near.code + random() % 2,
+                     make_tid(500 + static_cast<std::uint32_t>(random() % 1000), 9)});
       }
       tree.expect_sound();
       if (::testing::Test::HasFatalFailure()) return;
@@ -98,7 +106,8 @@ TEST(TreeTest, AppendsToAPackedBuildSplitFullInnerPages) {
   Random random(65);
   for (int round = 0; round < 6; round++) {
     SCOPED_TRACE(round);
-    Entries entries = make_entries(Keys::random62, Tids::extremes, 60000 + 37000 * static_cast<std::size_t>(round % 3), random);
+    Entries entries = make_entries(Keys::random62, Tids::extremes,
+                                   60000 + 37000 * static_cast<std::size_t>(round % 3), random);
     ModelledTree tree;
     tree.load(entries, 100);
     Code code = entries.back().code;
@@ -168,7 +177,9 @@ TEST(TreeTest, LocateFindsTheLeafOfEveryPosition) {
   const Entries present(tree.expected().begin(), tree.expected().end());
   for (int i = 0; i < 20000; i++) {
     const Entry near = present[random() % present.size()];
-    const Entry key = i % 3 == 0 ? Entry{random(), random() & kMaxTid} : i % 3 == 1 ? near : Entry{near.code + 1, 0};
+    const Entry key = i % 3 == 0   ? Entry{random(), random() & kMaxTid}
+                      : i % 3 == 1 ? near
+                                   : Entry{near.code + 1, 0};
     const auto h = tree.tree().locate(key, LockMode::share);
     ASSERT_TRUE(tree.tree().view(h).covers(key));
     ASSERT_EQ(tree.tree().view(h).level(), 0u);
@@ -248,7 +259,8 @@ TEST_F(InterruptedSplitTest, ReadersPassAndTheNextWriterFinishes) {
       tree.insert({at.code, make_tid(12345678, 1)});
       ASSERT_FALSE(PageView(tree.store().page(left_)).incomplete_split());
       tree.expect_sound();
-      for (int i = 0; i < 2000; i++) tree.insert({random() >> 2, make_tid(static_cast<std::uint32_t>(i), 300)});
+      for (int i = 0; i < 2000; i++)
+        tree.insert({random() >> 2, make_tid(static_cast<std::uint32_t>(i), 300)});
       tree.expect_sound();
       if (HasFatalFailure()) return;
     }
@@ -296,7 +308,8 @@ TEST(TreeCheckpointTest, FullLeavesAreDividedWhileTheirImagesAreDue) {
   ModelledTree tree;
   tree.load(make_entries(Keys::random62, Tids::random, 200000, random), 91);
   const auto insert_some = [&] {
-    for (int i = 0; i < 10000; i++) tree.insert({random() >> 2, make_tid(static_cast<std::uint32_t>(random() % 100000), 7)});
+    for (int i = 0; i < 10000; i++)
+      tree.insert({random() >> 2, make_tid(static_cast<std::uint32_t>(random() % 100000), 7)});
   };
   insert_some();
   const std::size_t leaves = tree.store().size();
