@@ -3,6 +3,7 @@
 #include "am/callbacks.hpp"
 #include "am/compat.hpp"
 #include "am/page_access.hpp"
+#include "core/kill_marks.hpp"
 
 namespace learned {
 
@@ -92,7 +93,8 @@ void PageReader::copy(Block block, std::uint8_t* page) {
   CHECK_FOR_INTERRUPTS();
   const Buffer buffer = ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
   LockBuffer(buffer, BUFFER_LOCK_SHARE);
-  std::memcpy(page, buffer_bytes(buffer), kPageSize);
+  // Others may set kill marks meanwhile, and from 19 on the server the page's own checksum.
+  copy_page(page, buffer_bytes(buffer));
   UnlockReleaseBuffer(buffer);
 }
 

@@ -57,7 +57,7 @@ class LiveCheck : PageChecker {
     store_.interrupt();
     const Buffer buffer = Tree<BufferStore>(&store_, tree_).locate(key, LockMode::share, level);
     const Block block = BufferGetBlockNumber(buffer);
-    std::memcpy(page_, store_.bytes(buffer), kPageSize);
+    copy_page(page_, store_.bytes(buffer));
     UnlockReleaseBuffer(buffer);
     check_content(block);
     return describe(block);

@@ -70,7 +70,7 @@ class RowCheck {
     if (!copy->valid || !PageView(copy->page).covers(entry)) {
       const Buffer buffer = Tree<BufferStore>(&store_, tree_id).locate(entry, LockMode::share);
       compat::test_for_old_snapshot(snapshot_, index_, buffer);
-      std::memcpy(copy->page, store_.bytes(buffer), kPageSize);
+      copy_page(copy->page, store_.bytes(buffer));
       copy->valid = true;
       block_ = BufferGetBlockNumber(buffer);
       UnlockReleaseBuffer(buffer);

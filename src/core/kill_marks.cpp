@@ -23,24 +23,75 @@ constexpr std::array<std::uint16_t, 256> make_crc_table() {
 }
 constexpr std::array<std::uint16_t, 256> kCrc = make_crc_table();
 
-std::uint16_t word_check(std::uint64_t content, unsigned number, std::uint32_t seed) {
+constexpr std::uint16_t crc_of(std::uint64_t content) {
   std::uint16_t crc = 0;
   for (unsigned shift = 0; shift < kMarksPerWord; shift += 8) {
     crc = static_cast<std::uint16_t>((crc << 8) ^ kCrc[(crc >> 8) ^ ((content >> shift) & 0xFF)]);
   }
-  // The page and the place are mixed in beside it, which keeps what the CRC promises about the word itself.
-  const std::uint64_t place = (seed | std::uint64_t{number} << 32) * 0x9E3779B97F4A7C15u;
-  return static_cast<std::uint16_t>(crc ^ (place >> 48));
+  return crc;
 }
 
+// What up to three flipped bits of a word change between its check and the CRC of its content: a bitmap of such
+// differences. Two words whose checks differ otherwise, the same content given, are more than three flips apart, and so is
+// a word whose check is such a number beside its CRC from a word that is zero.
+constexpr std::array<std::uint64_t, 1024> make_near() {
+  std::array<std::uint16_t, 64> flip{};
+  for (unsigned bit = 0; bit < 64; bit++) {
+    flip[bit] = bit < kMarksPerWord ? crc_of(std::uint64_t{1} << bit)
+                                    : static_cast<std::uint16_t>(1u << (bit - kMarksPerWord));
+  }
+  std::array<std::uint64_t, 1024> near{};
+  const auto add = [&near](unsigned difference) {
+    near[difference / 64] |= std::uint64_t{1} << difference % 64;
+  };
+  add(0);
+  for (unsigned a = 0; a < 64; a++) {
+    add(flip[a]);
+    for (unsigned b = 0; b < a; b++) {
+      const unsigned two = flip[a] ^ flip[b];
+      add(two);
+      for (unsigned c = 0; c < b; c++) add(two ^ flip[c]);
+    }
+  }
+  return near;
+}
+constexpr std::array<std::uint64_t, 1024> kNear = make_near();
+constexpr bool is_near(unsigned difference) { return (kNear[difference / 64] >> difference % 64 & 1) != 0; }
+
+// The page and the place are mixed into a check beside the CRC, which keeps what that promises about the word itself. This
+// is how 0.2 did it: then a word in the wrong place, a zero, or a word of another layout may be few flips from a sound one.
+std::uint16_t plain_place(unsigned number, std::uint32_t seed) {
+  return static_cast<std::uint16_t>((seed | std::uint64_t{number} << 32) * 0x9E3779B97F4A7C15u >> 48);
+}
+// And this is how it is done now: never near to zero, nor to what 0.2 makes in the same place. For each parity of what 0.2
+// makes, one of three differences does.
+constexpr std::uint16_t kApart[2][3] = {{0xAA44, 0xF429, 0x277B}, {0x4566, 0xCB78, 0xBD79}};
+constexpr std::uint16_t set_apart(std::uint16_t plain) {
+  for (std::uint16_t d : kApart[std::popcount(plain) % 2]) {
+    if (!is_near(static_cast<unsigned>(plain ^ d))) return static_cast<std::uint16_t>(plain ^ d);
+  }
+  return 0;
+}
+constexpr bool all_apart() {
+  for (unsigned plain = 0; plain < 65536; plain++) {
+    if (is_near(set_apart(static_cast<std::uint16_t>(plain)))) return false;
+    if (is_near(plain ^ set_apart(static_cast<std::uint16_t>(plain)))) return false;
+  }
+  return true;
+}
+static_assert(all_apart());
+
 std::uint64_t make_word(std::uint64_t content, unsigned number, std::uint32_t seed) {
-  return content | std::uint64_t{word_check(content, number, seed)} << kMarksPerWord;
+  return content |
+         std::uint64_t{static_cast<std::uint16_t>(crc_of(content) ^ set_apart(plain_place(number, seed)))}
+             << kMarksPerWord;
 }
 
 // Other backends store words while we read them.
 std::uint64_t load_word(const std::uint64_t* p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+// Word 0: what was stored before it is seen by whoever sees it.
 bool exchange_word(std::uint64_t* p, std::uint64_t* expected, std::uint64_t word) {
-  return __atomic_compare_exchange_n(p, expected, word, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return __atomic_compare_exchange_n(p, expected, word, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 void store_word(std::uint64_t* p, std::uint64_t word) { __atomic_store_n(p, word, __ATOMIC_RELAXED); }
 
@@ -65,6 +116,11 @@ std::uint32_t seed_of(const PageView& page) {
 bool matches(std::uint64_t word, unsigned number, std::uint32_t seed) {
   return word == make_word(word & kContent, number, seed);
 }
+// A word of 0.2. Nobody believes it: what it means depends on a word 0 that may not have reached the disk with it.
+bool matches_plain(std::uint64_t word, unsigned number, std::uint32_t seed) {
+  return word >> kMarksPerWord ==
+         static_cast<std::uint16_t>(crc_of(word & kContent) ^ plain_place(number, seed));
+}
 
 // Content of word 0. Its top bits are constant: many bits must change to make one out of zero.
 struct Head {
@@ -81,11 +137,16 @@ struct Head {
 };
 static_assert(kMaxMarkWords < 1 << 10 && kMaxDelta <= 3 * kMarksPerWord);
 
-bool read_head(std::uint64_t word, const PageView& page, Head* head) {
-  if (!matches(word, 0, seed_of(page)) || (word >> 44 & 0xF) != Head::kTag) return false;
+// Whether the content of a word 0 is possible.
+bool parse_head(std::uint64_t word, const PageView& page, Head* head) {
+  if ((word >> 44 & 0xF) != Head::kTag) return false;
   *head = {static_cast<unsigned>(word & 0xFFFF), static_cast<unsigned>(word >> 16 & 0xFFFF),
            static_cast<unsigned>(word >> 32 & 0x3FF), static_cast<unsigned>(word >> 42 & 3)};
   return head->begin <= head->end && head->end <= page.encoded() && head->used > 0;
+}
+bool read_head(std::uint64_t word, const PageView& page, std::uint32_t seed, Head* head) {
+  return matches(word, 0, seed) && parse_head(word, page, head) &&
+         head->delta_words == kill_mark_area(page).delta_words;
 }
 
 }  // namespace
@@ -94,25 +155,38 @@ KillMarkArea kill_mark_area(const PageView& page) {
   const std::size_t lower = page.lower();
   const std::size_t base = (lower + 7) & ~std::size_t{7};
   const std::size_t limit = page.upper() - std::size_t{8};  // lower >= kHeaderSize: no underflow
-  // As many delta entries as fit while the page keeps its segments.
-  const std::size_t hole = page.dir() - lower;
-  const std::size_t reserve = (page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + std::size_t{7}) / 8;
-  const std::size_t deltas =
-      hole > reserve ? std::min(kMaxDelta, (hole - reserve) / delta_size(page.level())) : 0;
+  // As many delta entries as could fit while the page keeps its segments. Where words stand is what they mean: so this
+  // must follow from nothing but what the seed is a hash of.
+  const std::size_t deltas = std::min(kMaxDelta, (page.dir() - lower) / delta_size(page.level()));
   return {base, limit > base ? static_cast<unsigned>((limit - base) / 8) : 0,
           static_cast<unsigned>((deltas + kMarksPerWord - 1) / kMarksPerWord)};
 }
 
 bool kill_words_sound(const PageView& page) {
   const KillMarkArea area = kill_mark_area(page);
+  if (area.words == 0) return true;
   const auto* words = reinterpret_cast<const std::uint64_t*>(page.low_part() + area.base);
+  const std::uint32_t seed = seed_of(page);
   Head head{};
-  if (area.words > 0 && words[0] != 0 && !read_head(words[0], page, &head)) return false;
+  unsigned plain = 0;  // words in use as 0.2 used them
+  if (words[0] != 0 && !read_head(words[0], page, seed, &head)) {
+    if (!matches_plain(words[0], 0, seed) || !parse_head(words[0], page, &head)) return false;
+    plain = head.used;
+  }
   for (unsigned i = 1; i < area.words; i++) {
-    // A crash may have come between counting words and writing them.
-    if (words[i] != 0 && (i >= head.used || !matches(words[i], i, seed_of(page)))) return false;
+    if (words[i] == 0 || matches(words[i], i, seed)) continue;
+    // One flip may make such a word out of zero.
+    constexpr int kFew = 3;
+    if ((i < plain || std::popcount(words[i]) > kFew) && matches_plain(words[i], i, seed)) continue;
+    return false;
   }
   return true;
+}
+
+void copy_page(std::uint8_t* to, const std::uint8_t* from) {
+  for (std::size_t at = 0; at < kPageSize; at += sizeof(std::uint64_t)) {
+    store(to + at, __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from + at), __ATOMIC_ACQUIRE));
+  }
 }
 
 KillMarks::KillMarks(const PageView& page) {
@@ -126,10 +200,11 @@ KillMarks::KillMarks(const PageView& page) {
   if (area.words == 0) return;
   const auto* words = reinterpret_cast<const std::uint64_t*>(page.low_part() + area.base);
   const std::uint64_t first = load_word(words);
+  const std::uint32_t seed = seed_of(page);
   Head head;
-  if (first == 0 || !read_head(first, page, &head)) return;
+  if (first == 0 || !read_head(first, page, seed, &head)) return;
   words_ = words;
-  seed_ = seed_of(page);
+  seed_ = seed;
   used_ = std::min(head.used, area.words);
   delta_words_ = head.delta_words;
   run_begin_ = head.begin;
@@ -196,8 +271,6 @@ KillMarker::KillMarker(std::uint8_t* page)
     : page_(page), area_(kill_mark_area(page_)), marks_(page_), seed_(seed_of(page_)) {
   words_ = reinterpret_cast<std::uint64_t*>(page + area_.base);
   known_ = {marks_.run_begin_, marks_.run_end_};
-  // Where there are words they stay where they are.
-  if (marks_.any()) area_.delta_words = marks_.delta_words_;
 }
 
 // Counts words below `used` as in use, and makes them so. False: there is no room for them.
@@ -208,7 +281,10 @@ bool KillMarker::claim(unsigned used) {
   Head head{};
   do {
     // A word that does not match holds nothing worth keeping.
-    if (old == 0 || !read_head(old, page_, &head)) head = {0, 0, 0, area_.delta_words};
+    if (old == 0 || !read_head(old, page_, seed_, &head)) {
+      drop_unknown();
+      head = {0, 0, 0, area_.delta_words};
+    }
     if (head.used >= used) break;
     head.used = used;
   } while (!exchange_word(words_, &old, make_word(head.content(), 0, seed_)));
@@ -221,6 +297,15 @@ bool KillMarker::claim(unsigned used) {
   marks_.used_ = used;
   changed_ = true;
   return true;
+}
+
+// Before the first words are counted: what an older version or damage left in the hole makes way. (Another backend that
+// begins at the same time may lose marks.)
+void KillMarker::drop_unknown() {
+  for (unsigned i = 1; i < area_.words; i++) {
+    const std::uint64_t word = load_word(words_ + i);
+    if (word != 0 && !matches(word, i, seed_)) store_word(words_ + i, 0);
+  }
 }
 
 void KillMarker::set(unsigned number, std::uint64_t marks) {
@@ -268,7 +353,6 @@ void KillMarker::add_delta(unsigned j) {
 }
 
 void KillMarker::add_all(const KillMarks& marks) {
-  if (!marks_.any()) area_.delta_words = marks.delta_words_;
   if (area_.delta_words != marks.delta_words_) return;
   for (unsigned i = marks.used_; i-- > 1;) {
     const std::uint64_t content = marks.word(i);
@@ -293,7 +377,7 @@ bool KillMarker::finish() {
   std::uint64_t old = load_word(words_);
   Head head{};
   do {
-    if (!read_head(old, page_, &head)) head = {0, 0, marks_.used_, area_.delta_words};
+    if (!read_head(old, page_, seed_, &head)) head = {0, 0, marks_.used_, area_.delta_words};
     if (head.begin <= best.begin && head.end >= best.end) return changed_;
     if (head.end - head.begin > best.size()) return changed_;
     head = {best.begin, best.end, head.used, head.delta_words};

@@ -8,20 +8,27 @@
 //
 //   word 0     one run [begin, end) of killed ranks, the longest known; how many words are in use, and how many of
 //              them are for delta entries. 0: no marks
-//   word 1 ... delta entries, by number, as many words as the page could have entries for when the first mark was set
+//   word 1 ... delta entries, by number, as many words as the page could have entries for with its segments
 //   then       encoded entries, by rank. What has no room has no marks: a page is not bound to have room for any
 //
 // The run is what keeps a queue fast: a dense page, too full for a bitmap of all its ranks, is passed in one step.
 //
 // Bytes from disk are not trusted, and a wrong mark would hide a row. So a word is believed only if its check
-// matches its content, its number and a hash of what the page is (low fence, size, first and last segment), which
+// matches its content, its number and a hash of what the page is (low fence, size, first and last segment: the seed), which
 // stays when an entry is appended to the delta or to the last segment: those leave marks in place. Any three flipped
-// bits of a word are noticed for certain, anything else with 1 - 2^-16; what does not match is no mark. For that a
-// word in use is written even without marks, as zero is nothing that a check makes.
+// bits of a word are noticed for certain, in words that are zero too; anything else with 1 - 2^-16. What does not match is
+// no mark.
 //
 // Marks are set under a share lock, by several backends at a time. Each word is stored at once (8 aligned bytes) and
-// is true by itself, so that of two backends that set the same word one's marks may be lost, no more. Word 0 is
-// exchanged, so that no word is in use behind those that it counts.
+// is true by itself, so that of two backends that set the same word one's marks may be lost, no more.
+//
+// So a word is sound wherever it stands, also behind those that word 0 counts: a hint alone is written to disk without being
+// logged, and a crash may leave any 512-byte sector of the hole as it was before, at any time in the life of this version
+// of the page; and a copy may be taken while words are stored. Any mixture of them is as good: marks of one version of a page are only ever
+// added, and what a word means (delta entries, or ranks) follows from its number and from what the seed is made of.
+//
+// Words of 0.2 have another check and mean what their word 0 says, which may not have reached the disk with them. They are
+// not believed, and not called damage either; the first mark that is set makes them go.
 #pragma once
 
 #include "page_view.hpp"
@@ -36,11 +43,13 @@ inline constexpr std::size_t kMaxMarkWords = (kSpecial - kHeaderSize) / 8;
 struct KillMarkArea {
   std::size_t base;      // of word 0 in the page
   unsigned words;        // that have room now
-  unsigned delta_words;  // words for delta entries, if none are in use yet
+  unsigned delta_words;  // words for delta entries
 };
 KillMarkArea kill_mark_area(const PageView& page);
-// Whether the words of a leaf in place are sound: zero where not in use, and matching their checks.
+// Whether the words of a leaf are sound: each is zero or matches its check. REQUIRES: nobody changes them (a copy).
 bool kill_words_sound(const PageView& page);
+// Copies a page that others may be marking: words come whole. REQUIRES: both are 8-aligned; the page is locked.
+void copy_page(std::uint8_t* to, const std::uint8_t* from);
 
 // Reads the marks of a leaf. REQUIRES: the page is in place (not a compact copy), 8-aligned, and locked.
 class KillMarks {
@@ -103,6 +112,7 @@ class KillMarker {
     unsigned size() const { return end - begin; }
   };
   bool claim(unsigned used);
+  void drop_unknown();
   void set(unsigned number, std::uint64_t marks);
   void flush();
   void extend(Run* run) const;

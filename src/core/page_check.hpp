@@ -4,8 +4,8 @@
 //
 //   header     check_header(): magic, version, tree, bounds of all areas, plausible counts
 //              no unknown flag, reserved field zero, checksum. Of a deleted page, nothing more.
-//   hole       zero, but for kill marks that match their checks (core/kill_marks.hpp), in leaves. While there is no
-//              dead bitmap, it keeps room for one.
+//   hole       zero, but in leaves for words of kill marks, each of which matches its check or is zero, wherever it stands
+//              (core/kill_marks.hpp). While there is no dead bitmap, it keeps room for one.
 //   fences     low < high, and the right end of a level agrees in all three places: flag, link, high fence 0.
 //              The left end: no left link if and only if the low fence is {0, 0}. No unfinished split without a
 //              right sibling. In the tree of NULLs every code is 0, those of fences too.
@@ -29,7 +29,8 @@
 
 namespace learned {
 
-// Returns nullptr or what is wrong. Works on any bytes, kPageSize of them, 8-aligned. On success (and unless the
+// Returns nullptr or what is wrong. Works on any bytes, kPageSize of them, 8-aligned, that nobody changes meanwhile: a copy
+// (copy_page()), or a page locked exclusively. On success (and unless the
 // page is deleted) leaves its content in the workspace: codes, tids and (inner pages) children of the encoded
 // entries, dead ones included, and `delta`, sorted.
 Fault check_page(const std::uint8_t* page, Workspace* ws);

@@ -2,6 +2,8 @@
 #include "core/kill_marks.hpp"
 
 #include "core/page_check.hpp"
+#include <utility>
+
 #include "test_support.hpp"
 
 namespace learned {
@@ -251,6 +253,262 @@ TEST_F(KillMarksTest, NoBitOfAnEmptyHoleIsAMark) {
         page_.bytes[at] ^= static_cast<std::uint8_t>(1 << bit);
       }
       if (at % 16 != 0) at += 13;
+    }
+  }
+}
+
+// A word's check as 0.2 made it, bit by bit: a CRC of its content, and a hash of the page and the word's number.
+std::uint16_t plain_check(const PageView& page, std::uint64_t content, unsigned number) {
+  const auto mix = [](std::uint64_t h, std::uint64_t word) {
+    h = (h ^ word) * 0x9E3779B97F4A7C15u;
+    return h ^ (h >> 29);
+  };
+  const PageTrailer t = page.trailer();
+  std::uint64_t h = mix(mix(t.low.code, t.low.tid),
+                        page.lower() | std::uint64_t{t.dead} << 16 | std::uint64_t{t.segments} << 32);
+  for (unsigned s : {0u, t.segments - 1u}) {
+    for (std::size_t at = 0; at < sizeof(Segment); at += 8)
+      h = mix(h, load<std::uint64_t>(page.high_part() + kSpecial - (s + 1) * sizeof(Segment) + at));
+  }
+  unsigned crc = 0;
+  for (unsigned byte = 0; byte < 6; byte++) {
+    crc ^= (content >> 8 * byte & 0xFF) << 8;
+    for (int bit = 0; bit < 8; bit++) crc = (crc << 1 ^ ((crc & 0x8000) != 0 ? 0x1021 : 0)) & 0xFFFF;
+  }
+  return static_cast<std::uint16_t>(crc ^
+                                    ((h >> 32 | std::uint64_t{number} << 32) * 0x9E3779B97F4A7C15u >> 48));
+}
+
+// Of a hint that was written without being logged, a crash leaves what sectors it likes.
+class TornMarksTest : public KillMarksTest {
+ protected:
+  static constexpr std::size_t kSector = 512;
+  struct Shape {
+    Keys keys;
+    Tids tids;
+    std::size_t entries;
+    unsigned deltas;
+  };
+  static constexpr Shape kShapes[] = {{Keys::random62, Tids::random, 300, 20},
+                                      {Keys::random62, Tids::random, 450, 0},
+                                      {Keys::random62, Tids::random, 480, 70},
+                                      {Keys::random62, Tids::append, 60000, 0},
+                                      {Keys::jitter, Tids::append, 2000, 100},
+                                      {Keys::jitter, Tids::append, 60000, 0},
+                                      {Keys::serial, Tids::append, 60000, 0},
+                                      {Keys::serial, Tids::varied_rows, 30000, 3},
+                                      {Keys::few_values, Tids::stragglers, 1500, 40},
+                                      {Keys::one_value, Tids::random, 700, 128},
+                                      {Keys::serial, Tids::append, 2, 1},
+                                      {Keys::pairs, Tids::one_row_pages, 3000, 10}};
+
+  void make(const Shape& shape, Random& random) {
+    const Entries entries = make_entries(shape.keys, shape.tids, shape.entries, random);
+    fill_page(page_, leaf_identity(), as_items(entries), ws_.get());
+    for (unsigned j = 0; j < shape.deltas && delta_room(page()) > 0; j++) insert(random);
+    gone_.assign(page().encoded(), false);
+    delta_gone_.assign(kMaxDelta, false);
+  }
+  void insert(Random& random) {
+    add_delta(page_,
+              {random(), make_tid(1u << 30, static_cast<std::uint16_t>(page().deltas() + 1)), kNoBlock});
+  }
+  void mark_some(Random& random) {
+    KillMarker marker(page_);
+    for (unsigned r = 0; r < gone_.size(); r++) {
+      if (r > 0 && random() % 7 != 0) continue;
+      const auto end = static_cast<unsigned>(std::min<std::size_t>(gone_.size(), r + 1 + random() % 20));
+      marker.add(r, end);
+      for (; r < end; r++) gone_[r] = true;
+    }
+    for (unsigned j = 0; j < page().deltas(); j++) {
+      if (random() % 3 != 0) continue;
+      marker.add_delta(j);
+      delta_gone_[j] = true;
+    }
+    marker.finish();
+  }
+  // What any reader believes was set some time.
+  std::string fault(const std::uint8_t* disk) {
+    if (Fault fault = check_page(disk, ws_.get()); fault != nullptr) return fault;
+    const PageView view(disk);
+    const KillMarks marks(view);
+    for (unsigned r = 0; r < view.encoded(); r++) {
+      if (marks.killed(r) && (r >= gone_.size() || !gone_[r]))
+        return "rank " + std::to_string(r) + " was not marked";
+    }
+    for (unsigned r = marks.next(0, view.encoded(), true); r < view.encoded();
+         r = marks.next(r + 1, view.encoded(), true)) {
+      if (!marks.killed(r)) return "two ways to read differ";
+    }
+    for (unsigned j = 0; j < view.deltas(); j++) {
+      if (marks.delta_killed(j) && !delta_gone_[j])
+        return "delta entry " + std::to_string(j) + " was not marked";
+    }
+    return "";
+  }
+  // All cuts in two, and some of the other mixtures.
+  void expect_mixtures_sound(const std::vector<PageBytes>& versions, Random& random,
+                             const std::string& what) {
+    for (std::size_t cut = 0; cut <= kPageSize; cut += kSector) {
+      for (std::size_t i = 1; i < versions.size(); i++) {
+        const PageBytes& old = versions[i - 1 - cut / kSector % i];
+        for (const auto& [a, b] : {std::pair{&old, &versions[i]}, std::pair{&versions[i], &old}}) {
+          PageBytes disk = *b;
+          std::memcpy(disk, *a, cut);
+          ASSERT_EQ(fault(disk), "") << what << ", cut at " << cut;
+        }
+      }
+    }
+    for (int i = 0; i < 30; i++) {
+      PageBytes disk;
+      for (std::size_t at = 0; at < kPageSize; at += kSector)
+        std::memcpy(disk.bytes + at, versions[random() % versions.size()].bytes + at, kSector);
+      ASSERT_EQ(fault(disk), "") << what << ", mixture " << i;
+    }
+  }
+
+  std::vector<bool> gone_;
+  std::vector<bool> delta_gone_;
+};
+
+TEST_F(TornMarksTest, EveryMixtureOfSectorsIsSound) {
+  Random random(8);
+  for (const Shape& shape : kShapes) {
+    const std::string what =
+        name_of(shape.keys) + " " + name_of(shape.tids) + " " + std::to_string(shape.entries);
+    make(shape, random);
+    std::vector<PageBytes> versions{page_};
+    for (int i = 0; i < 3; i++) {
+      mark_some(random);
+      versions.push_back(page_);
+    }
+    expect_mixtures_sound(versions, random, what);
+    // Life goes on with such a page: more marks, and what stands in the way of words makes way.
+    for (int round = 0; round < 3; round++) {
+      for (std::size_t at = 0; at < kPageSize; at += kSector)
+        std::memcpy(page_.bytes + at, versions[random() % versions.size()].bytes + at, kSector);
+      const PageBytes torn = page_;
+      mark_some(random);
+      ASSERT_EQ(fault(page_), "") << what;
+      expect_mixtures_sound({torn, page_, versions[0], versions.back()}, random, what + ", marked again");
+      while (delta_room(page()) > 0 && random() % 8 > 0) {
+        insert(random);
+        ASSERT_EQ(fault(page_), "") << what << ", after an insert";
+      }
+      page_ = versions[0];
+    }
+  }
+}
+
+// A page near the end of its room for entries, as appends leave it: entries are counted behind the last, and what a word
+// means must not change with their number.
+TEST_F(TornMarksTest, AppendsDoNotMoveWhatWordsMean) {
+  Random random(9);
+  // Serial keys in a table whose blocks hold 70 rows, then 60, and so on: some hundred runs of TIDs.
+  Entries entries;
+  for (std::uint32_t block = 0; entries.size() < 30000; block++) {
+    for (std::uint16_t row = 1; row <= 120 + block % 3; row++)
+      entries.push_back({1000 + entries.size(), make_tid(block, row)});
+  }
+  for (std::uint16_t row = 1; row < 20000; row++)
+    entries.push_back({1000 + entries.size(), make_tid(1u << 20, row)});
+  const std::size_t n = 44000;
+  ASSERT_TRUE(
+      write_entries(page_, leaf_identity(), Entries(entries.begin(), entries.begin() + n), ws_.get()));
+  gone_.assign(n, false);
+  delta_gone_.assign(kMaxDelta, false);
+  std::vector<PageBytes> versions{page_};
+  mark_some(random);
+  versions.push_back(page_);
+  const unsigned before = kill_mark_area(page()).delta_words;
+  for (std::size_t i = n; i < 49100; i++) {
+    if (i % 64 == 0) {
+      // The head is lost, other words are not.
+      const std::size_t head = kill_mark_area(page()).base / kSector * kSector;
+
+      PageBytes torn = page_;
+      std::memset(torn.bytes + kill_mark_area(page()).base, 0, head + kSector - kill_mark_area(page()).base);
+      const PageBytes whole = page_;
+      page_ = torn;
+      KillMarker marker(page_);
+      marker.add(1, 2);
+      gone_[1] = true;
+      marker.finish();
+      ASSERT_EQ(fault(page_), "") << i;
+      page_ = whole;
+    }
+    ASSERT_TRUE(continues_exactly(page(), {entries[i].code, entries[i].tid, kNoBlock})) << i;
+    bool sound = false;
+    extend_exactly(page_, extended_checksum(page_, &sound));
+    gone_.push_back(false);
+  }
+  ASSERT_EQ(kill_mark_area(page()).delta_words, before);
+}
+
+// An index that 0.2 left, with all its marks, torn or not: none is believed, none is called damage, and new ones are.
+TEST_F(TornMarksTest, MarksOfAnOlderVersionAreNotBelieved) {
+  Random random(10);
+  for (const Shape& shape : kShapes) {
+    make(shape, random);
+    mark_some(random);
+    // The same words with the other check.
+    const KillMarkArea area = kill_mark_area(page());
+    const auto convert = [&](PageBytes* bytes) {
+      auto* words = reinterpret_cast<std::uint64_t*>(bytes->bytes + area.base);
+      for (unsigned i = 0; i < area.words; i++) {
+        if (words[i] == 0) continue;
+        const std::uint64_t content = words[i] & low_mask(kMarksPerWord);
+        words[i] = content | std::uint64_t{plain_check(page(), content, i)} << kMarksPerWord;
+      }
+    };
+    const PageBytes now = page_;
+    convert(&page_);
+    const PageBytes old = page_;
+    ASSERT_EQ(check_page(page_, ws_.get()), nullptr);
+    EXPECT_FALSE(KillMarks(page()).any());
+    // Its words do not pass for ours under our own word 0, and the other way round.
+    for (std::size_t cut = 0; cut <= kPageSize; cut += kSector) {
+      for (const auto& [a, b] : {std::pair{&now, &old}, std::pair{&old, &now}}) {
+        PageBytes disk = *b;
+        std::memcpy(disk, *a, cut);
+        ASSERT_EQ(fault(disk), "") << cut;
+      }
+    }
+    if (area.words < 4) continue;
+    std::vector<bool> none(gone_.size());
+    std::swap(gone_, none);
+    std::fill(delta_gone_.begin(), delta_gone_.end(), false);
+    mark_some(random);
+    ASSERT_EQ(fault(page_), "");
+    EXPECT_TRUE(KillMarks(page()).any());
+    // And with a part of the old words left, or a head that was lost.
+    page_ = old;
+    std::memset(page_.bytes + area.base, 0, 8);
+    EXPECT_FALSE(KillMarks(page()).any());
+    mark_some(random);
+    ASSERT_EQ(fault(page_), "");
+  }
+}
+
+// The check notices any three flips, wherever words are in use or not.
+TEST_F(TornMarksTest, TheCheckNoticesThreeFlips) {
+  Random random(11);
+  for (const Shape& shape : kShapes) {
+    make(shape, random);
+    const PageBytes clean = page_;
+    mark_some(random);
+    for (const PageBytes* sound : {&std::as_const(clean), &std::as_const(page_)}) {
+      PageBytes bytes = *sound;
+      const KillMarkArea area = kill_mark_area(PageView(bytes));
+      for (int i = 0; area.words > 0 && i < 60000; i++) {
+        const std::uint64_t flips = std::uint64_t{1} << random() % 64 | std::uint64_t{1} << random() % 64 |
+                                    std::uint64_t{1} << random() % 64;
+        auto* word = reinterpret_cast<std::uint64_t*>(bytes.bytes + area.base) + random() % area.words;
+        *word ^= flips;
+        ASSERT_FALSE(kill_words_sound(PageView(bytes)));
+        *word ^= flips;
+      }
     }
   }
 }
