@@ -7,6 +7,7 @@
 #   need_root MAJOR LOG             waits until no other run uses it (LOCK is then the descriptor that holds it) and
 #                                   makes it, of today's packages, if there is none; false with a REASON if that
 #                                   cannot be, or if nothing could be run in it
+#   lock_root MAJOR, make_root MAJOR DIRECTORY   the two parts of need_root
 #   in_root DIRECTORY COMMAND...    runs a command there; BINDS=(SOURCE TARGET ...) is bound into it meanwhile
 #   copy_source DIRECTORY           this source tree, to $SOURCE there
 
@@ -148,6 +149,7 @@ make_root() {
   NEW_ROOT=$2.new
   read -r suite script < <(suite_of "$major")
   use_apt_proxy
+  [ -n "$MIRROR" ] || find_mirror || { echo "E: $REASON" && return 1; }
   rm -rf "$NEW_ROOT"
   mkdir -p "$NEW_ROOT"
   unshare --mount --propagation private debootstrap --variant=minbase --include=ca-certificates --keyring="$KEYRING" \

@@ -117,7 +117,7 @@ suite_scripts() {
   local log="$WORKSPACE/shellcheck.log" file ok passed=0 failed=0 skipped=0
   if command -v shellcheck >/dev/null; then
     while read -r file; do
-      if (cd "$ROOT" && shellcheck -x "$file") >"$log" 2>&1; then
+      if (cd "$ROOT" && shellcheck -P "$ROOT" "$file") >"$log" 2>&1; then
         passed=$((passed + 1))
       else
         failed=$((failed + 1))

@@ -149,12 +149,14 @@ void compare_line_errors(const std::uint8_t* bytes, const Entry& key) {
   static std::uint64_t values[kPageSize / 8];
   std::memcpy(values, bytes, sizeof values);
   const std::size_t n = key.tid % (kPageSize / 8 + 1);
-  const Line line{values[key.code % (kPageSize / 8)], key.code >> 10, static_cast<unsigned>(key.tid >> 16) % 17};
+  const Line line{values[key.code % (kPageSize / 8)], key.code >> 10,
+                  static_cast<unsigned>(key.tid >> 16) % 17};
   const LineErrors plain = line_errors_plain(line, values, n);
   if (plain.lo > 0 || plain.hi < 0) fail("errors do not include zero");
   if (!has_line_errors_wide()) return;
   const LineErrors wide = line_errors_wide(line, values, n);
-  if (wide.lo != plain.lo || wide.hi != plain.hi) fail("vectors measure other errors than plain instructions");
+  if (wide.lo != plain.lo || wide.hi != plain.hi)
+    fail("vectors measure other errors than plain instructions");
 }
 
 }  // namespace
