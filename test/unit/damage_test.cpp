@@ -505,7 +505,7 @@ TEST_F(ResealTest, OnlyFreePagesAreUsedAgain) {
 
 TEST(DamageTest, NoWriteMakesDamageSound) {
   const char* rounds = std::getenv("LEARNED_TEST_ROUNDS");
-  const int trials = rounds != nullptr ? std::atoi(rounds) : 320;
+  const int trials = rounds != nullptr ? std::atoi(rounds) : 96;
   const char* first = std::getenv("LEARNED_TEST_SEED");
   const std::uint64_t seed = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
   const Template templates[] = {make_template(Keys::random62, Tids::random, 9000, 1),

@@ -152,17 +152,6 @@ TEST_F(SealedDamageTest, SplitRewritesThePageItself) {
   expect_refused(split(leaves[4]), leaves[4]);
 }
 
-TEST_F(SealedDamageTest, SplitAddsADownlink) {
-  tree_.tree.load(random_entries(20000, random_));
-  const std::vector<Block> leaves = tree_.leaves();
-  flip(tree_.page(tree_.root()));
-  expect_refused(split(leaves[4]), tree_.root());
-  // The flag stays, and so does the error of whoever comes to finish the split.
-  ASSERT_TRUE(PageView(tree_.page(leaves[4])).incomplete_split());
-  const Entry low = PageView(tree_.page(leaves[4])).low();
-  expect_refused(tree_.attempt([&] { tree_.insert({low.code, make_tid(1, 300)}); }), tree_.root());
-}
-
 TEST_F(SealedDamageTest, FinishingASplitClearsTheFlag) {
   tree_.tree.load(random_entries(20000, random_));
   const std::vector<Block> leaves = tree_.leaves();
