@@ -34,6 +34,7 @@ std::vector<Entry> make_entries(int data, std::size_t n) {
 std::unique_ptr<MemoryStore> loaded(std::vector<Entry> entries) {
   std::sort(entries.begin(), entries.end());
   auto store = std::make_unique<MemoryStore>();
+  store->remember_verified();
   BulkLoader<MemoryStore> loader(store.get(), store->workspace(), TreeId::keys, 90, 1);
   for (const Entry& e : entries) loader.add(e.code, e.tid);
   const TreeShape shape = loader.finish();
@@ -126,6 +127,7 @@ void insert(benchmark::State& state) {
   const std::vector<Entry> entries = make_entries(static_cast<int>(state.range(0)), 100000);
   for (auto _ : state) {
     MemoryStore store;
+    store.remember_verified();
     Tree<MemoryStore> tree(&store, TreeId::keys);
     for (const Entry& e : entries) tree.insert({e.code, e.tid, kNoBlock});
     state.counters["bytes/entry"] = static_cast<double>(store.size() * kPageSize) / 100000;

@@ -98,15 +98,9 @@ Buffer BufferStore::allocate() {
   return compat::extend(index_);
 }
 
-void BufferStore::require_sound(Handle h) {
-  const Block here = BufferGetBlockNumber(h);
-  const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
-  if (fault != nullptr) corrupt(here, fault);
-}
-
 std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
   // Not what verify() remembers: a page may have been read from the disk again since.
-  if (!fresh) require_sound(h);
+  if (!fresh) verify_strictly(h);
   // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
   Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
   if (fresh) std::memset(page, 0, BLCKSZ);
@@ -126,7 +120,6 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   const bool log = RelationNeedsWAL(index_);
   const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
   const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
-  const std::uint16_t upper = view.upper();
   // Two fragments: the new `upper`, and the entry.
   std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
   std::uint8_t* out = record;
@@ -143,25 +136,22 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   MarkBufferDirty(h);
   if (log) log_fragments(h, record, static_cast<int>(out - record));
   end_critical_section();
-  // It was verified before, and so need not be for the next entry.
-  const Block here = BufferGetBlockNumber(h);
-  SeenPage* seen = seen_page(index_, here);
-  if (seen->upper == upper && seen->tag == seen_tag(index_, here, view.trailer().check))
-    seen->upper = view.upper();
 }
 
 void BufferStore::extend(Handle h) {
   const Block here = BufferGetBlockNumber(h);
-  bool sound = false;
-  const std::uint32_t checksum = extended_checksum(bytes(h), &sound);
-  if (!sound) corrupt(here, "page checksum does not match");
   if (use_generic_wal()) {
     begin();
-    extend_exactly(edit(h, false), checksum);
+    bool sound = false;
+    std::uint8_t* image = edit(h, false);
+    extend_exactly(image, extended_checksum(image, &sound));
     commit();
   } else {
     auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
     const bool log = RelationNeedsWAL(index_);
+    bool sound = false;
+    const std::uint32_t checksum = extended_checksum(page, &sound);
+    if (!sound) corrupt(here, "page checksum does not match");
     std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
     store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
     start_critical_section();
@@ -190,12 +180,18 @@ void BufferStore::verify(Handle h) {
     const unsigned known = upper < seen->upper
                                ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
                                : 0;
-    if (const Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
+    if (Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
     seen->upper = upper;
     return;
   }
-  if (const Fault fault = verify_page(bytes(h)); fault != nullptr) corrupt(here, fault);
+  verify_strictly(h);
   remember_page(seen, tag, page);
+}
+
+void BufferStore::verify_strictly(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
+  if (fault != nullptr) corrupt(here, fault);
 }
 
 Workspace* BufferStore::workspace() {

@@ -41,10 +41,9 @@ void DeadTids::collect(TreeId tree, Block block) {
 // False: there is no room, or the page is none of the tree's leaves or damaged, which its visitor will say.
 bool DeadTids::add_leaf(Buffer buffer, TreeId tree) {
   const PageView page(buffer_bytes(buffer));
-  if (check_header(page) != nullptr || page.deleted() || page.tree() != tree || page.level() != 0 ||
-      page.trailer().check != page_checksum(buffer_bytes(buffer))) {
+  if (verify_page(buffer_bytes(buffer)) != nullptr || page.deleted() || page.tree() != tree ||
+      page.level() != 0)
     return false;
-  }
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
   if (encoded + deltas > kMaxTids - count_) return false;

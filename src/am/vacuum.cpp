@@ -63,7 +63,8 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   const Block block = BufferGetBlockNumber(buffer);
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
-  if (const Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
+  // Damage must be neither believed nor spread by rewriting it.
+  if (Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
   const DeadTids::Leaf* known = v->dead.find(buffer);

@@ -34,29 +34,6 @@ Fault check_header(const PageView& page) {
   return nullptr;
 }
 
-Fault verify_page(const std::uint8_t* bytes) {
-  // What a delta of zeros would be: no entry.
-  static_assert(delta_check(0, 0, kNoBlock) != 0 && delta_check(0, 0, 0) != 0);
-  const PageView page(bytes);
-  if (Fault fault = check_header(page); fault != nullptr) return fault;
-  if (page.trailer().check != page_checksum(bytes)) return "page checksum does not match";
-  return verify_delta(page, 0);
-}
-
-Fault verify_delta(const PageView& page, unsigned from) {
-  const unsigned deltas = page.deltas();
-  for (unsigned j = from; j < deltas; j++) {
-    if (!PageView::delta_sound(page.delta_at(j), page.level())) return "delta entry is damaged";
-  }
-  return nullptr;
-}
-
-bool is_free_page(const std::uint8_t* bytes) {
-  std::size_t at = 0;
-  while (at < kPageSize && load<std::uint64_t>(bytes + at) == 0) at += sizeof(std::uint64_t);
-  return at == kPageSize || (verify_page(bytes) == nullptr && PageView(bytes).deleted());
-}
-
 bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   const unsigned level = page.level();
   const unsigned segments = page.segments();
@@ -445,6 +422,37 @@ std::uint32_t next_checksum(const std::uint8_t* page, const PageTrailer& next, b
   const PageTrailer now = PageView(page).trailer();
   *sound = sum.with(now) == now.check;
   return sum.with(next);
+}
+
+Fault verify_delta(const PageView& page, unsigned from) {
+  const unsigned level = page.level();
+  const unsigned deltas = page.deltas();
+  const Entry low = page.low();
+  const Entry high = page.high();
+  const bool bounded = !page.rightmost();
+  for (unsigned j = from; j < deltas; j++) {
+    const std::uint8_t* p = page.delta_at(j);
+    if (!PageView::delta_sound(p, level)) return "delta entry is damaged";
+    // A check knows nothing of the page: a part of another one may have come here.
+    const Entry entry{load<Code>(p), PageView::delta_tid(p)};
+    if (entry < low || (bounded && !(entry < high))) return "entry lies outside the fences";
+  }
+  return nullptr;
+}
+
+Fault verify_page(const std::uint8_t* bytes) {
+  // What a delta of zeros would be: no entry.
+  static_assert(delta_check(0, 0, kNoBlock) != 0 && delta_check(0, 0, 0) != 0);
+  const PageView page(bytes);
+  if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (page.trailer().check != page_checksum(bytes)) return "page checksum does not match";
+  return verify_delta(page, 0);
+}
+
+bool is_free_page(const std::uint8_t* bytes) {
+  std::size_t at = 0;
+  while (at < kPageSize && load<std::uint64_t>(bytes + at) == 0) at += sizeof(std::uint64_t);
+  return at == kPageSize || (verify_page(bytes) == nullptr && PageView(bytes).deleted());
 }
 
 }  // namespace learned

@@ -1,5 +1,6 @@
 // Reading a tree page: header checks, search by the models, decoding. Never trusts a byte: whatever a
-// function follows (counts, offsets, widths) it first checks against the page's bounds, and says kCorrupt.
+// function follows (counts, offsets, widths) it first checks against the page's bounds, and returns false (or a Fault)
+// where they do not hold.
 #pragma once
 
 #include "page_format.hpp"
@@ -70,12 +71,10 @@ class PageView {
 // checked where it is used. Returns nullptr or what is wrong.
 Fault check_header(const PageView& page);
 
-// What must hold before a page's content is believed, and before its checksum is made anew: check_header(), the checksum,
-// and the check of each delta entry. (The hole is not looked at: it holds nothing but hints, and whoever seals a page clears
-// it.) For a page in place, kPageSize bytes.
-Fault verify_page(const std::uint8_t* bytes);
-// The part of it about delta entries, which come without a new checksum: those from number `from` on. REQUIRES: check_header()
-// found nothing.
+// Whether a page in place is as it was written: header, checksum, the check of each delta entry. What whoever changes a
+// page must know first, or the checksum made anew would call damage sound. Returns nullptr or what is wrong.
+Fault verify_page(const std::uint8_t* page);
+// Of it, the delta entries (which must lie within the fences) from number `from` on. REQUIRES: check_header() found nothing.
 Fault verify_delta(const PageView& page, unsigned from);
 
 // Whether a block may be made a new page: it never was one (zero all over), or is a deleted page and sound. Damage may

@@ -12,14 +12,14 @@
 //   Block block(Handle)
 //   Handle allocate()                   a new or recycled page (is_free_page()), locked exclusively
 //   void begin()                        one atomic change of at most four pages:
-//   uint8_t* edit(Handle, bool fresh)   a copy to change (zeroed and logged in full if fresh). Raises an error if the page
-//                                       is damaged, unless it is fresh: whatever is changed here is sealed anew, and
-//                                       damage must not be sealed in. Computes the checksum, whatever verify() remembers
+//   uint8_t* edit(Handle, bool fresh)   a copy to change. Fresh: zeroed, and logged in full. Otherwise the page is verified
+//                                       now (verify_page(), the metapage by read_meta_page()), whatever was known of it:
+//                                       its checksum is about to be made anew. An error leaves all pages as they are
 //   void commit()                       logs the copies and puts them in place
 //   void insert_delta(Handle, Item)     a logged change of its own: add_delta(). REQUIRES: verify() was called
-//   void extend(Handle)                 another: extend_exactly(), and raises an error as edit() does
-//   void verify(Handle)                 raises an error if the page is damaged: verify_page(); the metapage: read_meta_page().
-//                                       Whoever takes an answer from a page calls it. May remember what was found sound
+//   void extend(Handle)                 another: extend_exactly(), the page verified as by edit()
+//   void verify(Handle)                 raises an error unless verify_page() finds the page sound, now or lately.
+//                                       Whoever takes an answer from a page calls it
 //   bool image_due(Handle)              whether the next change of the page logs all of it: the first after a checkpoint
 //   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
 //   Workspace* workspace()
@@ -107,7 +107,7 @@ class Tree {
 
   // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
   void add(Handle h, const Item& item) {
-    // What its fences say decides who will find the entry.
+    // A damaged fence or flag must not draw in what belongs elsewhere.
     store_->verify(h);
     if (continues_exactly(view(h), item)) {
       store_->extend(h);
@@ -151,6 +151,8 @@ class Tree {
   // Completes a split: gives the right sibling its downlink. Takes the left page, locked exclusively and
   // flagged, and releases it.
   void finish_split(Handle left) {
+    // Its flag may be damage, and its right sibling have a downlink.
+    store_->verify(left);
     hold(store_->block(left));
     const bool finished = add_downlink(left);
     unhold();
@@ -335,7 +337,7 @@ class Tree {
   // Makes room for delta entries in a page locked exclusively: `room` at least, kRoomAtEnd where more will come at the
   // right end. True: there is, and the page is still locked. False: it was split and released; the caller starts over.
   bool make_room(Handle h, const Entry& incoming, std::size_t room) {
-    // Damage must not be spread by rewriting it.
+    // The plans below believe what they read.
     store_->verify(h);
     Workspace* ws = store_->workspace();
     const PageView page = view(h);

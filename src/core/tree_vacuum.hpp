@@ -53,22 +53,19 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
     while (n_held > 0) store->release(held[--n_held]);
     return false;
   };
-  // What edit() finds in pages that stay is an error, too; here it is what keeps us from believing links.
   const auto is_leaf = [&](Handle h) {
     const PageView page = tree.view(h);
-    store->verify(h);
-    return !page.deleted() && page.tree() == tree_id && page.level() == 0;
+    return check_header(page) == nullptr && !page.deleted() && page.tree() == tree_id && page.level() == 0;
   };
+  const auto unusable = [&](Handle h) { return !is_leaf(h) || tree.view(h).incomplete_split(); };
 
   const Handle left = store->read(left_block, LockMode::exclusive);
   held[n_held++] = left;
-  if (!is_leaf(left) || tree.view(left).incomplete_split() || tree.view(left).right() != block)
-    return give_up();
+  if (unusable(left) || tree.view(left).right() != block) return give_up();
   Handle gone;
   if (!store->try_read_for_cleanup(block, &gone)) return give_up();
   held[n_held++] = gone;
-  if (!is_leaf(gone) || tree.view(gone).incomplete_split() || tree.view(gone).low() != tree.view(left).high())
-    return give_up();
+  if (unusable(gone) || tree.view(gone).low() != tree.view(left).high()) return give_up();
   const Entry separator = tree.view(gone).low();
   const Block right_block = tree.view(gone).right();
   Handle right{};
@@ -80,6 +77,9 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
         tree.view(right).low() != tree.view(gone).high())
       return give_up();
   }
+  // What is decoded below must be what was written. (The parent and the right sibling: when they are edited.)
+  store->verify(left);
+  store->verify(gone);
 
   // The joined page, in `scratch`.
   if (tree.view(left).encoded() + tree.view(gone).encoded() + 2 * kMaxDelta > kMaxEntries / 2)

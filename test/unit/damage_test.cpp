@@ -24,7 +24,7 @@ struct Damaged {
 // An index of which it is known what it must hold, and what it may: entries of rows that were rolled back or deleted.
 class Trial {
  public:
-  Trial() : tree_(&store_, TreeId::keys) { store_.set_on_damage(raise); }
+  Trial() : tree_(&store_, TreeId::keys) { store_.on_corrupt(raise); }
 
   MemoryStore& store() { return store_; }
   std::set<Entry>& expected() { return expected_; }
@@ -36,7 +36,7 @@ class Trial {
     try {
       step();
     } catch (const Damaged& damaged) {
-      store_.abandon();
+      store_.abort_change();
       errors_++;
       last_ = damaged;
       return false;
@@ -504,9 +504,9 @@ TEST_F(ResealTest, OnlyFreePagesAreUsedAgain) {
 }
 
 TEST(DamageTest, NoWriteMakesDamageSound) {
-  const char* rounds = std::getenv("LEARNED_TEST_ROUNDS");
+  const char* rounds = std::getenv("LEARNED_DAMAGE_TRIALS");
   const int trials = rounds != nullptr ? std::atoi(rounds) : 96;
-  const char* first = std::getenv("LEARNED_TEST_SEED");
+  const char* first = std::getenv("LEARNED_DAMAGE_SEED");
   const std::uint64_t seed = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
   const Template templates[] = {make_template(Keys::random62, Tids::random, 9000, 1),
                                 make_template(Keys::jitter, Tids::append, 20000, 2),

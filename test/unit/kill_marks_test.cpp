@@ -440,7 +440,9 @@ TEST_F(TornMarksTest, AppendsDoNotMoveWhatWordsMean) {
     }
     ASSERT_TRUE(continues_exactly(page(), {entries[i].code, entries[i].tid, kNoBlock})) << i;
     bool sound = false;
-    extend_exactly(page_, extended_checksum(page_, &sound));
+    const std::uint32_t checksum = extended_checksum(page_, &sound);
+    ASSERT_TRUE(sound);
+    extend_exactly(page_, checksum);
     gone_.push_back(false);
   }
   ASSERT_EQ(kill_mark_area(page()).delta_words, before);

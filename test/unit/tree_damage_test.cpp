@@ -24,14 +24,14 @@ void raise(Block block, Fault fault) { throw Damage{block, fault}; }
 // An index that survives errors as a server does: locks are released, what was not committed is gone.
 class DamagedTree {
  public:
-  DamagedTree() { tree.store().set_on_damage(raise); }
+  DamagedTree() { tree.store().on_corrupt(raise); }
 
   // Runs `work`. Nothing: it went well.
   std::optional<Damage> attempt(const std::function<void()>& work) {
     try {
       work();
     } catch (const Damage& damage) {
-      store().abandon();
+      store().abort_change();
       return damage;
     }
     EXPECT_TRUE(store().all_released());
