@@ -193,7 +193,8 @@ sub start_pgbench
 		my ($name, $weight, $text) = @$_;
 		('-f', write_file("$name.pgbench", $text) . "\@$weight")
 	} @scripts;
-	my @command = ('pgbench', '-n', '-c', $clients, '-j', 2, '-T', $seconds, '--max-tries=1000',
+	# pgbench takes whole seconds, of which a part of what is asked for may be none.
+	my @command = ('pgbench', '-n', '-c', $clients, '-j', 2, '-T', $seconds < 1 ? 1 : int($seconds), '--max-tries=1000',
 		"--random-seed=" . random_int(1, 1_000_000), '-h', $node->host, '-p', $node->port, @files, 'postgres');
 	my %run = (output => '', errors => '');
 	$run{handle} = IPC::Run::start(\@command, '<', \undef, '>', \$run{output}, '2>', \$run{errors});
