@@ -62,7 +62,8 @@ BEGIN
   INSERT INTO slot VALUES (key, pg_backend_pid());
   INSERT INTO slot_log VALUES (1, key);
 EXCEPTION WHEN unique_violation THEN
-  IF SQLERRM <> 'duplicate key value violates unique constraint "slot_k"' AND SQLERRM !~ 'slot_k_ccnew' THEN RAISE; END IF;
+  -- A concurrent rebuild has two indexes for a while, and either may be the one that says so.
+  IF SQLERRM !~ '^duplicate key value violates unique constraint "slot_k(_cc(new|old))?"\$' THEN RAISE; END IF;
 END \$\$;
 CREATE FUNCTION move(a int4, b int4) RETURNS void LANGUAGE plpgsql AS \$\$
 DECLARE
