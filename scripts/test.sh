@@ -57,11 +57,13 @@ skip_suite() {
 # sum COLUMN of the results
 sum() { awk -v column="$1" '{ sum += $column } END { print sum + 0 }' "$RESULTS"; }
 
-# Whatever happens, the last line is there.
+# Whatever happens, the last line is there; also if it was a signal, while the output went to a log.
+exec {OUT}>&1
 ENDED=
 finish() {
   [ -z "$ENDED" ] || return 0
   ENDED=yes
+  exec >&"$OUT"
   [ "${1:-}" != early ] || result ended-early 0 1 0
   printf '\n'
   [ ! -s "$SKIPS" ] || sed 's/^/skipped: /' "$SKIPS"
