@@ -123,7 +123,8 @@ class LiveCheck : PageChecker {
     }
     if (!belongs(before, level) || before.t.low != at->t.low) {
       *at = find(at->t.low, level);
-    } else if (before.t.right != at->t.right) {
+    } else if (before.t.right != at->t.right || before.t.high != at->t.high) {
+      // (Also if the link is the same: what it led to was joined, and its block used again for the next split.)
       *at = before;
     } else if (same(before, after)) {
       const Fault why = why_not_next(right, level, at->block, before.t.high);

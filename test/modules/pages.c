@@ -1,5 +1,5 @@
 /*
- * For 015_vacuum_answers.pl: pages of an index are read and changed behind its back, in the buffers and in the log as any
+ * For 015_vacuum_answers.pl and 018_check_reuse.pl: pages of an index are read and changed behind its back, in the buffers and in the log as any
  * change is; and an access method's handler is asked twice.
  */
 #include "postgres.h"
@@ -7,9 +7,15 @@
 #include "access/amapi.h"
 #include "access/generic_xlog.h"
 #include "access/genam.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/array.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -18,6 +24,7 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(read_page);
 PG_FUNCTION_INFO_V1(write_page);
+PG_FUNCTION_INFO_V1(write_pages_before);
 PG_FUNCTION_INFO_V1(same_routine);
 
 /* read_page(index, block) */
@@ -54,6 +61,51 @@ write_page(PG_FUNCTION_ARGS)
 	UnlockReleaseBuffer(buffer);
 	index_close(index, RowExclusiveLock);
 	PG_RETURN_VOID();
+}
+
+/*
+ * write_pages_before(index, block, pid, pages): waits until that process waits for the page `block`; then gives pages 1 and up the
+ * contents `pages` (from behind the server's LSN and checksum on), and lets it go on. Of no
+ * process: at once. False: it did not come in a minute.
+ */
+Datum
+write_pages_before(PG_FUNCTION_ARGS)
+{
+	Relation	index = index_open(PG_GETARG_OID(0), RowExclusiveLock);
+	BlockNumber wanted = (BlockNumber) PG_GETARG_INT32(1);
+	PGPROC	   *proc = BackendPidGetProc(PG_GETARG_INT32(2));
+	Buffer		held = ReadBuffer(index, wanted);
+	Datum	   *pages;
+	int			count;
+	int			waits = proc == NULL ? 3 : 0;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), BYTEAOID, -1, false, TYPALIGN_INT, &pages, NULL, &count);
+	LockBuffer(held, BUFFER_LOCK_EXCLUSIVE);
+	for (int i = 0; i < 6000 && waits < 3; i++)
+	{
+		uint32		kind = *(volatile uint32 *) &proc->wait_event_info & 0xFF000000;
+
+		waits = kind != 0 && kind != PG_WAIT_CLIENT && kind != PG_WAIT_IO ? waits + 1 : 0;
+		pg_usleep(10000);
+	}
+	for (int i = 0; waits == 3 && i < count; i++)
+	{
+		BlockNumber block = (BlockNumber) i + 1;
+		Buffer		buffer = block == wanted ? held : ReadBuffer(index, block);
+		bytea	   *bytes = DatumGetByteaPP(pages[i]);
+		GenericXLogState *state;
+
+		if (buffer != held)
+			LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		state = GenericXLogStart(index);
+		memcpy((char *) GenericXLogRegisterBuffer(state, buffer, 0) + 10, VARDATA_ANY(bytes), BLCKSZ - 10);
+		GenericXLogFinish(state);
+		if (buffer != held)
+			UnlockReleaseBuffer(buffer);
+	}
+	UnlockReleaseBuffer(held);
+	index_close(index, RowExclusiveLock);
+	PG_RETURN_BOOL(waits == 3);
 }
 
 /* same_routine(handler): whether it returns the same routine at each call */
