@@ -87,7 +87,7 @@ class UniqueInserter {
     Finding finding = check_page(at);
     while (finding == Finding::nothing && !tree_.view(at).rightmost() &&
            tree_.view(at).high() <= Entry{equal_.hi, kMaxTid}) {
-      const Buffer next = tree_.lock_right(at, LockMode::share);
+      const Buffer next = tree_.lock_right(at, first, LockMode::share);
       if (at != first) store_.release(at);
       at = next;
       finding = check_page(at);
@@ -170,7 +170,7 @@ class UniqueInserter {
     if (tree_.view(first).covers(entry_) && !tree_.ready_for(first, entry_)) return false;
     Buffer at = first;
     while (!tree_.view(at).covers(entry_)) {
-      const Buffer next = tree_.lock_right(at, LockMode::exclusive);
+      const Buffer next = tree_.lock_right(at, first, LockMode::exclusive);
       if (at != first) store_.release(at);
       at = next;
     }

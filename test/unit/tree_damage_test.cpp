@@ -261,5 +261,27 @@ TEST_F(SealedDamageTest, ADamagedFenceDrawsNothingIn) {
                  leaves[4]);
 }
 
+// A leaf that is sound, but as it was when the block that it links to was elsewhere: to its left by now, and locked.
+TEST_F(SealedDamageTest, NobodyWaitsForItself) {
+  tree_.tree.load(random_entries(20000, random_));
+  const std::vector<Block> leaves = tree_.leaves();
+  Tree<MemoryStore>& tree = tree_.tree.tree();
+  for (const Block to : {leaves[3], leaves[4]}) {
+    auto t = load<PageTrailer>(tree_.page(leaves[4]) + kSpecial);
+    t.right = to;
+    learned::store(tree_.page(leaves[4]) + kSpecial, t);
+    seal(tree_.page(leaves[4]));
+    const auto damage = tree_.attempt([&] {
+      const auto first = tree_.store().read(leaves[3], LockMode::exclusive);
+      const auto second = tree.lock_right(first, first, LockMode::share);
+      EXPECT_EQ(second, leaves[4]);
+      tree.lock_right(second, first, LockMode::share);
+    });
+    ASSERT_TRUE(damage.has_value());
+    EXPECT_EQ(damage->block, leaves[4]);
+    EXPECT_EQ(damage->what, "right link does not lead to the right");
+  }
+}
+
 }  // namespace
 }  // namespace learned
