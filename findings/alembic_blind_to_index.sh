@@ -7,41 +7,10 @@
 # the index useless to the queries that the model then writes. Seen for each of the six:
 #
 #     No new upgrade operations detected.
-set -u
-
-cannot() {
-  echo "cannot run: $*"
-  exit 77
-}
-changed() {
-  echo "changed: $*"
-  exit 1
-}
-bin=$(for directory in "$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do
-  [ ! -x "$directory/initdb" ] || echo "$directory"
-done | tail -n 1)
-[ -n "$bin" ] || cannot "no PostgreSQL server"
-as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
-
-work=$(mktemp -d)
-trap 'as_server "$bin/pg_ctl" -D "$work/server/data" -m immediate stop >/dev/null 2>&1; cd /; rm -rf "$work"' EXIT
-chmod 755 "$work"
-mkdir "$work/server" "$work/program"
-[ "$(id -u)" != 0 ] || chown postgres "$work/server"
-cd "$work/program" || exit 1
-# Debian's package, if it has the version; otherwise pip's.
-version() { python3 -c 'import alembic; print(alembic.__version__)' 2>/dev/null; }
-if [ "$(version)" != 1.18.4 ]; then
-  python3 -m pip install -q --target "$work/python" "alembic==1.18.4" "sqlalchemy==2.0.52" "psycopg[binary]==3.3.5" >pip.log 2>&1 ||
-    cannot "neither python3-alembic 1.18.4 nor pip's package"
-  export PYTHONPATH=$work/python
-fi
-python3 -c 'import psycopg' 2>/dev/null || cannot "no python3-psycopg"
-as_server "$bin/initdb" -D "$work/server/data" -U postgres -A trust >/dev/null 2>&1 || cannot "initdb failed"
-as_server "$bin/pg_ctl" -D "$work/server/data" -w -l "$work/server/log" \
-  -o "-c listen_addresses='' -c unix_socket_directories='$work/server'" start >/dev/null || cannot "the server does not start"
-export PGHOST=$work/server PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
-sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
+# shellcheck source=findings/programs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/programs.sh"
+python_packages alembic 1.18.4 alembic==1.18.4 sqlalchemy==2.0.52 "psycopg[binary]==3.3.5"
+start_server
 
 mkdir versions
 printf '[alembic]\nscript_location = .\n' >alembic.ini

@@ -41,6 +41,7 @@ in_debian() {
   mount -t tmpfs tmpfs "$LAYERS" && mkdir "$LAYERS"/{root,upper,work} &&
     mount -t overlay overlay -o "lowerdir=$root,upperdir=$LAYERS/upper,workdir=$LAYERS/work" "$LAYERS/root" || cannot "no overlay"
   copy_source "$LAYERS/root" || cannot "the source tree could not be copied"
+  # shellcheck disable=SC2016 # expanded over there
   in_root "$LAYERS/root" env IN_FINDING=yes bash -c 'bash "$1"; exit $?' bash "$SOURCE/findings/$(basename "$0")" {LOCK}>&-
   exit
 }
@@ -55,8 +56,10 @@ given() {
   output=$(sql "$1") || cannot "what this stands on failed: $output"
 }
 seen() {
+  # shellcheck disable=SC2001 # of several lines
   printf '%s:\n%s\n' "$1" "$(sed 's/^/    /' <<<"$2")"
   [ "$2" = "$3" ] || {
+    # shellcheck disable=SC2001
     printf 'which is no longer what was seen:\n%s\n' "$(sed 's/^/    /' <<<"$3")"
     exit 1
   }

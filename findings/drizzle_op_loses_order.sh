@@ -6,22 +6,9 @@
 #
 #     CREATE INDEX "t_op" ON "t" USING btree ("a" int4_ops);
 #     CREATE INDEX "t_order" ON "t" USING btree ("a" DESC NULLS LAST);
-set -u
-
-cannot() {
-  echo "cannot run: $*"
-  exit 77
-}
-changed() {
-  echo "changed: $*"
-  exit 1
-}
-for tool in node npm; do command -v "$tool" >/dev/null || cannot "no $tool"; done
-work=$(mktemp -d)
-trap 'cd /; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-npm install --no-audit --no-fund --ignore-scripts --before=2026-11-28 \
-  drizzle-kit@0.31.11 drizzle-orm@0.45.4 >npm.log 2>&1 || cannot "npm install failed"
+# shellcheck source=findings/programs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/programs.sh"
+npm_packages drizzle-kit@0.31.11 drizzle-orm@0.45.4
 
 cat >drizzle.config.js <<'END'
 module.exports = { dialect: 'postgresql', schema: './schema.js', out: './out' };

@@ -10,36 +10,10 @@
 #     and once more
 #     t_number: made anew
 #     t_text: kept
-set -u
-
-cannot() {
-  echo "cannot run: $*"
-  exit 77
-}
-changed() {
-  echo "changed: $*"
-  exit 1
-}
-for tool in node npm; do command -v "$tool" >/dev/null || cannot "no $tool"; done
-bin=$(for directory in "$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do
-  [ ! -x "$directory/initdb" ] || echo "$directory"
-done | tail -n 1)
-[ -n "$bin" ] || cannot "no PostgreSQL server"
-as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
-
-work=$(mktemp -d)
-trap 'as_server "$bin/pg_ctl" -D "$work/server/data" -m immediate stop >/dev/null 2>&1; cd /; rm -rf "$work"' EXIT
-chmod 755 "$work"
-mkdir "$work/server" "$work/program"
-[ "$(id -u)" != 0 ] || chown postgres "$work/server"
-cd "$work/program" || exit 1
-npm install --no-audit --no-fund --ignore-scripts --before=2026-11-28 \
-  drizzle-kit@0.31.11 drizzle-orm@0.45.4 pg@8.23.1 >npm.log 2>&1 || cannot "npm install failed"
-as_server "$bin/initdb" -D "$work/server/data" -U postgres -A trust >/dev/null 2>&1 || cannot "initdb failed"
-as_server "$bin/pg_ctl" -D "$work/server/data" -w -l "$work/server/log" \
-  -o "-c listen_addresses='' -c unix_socket_directories='$work/server'" start >/dev/null || cannot "the server does not start"
-export PGHOST=$work/server PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
-sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
+# shellcheck source=findings/programs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/programs.sh"
+npm_packages drizzle-kit@0.31.11 drizzle-orm@0.45.4 pg@8.23.1
+start_server
 
 cat >drizzle.config.js <<'END'
 module.exports = {

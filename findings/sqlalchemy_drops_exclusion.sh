@@ -8,41 +8,10 @@
 #     inspector: ['room_during_excl']
 #     reflected: indexes [] constraints ['PrimaryKeyConstraint']
 #     the copy accepts overlapping rows
-set -u
-
-cannot() {
-  echo "cannot run: $*"
-  exit 77
-}
-changed() {
-  echo "changed: $*"
-  exit 1
-}
-bin=$(for directory in "$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do
-  [ ! -x "$directory/initdb" ] || echo "$directory"
-done | tail -n 1)
-[ -n "$bin" ] || cannot "no PostgreSQL server"
-as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
-
-work=$(mktemp -d)
-trap 'as_server "$bin/pg_ctl" -D "$work/server/data" -m immediate stop >/dev/null 2>&1; cd /; rm -rf "$work"' EXIT
-chmod 755 "$work"
-mkdir "$work/server" "$work/program"
-[ "$(id -u)" != 0 ] || chown postgres "$work/server"
-cd "$work/program" || exit 1
-# Debian's package, if it has the version; otherwise pip's.
-version() { python3 -c 'import sqlalchemy; print(sqlalchemy.__version__)' 2>/dev/null; }
-if [ "$(version)" != 2.0.52 ]; then
-  python3 -m pip install -q --target "$work/python" "sqlalchemy==2.0.52" "psycopg[binary]==3.3.5" >pip.log 2>&1 ||
-    cannot "neither python3-sqlalchemy 2.0.52 nor pip's package"
-  export PYTHONPATH=$work/python
-fi
-python3 -c 'import psycopg' 2>/dev/null || cannot "no python3-psycopg"
-as_server "$bin/initdb" -D "$work/server/data" -U postgres -A trust >/dev/null 2>&1 || cannot "initdb failed"
-as_server "$bin/pg_ctl" -D "$work/server/data" -w -l "$work/server/log" \
-  -o "-c listen_addresses='' -c unix_socket_directories='$work/server'" start >/dev/null || cannot "the server does not start"
-export PGHOST=$work/server PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
-sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
+# shellcheck source=findings/programs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/programs.sh"
+python_packages sqlalchemy 2.0.52 sqlalchemy==2.0.52 "psycopg[binary]==3.3.5"
+start_server
 
 sql "CREATE TABLE room (id int PRIMARY KEY, during int4range, EXCLUDE USING gist (during WITH &&))"
 cat >reflect.py <<'END'

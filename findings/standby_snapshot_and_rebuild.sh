@@ -25,7 +25,7 @@ PGPORT=54322 psql -XqAt <"$WORKSPACE/in" >>"$WORKSPACE/out" 2>&1 &
 exec 3>"$WORKSPACE/in"
 answer() { # SQL
   echo "$1" >&3
-  echo '\echo .' >&3
+  printf '%s\n' '\echo .' >&3
   until [ "$(tail -n 1 "$WORKSPACE/out")" = . ]; do sleep 0.1; done
   sed '$d' "$WORKSPACE/out"
   : >"$WORKSPACE/out"
