@@ -17,7 +17,7 @@ EXTENSION = learned_index
 MODULE_big = learned_index
 # Every version's script stays: a new installation runs the first one and the updates after it.
 DATA := $(patsubst $(here)/%,%,$(sort $(wildcard $(here)/src/sql/*.sql)))
-SOURCES := $(sort $(wildcard $(here)/src/core/*.cpp $(here)/src/am/*.cpp))
+SOURCES := $(sort $(wildcard $(here)/src/core/*/*.cpp $(here)/src/am/*.cpp $(here)/src/am/*/*.cpp))
 OBJS := $(patsubst $(here)/%.cpp,%.o,$(SOURCES))
 
 # No bitcode for the JIT compiler: it could only inline the SQL-callable functions of an index access

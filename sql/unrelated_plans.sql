@@ -1,6 +1,6 @@
 -- Installing the extension changes no plan of a query that has nothing to do with it. From version 18 on the planner asks
 -- every ordered access method which operators mean "equal" and "less than": an operator family of ours that lacked one of
--- btree's operators would split equivalence classes of any query; so ours calls none equal (src/am/planner_doubles.cpp).
+-- btree's operators would split equivalence classes of any query; so ours calls none equal (src/am/plan/planner_doubles.cpp).
 SELECT current_database() AS home \gset
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS learned_unrelated;

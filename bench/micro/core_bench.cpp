@@ -9,7 +9,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "core/memory_store.hpp"
+#include "support/memory_store.hpp"
 #include "summary.hpp"
 
 namespace {

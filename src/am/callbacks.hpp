@@ -1,7 +1,7 @@
 // Every callback that the access method gives to the server, one group per source file of that name.
 #pragma once
 
-#include "am/server.hpp"
+#include "am/server/server.hpp"
 
 namespace learned {
 

@@ -1,7 +1,7 @@
 #include "am/options.hpp"
 
 #include "am/callbacks.hpp"
-#include "am/compat.hpp"
+#include "am/server/compat.hpp"
 
 namespace learned {
 

@@ -1,7 +1,7 @@
 // What a user can set: the index option fillfactor and the settings learned_index.*.
 #pragma once
 
-#include "am/server.hpp"
+#include "am/server/server.hpp"
 
 namespace learned {
 

@@ -1,7 +1,7 @@
 // Checks of operator classes: amvalidate; and what new members of operator families may be and depend on.
 #include "am/callbacks.hpp"
-#include "am/key_order.hpp"
-#include "am/key_type.hpp"
+#include "am/key/key_order.hpp"
+#include "am/key/key_type.hpp"
 
 namespace learned {
 

@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <memory>
 
-#include "core/kill_marks.hpp"
-#include "core/line_errors.hpp"
-#include "core/page_check.hpp"
-#include "core/page_merge.hpp"
-#include "core/page_view.hpp"
-#include "core/page_writer.hpp"
+#include "core/page/kill_marks.hpp"
+#include "core/column/line_errors.hpp"
+#include "core/page/check.hpp"
+#include "core/plan/merge.hpp"
+#include "core/page/view.hpp"
+#include "core/page/write.hpp"
 
 using namespace learned;
 

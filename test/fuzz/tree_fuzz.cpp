@@ -8,9 +8,9 @@
 #include <set>
 #include <vector>
 
-#include "core/memory_store.hpp"
-#include "core/page_check.hpp"
-#include "core/tree_vacuum.hpp"
+#include "support/memory_store.hpp"
+#include "core/page/check.hpp"
+#include "core/tree/vacuum.hpp"
 
 using namespace learned;
 

@@ -1,5 +1,5 @@
 // Packed arrays against a reader that takes one bit at a time.
-#include "core/bits.hpp"
+#include "core/base/bits.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // Whole trees from sorted entries: content, structure, and sizes as ratios.
-#include "core/bulk_loader.hpp"
+#include "core/tree/bulk_loader.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,5 +1,5 @@
 // Fits: the stated width must hold every residual, and lines must be found where they are.
-#include "core/column_model.hpp"
+#include "core/column/line.hpp"
 
 #include <gtest/gtest.h>
 

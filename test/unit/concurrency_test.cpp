@@ -3,9 +3,9 @@
 #include <atomic>
 #include <thread>
 
-#include "core/kill_marks.hpp"
-#include "core/page_check.hpp"
-#include "test_support.hpp"
+#include "core/page/kill_marks.hpp"
+#include "core/page/check.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,5 +1,5 @@
 // Key codes against SQL's order of the same values, sorted by a comparison that knows nothing of codes.
-#include "core/key_code.hpp"
+#include "core/code/key_code.hpp"
 
 #include <gtest/gtest.h>
 

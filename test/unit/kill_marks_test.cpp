@@ -1,10 +1,10 @@
 // Kill marks: what is marked is found, whatever else happens to the page; what was not marked never is.
-#include "core/kill_marks.hpp"
+#include "core/page/kill_marks.hpp"
 
-#include "core/page_check.hpp"
+#include "core/page/check.hpp"
 #include <utility>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,5 +1,5 @@
 // Errors of columns against lines, by plain instructions and by vectors: against a loop with wide integers.
-#include "core/line_errors.hpp"
+#include "core/column/line_errors.hpp"
 
 #include <gtest/gtest.h>
 

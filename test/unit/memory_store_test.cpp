@@ -1,9 +1,9 @@
 // The store of the tests is strict: what the server would punish, it refuses.
-#include "core/memory_store.hpp"
+#include "support/memory_store.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/merge_tree.hpp"
+#include "core/sort/merge_tree.hpp"
 
 #include <gtest/gtest.h>
 

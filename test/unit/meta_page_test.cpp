@@ -1,5 +1,5 @@
 // Block 0: round trip, and every damaged byte.
-#include "core/meta_page.hpp"
+#include "core/page/meta.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "core/page_view.hpp"
+#include "core/page/view.hpp"
 
 namespace learned {
 namespace {

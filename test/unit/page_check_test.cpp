@@ -1,6 +1,6 @@
 // check_page() on pages as the writers leave them, and on pages broken in one place each, with a valid checksum
 // unless that is what is broken.
-#include "core/page_check.hpp"
+#include "core/page/check.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "core/memory_store.hpp"
+#include "support/memory_store.hpp"
 
 namespace learned {
 namespace {

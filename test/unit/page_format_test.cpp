@@ -1,11 +1,11 @@
 // The layout on disk, byte by byte: what is written by one version must be read by every later one.
-#include "core/page_format.hpp"
+#include "core/page/format.hpp"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

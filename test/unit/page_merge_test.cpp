@@ -1,9 +1,9 @@
 // Merging and dividing pages: nothing is lost, everything fits, and a split always succeeds.
-#include "core/page_merge.hpp"
+#include "core/plan/merge.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,9 +1,9 @@
 // Reading pages: decoding against a bit-by-bit decoder, searching against std::lower_bound, and damage.
-#include "core/page_view.hpp"
+#include "core/page/view.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

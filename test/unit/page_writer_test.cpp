@@ -1,9 +1,9 @@
 // Changing pages: delta, dead marks, slices. Above all that a deletion always fits in place.
-#include "core/page_writer.hpp"
+#include "core/page/write.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {
@@ -212,7 +212,7 @@ TEST_F(PageWriterTest, DeltaKeepsTheOrderOfArrival) {
   }
 }
 
-// The proof in page_writer.hpp, tried: whatever a page holds, filled to the last delta entry, any set of its
+// The proof in core/page/write.hpp, tried: whatever a page holds, filled to the last delta entry, any set of its
 // entries can be marked dead without moving a thing.
 TEST_F(PageWriterTest, ADeletionAlwaysFitsInPlace) {
   for (const Keys keys : kAllKeys) {

@@ -1,4 +1,4 @@
-#include "core/radix_sort.hpp"
+#include "core/sort/radix_sort.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Sets of codes as ranges against the plain set of their members, in a universe small enough to list.
-#include "core/range_set.hpp"
+#include "core/code/range_set.hpp"
 
 #include <gtest/gtest.h>
 

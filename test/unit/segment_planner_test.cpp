@@ -1,11 +1,11 @@
 // Plans: exact sums, models that hold, cuts where they save bytes.
-#include "core/segment_planner.hpp"
+#include "core/plan/segment_planner.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -5,9 +5,9 @@
 #include <functional>
 #include <optional>
 
-#include "core/page_check.hpp"
-#include "core/tree_vacuum.hpp"
-#include "test_support.hpp"
+#include "core/page/check.hpp"
+#include "core/tree/vacuum.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

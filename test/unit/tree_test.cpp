@@ -1,10 +1,10 @@
 // Whole indexes in memory against std::set: every order of insertion, walks both ways, wrong predictions,
 // interrupted splits, and sizes as ratios.
-#include "core/tree.hpp"
+#include "core/tree/tree.hpp"
 
 #include <gtest/gtest.h>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,11 +1,11 @@
 // Removing entries and joining leaves: the rest stays, searchers that stand on moved pages find their way.
-#include "core/tree_vacuum.hpp"
+#include "core/tree/vacuum.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "test_support.hpp"
+#include "support/test_support.hpp"
 
 namespace learned {
 namespace {

@@ -1,9 +1,9 @@
 // TID arithmetic and the order of entries.
-#include "core/types.hpp"
+#include "core/base/types.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/page_format.hpp"
+#include "core/page/format.hpp"
 
 namespace learned {
 namespace {

@@ -1,5 +1,5 @@
 // The scratch memory that the server allocates once.
-#include "core/workspace.hpp"
+#include "core/plan/workspace.hpp"
 
 #include <gtest/gtest.h>
 

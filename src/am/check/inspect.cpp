@@ -1,0 +1,196 @@
+// learned_index_stats(): size and shape of an index, and how well its models predict.
+//
+// Who may: inspection.hpp has the rule. It takes AccessShareLock and reads the file block by block, so writers go on; with writers, numbers of one row may belong to slightly different moments.
+#include "am/store/buffer_store.hpp"
+#include "am/check/inspection.hpp"
+
+namespace learned {
+namespace {
+
+// Half of a leaf's directory entry describes keys, half TIDs.
+constexpr std::size_t kKeyShare = 28;
+static_assert(sizeof(Segment) == 2 * kKeyShare);
+
+struct Totals {
+  int64 leaf_pages;
+  int64 inner_pages;
+  int64 null_pages;
+  int64 deleted_pages;  // new ones included: both wait to be used
+  int64 live;
+  int64 nulls;
+  int64 segments;
+  int64 deltas;
+  int64 dead;
+  int64 encoded_keys;  // encoded entries of leaves of the key tree
+  int64 encoded;       // and of both trees
+  std::uint64_t key_bytes;
+  std::uint64_t tid_bytes;
+  double max_error;
+  double error_sum;
+};
+
+// Where the line, inverted, says that a code is. Residuals are never negative: the line runs along the lower edge
+// of a band as wide as the largest one, and the middle of the band is the best guess.
+double predicted_rank(const SegmentRef& ref, Code code) {
+  const Segment& seg = ref.seg;
+  const double last = static_cast<double>(ref.count - 1);
+  if (seg.key_slope == 0 || (seg.key_shift & ColumnModel::kDescending) != 0) return last / 2;
+  const double step =
+      static_cast<double>(seg.key_slope) / static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
+  const double offset =
+      static_cast<double>(code - seg.key_base) - static_cast<double>(low_mask(seg.key_width)) / 2;
+  return std::clamp(offset / step, 0.0, last);
+}
+
+void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* totals) {
+  const Segment& seg = ref.seg;
+  totals->segments++;
+  totals->tid_bytes += sizeof(Segment) - kKeyShare;
+  totals->tid_bytes += ref.high_size;
+  totals->tid_bytes += seg.tid_codec == TidCodec::runs
+                           ? packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width)
+                           : packed_bytes(ref.count, seg.tid_width);
+  totals->encoded += ref.count;
+  if (tree == TreeId::nulls) return;
+  totals->key_bytes += kKeyShare + packed_bytes(ref.count, seg.key_width);
+  totals->encoded_keys += ref.count;
+  for (unsigned i = 0; i < ref.count; i++) {
+    const double error = std::fabs(predicted_rank(ref, codes[i]) - static_cast<double>(i));
+    totals->max_error = std::max(totals->max_error, error);
+    totals->error_sum += error;
+  }
+}
+
+void add_page(const PageView& page, Block block, BufferStore* store, Totals* totals) {
+  if (Fault fault = check_header(page); fault != nullptr) store->corrupt(block, fault);
+  if (page.deleted()) {
+    totals->deleted_pages++;
+    return;
+  }
+  const bool nulls = page.tree() == TreeId::nulls;
+  if (nulls) {
+    totals->null_pages++;
+  } else {
+    ++(page.level() > 0 ? totals->inner_pages : totals->leaf_pages);
+  }
+  if (page.level() > 0) return;
+  totals->live += page.live();
+  if (nulls) totals->nulls += page.live();
+  totals->deltas += page.deltas();
+  totals->dead += page.dead();
+  Code* codes = store->workspace()->codes;
+  if (!decode(page, 0, page.encoded(), codes, nullptr)) store->corrupt(block, "page does not decode");
+  for (unsigned s = 0; s < page.segments(); s++) {
+    SegmentRef ref;
+    if (!load_segment(page, s, &ref)) store->corrupt(block, "page does not decode");
+    add_segment(ref, page.tree(), codes + ref.seg.first_rank, totals);
+  }
+}
+
+// What a btree index that was just built would take for these entries. All key types come to the same: 8 bytes of
+// tuple header, 8 of key (or padding, or NULL bitmap), 4 of line pointer. Without deduplication, which would help
+// for keys that occur more than twice.
+int64 btree_size(int64 entries) {
+  constexpr int64 kTuple = 20;
+  // Page header and special space, and the high key (a tuple too) of all pages but the last.
+  constexpr int64 kUsable = BLCKSZ - 24 - 16 - kTuple;
+  // Filled until less than the share that the fill factors (90 % for leaves, 70 % above) keep free is left.
+  constexpr int64 kPerLeaf = (kUsable - BLCKSZ / 10) / kTuple + 1;
+  constexpr int64 kPerInner = (kUsable - BLCKSZ * 3 / 10) / kTuple + 1;
+  int64 pages = 1;  // the metapage
+  int64 level = (entries + kPerLeaf - 1) / kPerLeaf;
+  pages += level;
+  while (level > 1) {
+    level = (level + kPerInner - 1) / kPerInner;
+    pages += level;
+  }
+  return pages * BLCKSZ;
+}
+
+// The columns of the result, in order; a row is filled from left to right.
+class Row {
+ public:
+  void add_int4(int value) { add(Int32GetDatum(value), false); }
+  void add_int8(int64 value) { add(Int64GetDatum(value), false); }
+  // NULL when there is nothing to take the ratio of.
+  void add_ratio(double sum, int64 n) {
+    add(Float8GetDatum(n == 0 ? 0.0 : sum / static_cast<double>(n)), n == 0);
+  }
+  Datum form(TupleDesc desc) {
+    if (desc->natts != n_) elog(ERROR, "learned_index_stats() returns %d columns, not %d", n_, desc->natts);
+    return HeapTupleGetDatum(heap_form_tuple(desc, values_, nulls_));
+  }
+
+ private:
+  void add(Datum value, bool is_null) {
+    values_[n_] = value;
+    nulls_[n_++] = is_null;
+  }
+
+  static constexpr int kColumns = 18;
+  Datum values_[kColumns];
+  bool nulls_[kColumns];
+  int n_ = 0;
+};
+
+Datum index_stats(Relation index, TupleDesc desc) {
+  BufferStore store(index);
+  PageReader reader(index);
+  auto* page = static_cast<std::uint8_t*>(palloc(kPageSize));
+  if (reader.blocks() == 0) store.corrupt(kMetaBlock, "metapage is missing");
+  reader.copy(kMetaBlock, page);
+  MetaInfo meta;
+  bool newer = false;
+  if (Fault fault = read_meta_page(page, &meta, &newer); fault != nullptr) store.corrupt(kMetaBlock, fault);
+  const int version = load<MetaPage>(page + kHeaderSize).version;
+
+  Totals totals{};
+  for (Block block = kMetaBlock + 1; block < reader.blocks(); block++) {
+    reader.copy(block, page);
+    if (is_new_page(page)) {
+      totals.deleted_pages++;
+    } else {
+      add_page(PageView(page), block, &store, &totals);
+    }
+  }
+  pfree(page);
+
+  const int64 total_pages = reader.blocks();
+  Row row;
+  row.add_int4(version);
+  row.add_int4(meta.level[static_cast<int>(TreeId::keys)] + 1);
+  row.add_int8(total_pages);
+  row.add_int8(totals.leaf_pages);
+  row.add_int8(totals.inner_pages);
+  row.add_int8(totals.null_pages);
+  row.add_int8(totals.deleted_pages);
+  row.add_int8(totals.live);
+  row.add_int8(totals.nulls);
+  row.add_int8(totals.segments);
+  row.add_ratio(8.0 * static_cast<double>(totals.key_bytes), totals.encoded_keys);
+  row.add_ratio(8.0 * static_cast<double>(totals.tid_bytes), totals.encoded);
+  row.add_ratio(totals.encoded_keys == 0 ? 0 : totals.max_error, totals.encoded_keys == 0 ? 0 : 1);
+  row.add_ratio(totals.error_sum, totals.encoded_keys);
+  row.add_int8(totals.deltas);
+  row.add_int8(totals.dead);
+  row.add_ratio(static_cast<double>(total_pages) * BLCKSZ, totals.live);
+  row.add_int8(btree_size(totals.live));
+  return row.form(desc);
+}
+
+}  // namespace
+}  // namespace learned
+
+LEARNED_SQL_FUNCTION(learned_index_stats);
+
+Datum learned_index_stats(PG_FUNCTION_ARGS) {
+  const Oid oid = PG_GETARG_OID(0);
+  TupleDesc desc;
+  if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
+    elog(ERROR, "return type must be a row type");
+  }
+  const learned::InspectedIndex opened = learned::open_inspected_index(oid, AccessShareLock);
+  const Datum row = learned::index_stats(opened.index, BlessTupleDesc(desc));
+  learned::close_inspected_index(opened);
+  PG_RETURN_DATUM(row);
+}

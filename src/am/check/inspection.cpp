@@ -1,0 +1,108 @@
+#include "am/check/inspection.hpp"
+
+#include "am/callbacks.hpp"
+#include "am/server/compat.hpp"
+#include "am/server/page_access.hpp"
+#include "core/page/kill_marks.hpp"
+
+namespace learned {
+
+namespace {
+
+void require_readable(Relation index) {
+  const char* name = RelationGetRelationName(index);
+  // The routine, not the access method's name or OID: whatever CREATE ACCESS METHOD called it, these are our pages.
+  if (index->rd_indam->ambuild != learned_build) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a learned index", name),
+                    errhint("Name an index that was created with USING learned.")));
+  }
+  if (RELATION_IS_OTHER_TEMP(index)) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot access temporary tables of other sessions")));
+  }
+  // What a failed or running CREATE INDEX CONCURRENTLY left may have no content at all.
+  if (!index->rd_index->indisvalid) {
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("index \"%s\" is not valid", name),
+             errhint("Rebuild the index with REINDEX, or drop it.")));
+  }
+  if (RecoveryInProgress() && !RelationIsPermanent(index)) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot access temporary or unlogged relations during recovery")));
+  }
+}
+
+void require_plain_index(Oid oid) {
+  const char* name = get_rel_name(oid);
+  if (name == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
+  }
+  const char kind = get_rel_relkind(oid);
+  if (kind == RELKIND_PARTITIONED_INDEX) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
+                    errhint("Name the index of one of its partitions; pg_partition_tree() lists them.")));
+  }
+  if (kind != RELKIND_INDEX) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index", name),
+                    errhint("Name an index that was created with USING learned.")));
+  }
+}
+
+void require_privileges(Oid index, Oid table, LOCKMODE mode) {
+  const Oid user = GetUserId();
+  if (compat::owns_relation(index, user) || compat::may_maintain(table, user)) return;
+  const bool monitors = has_privs_of_role(user, get_role_oid("pg_stat_scan_tables", false));
+  if (monitors && mode == AccessShareLock) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for index %s", get_rel_name(index)),
+       monitors ? errdetail("A strict check has writers wait: only the owner of the index and roles "
+                            "that may maintain its table may ask for it.")
+                : errdetail("Only the owner of the index, roles that may maintain its table and roles "
+                            "with privileges of the \"%s\" role may examine it.",
+                            "pg_stat_scan_tables")));
+}
+
+}  // namespace
+
+InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode) {
+  require_plain_index(oid);
+  const Oid table_oid = IndexGetRelation(oid, false);
+  require_privileges(oid, table_oid, mode);
+  if (mode != AccessShareLock && RecoveryInProgress()) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("recovery is in progress"),
+                    errhint("Strict checks cannot be executed during recovery; others can.")));
+  }
+  InspectedIndex opened{table_open(table_oid, mode), nullptr, mode};
+  opened.index = index_open(oid, mode);
+  // The table was looked up without a lock: the OID may have come to name another table's index since.
+  if (table_oid != IndexGetRelation(oid, false)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("could not open parent table of index \"%s\"",
+                                                             RelationGetRelationName(opened.index))));
+  }
+  require_readable(opened.index);
+  return opened;
+}
+
+void close_inspected_index(const InspectedIndex& opened) {
+  index_close(opened.index, opened.mode);
+  table_close(opened.table, opened.mode);
+}
+
+void PageReader::copy(Block block, std::uint8_t* page) {
+  CHECK_FOR_INTERRUPTS();
+  const Buffer buffer = ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
+  LockBuffer(buffer, BUFFER_LOCK_SHARE);
+  // Others may set kill marks meanwhile, and from 19 on the server the page's own checksum.
+  copy_page(page, buffer_bytes(buffer));
+  UnlockReleaseBuffer(buffer);
+}
+
+bool is_new_page(const std::uint8_t* page) {
+  for (std::size_t i = 0; i < kPageSize; i += sizeof(std::uint64_t)) {
+    if (load<std::uint64_t>(page + i) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace learned

@@ -1,0 +1,52 @@
+// What learned_index_check() and learned_index_stats() share: opening an index that a user named, and reading its
+// pages one by one.
+#pragma once
+
+#include "am/server/server.hpp"
+#include "core/page/view.hpp"
+
+namespace learned {
+
+struct InspectedIndex {
+  Relation table;
+  Relation index;
+  LOCKMODE mode;  // held on both
+};
+
+// Opens the index that a user named: locks the table, then the index, as every other place does. Raises an error unless
+// it is a valid index of this access method that this session can read, and the current user may. Both functions
+// refuse the same, in the same order and words, because this is the one place that does.
+//
+// Who may: the owner of the index and, from 17 on, who may maintain its table: they can do something about what comes
+// to light. With AccessShareLock also who has the privileges of pg_stat_scan_tables, the server's role for functions that
+// hold such a lock for long. Reading the table is not enough: an index without its table is nobody's business.
+InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode);
+// Gives the locks back: nothing was changed that others must not see before the transaction ends.
+void close_inspected_index(const InspectedIndex& opened);
+
+// Copies pages into private memory, so that they can be looked at for as long as it takes. Reads through a ring of
+// buffers: an inspection must not push what others use out of the shared buffers.
+class PageReader {
+ public:
+  explicit PageReader(Relation index)
+      : index_(index),
+        strategy_(GetAccessStrategy(BAS_BULKREAD)),
+        blocks_(RelationGetNumberOfBlocks(index)) {}
+
+  // Size of the file when the inspection began.
+  Block blocks() const { return blocks_; }
+
+  // REQUIRES: block < blocks(). `page` is kPageSize bytes, 8-aligned. Checks for interrupts.
+  void copy(Block block, std::uint8_t* page);
+
+ private:
+  Relation index_;
+  BufferAccessStrategy strategy_;
+  Block blocks_;
+};
+static_assert(std::is_trivially_destructible_v<PageReader>);
+
+// An extension of the file whose first use never happened: the server zeroed the page, nobody wrote it.
+bool is_new_page(const std::uint8_t* page);
+
+}  // namespace learned

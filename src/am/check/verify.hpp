@@ -1,0 +1,52 @@
+// What the ways of checking an index share: a page by itself, and what each of them is called.
+//
+//   verify.cpp         learned_index_check() itself, and what the two modes promise
+//   verify_strict.cpp  structure, while nobody changes the index
+//   verify_live.cpp    structure, beside writers, VACUUM or replay
+//   verify_rows.cpp    every visible row has its entry
+#pragma once
+
+#include "am/store/buffer_store.hpp"
+#include "am/check/inspection.hpp"
+#include "am/key/key_type.hpp"
+#include "core/page/check.hpp"
+#include "core/tree/tree.hpp"
+
+namespace learned {
+
+void check_structure_strictly(Relation index);
+void check_structure_live(Relation index);
+// REQUIRES: structure was checked before, or a damaged page may be reported as a missing row.
+void check_rows(Relation table, Relation index);
+
+// Looks at copies of pages, one at a time: the one in page_.
+class PageChecker {
+ protected:
+  explicit PageChecker(Relation index)
+      : index_(index),
+        store_(index),
+        reader_(index),
+        workspace_(store_.workspace()),
+        page_(static_cast<std::uint8_t*>(palloc(kPageSize))),
+        items_(static_cast<Item*>(palloc(Workspace::kCapacity * sizeof(Item)))),
+        domain_(code_domain(key_type_of(index).kind)) {}
+
+  [[noreturn]] void fault(Block block, Fault what) { store_.corrupt(block, what); }
+
+  // Reads the metapage.
+  MetaInfo check_meta();
+  // The page in page_, by itself. Leaves its content in the workspace, as check_page() does.
+  void check_content(Block block);
+  // The downlinks of the inner page in page_, to items_; returns their number, which is not 0.
+  std::uint32_t take_downlinks(Block block);
+
+  Relation index_;
+  BufferStore store_;
+  PageReader reader_;
+  Workspace* workspace_;
+  std::uint8_t* page_;
+  Item* items_;
+  CodeRange domain_;
+};
+
+}  // namespace learned

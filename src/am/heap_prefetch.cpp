@@ -1,7 +1,0 @@
-#include "am/heap_prefetch.hpp"
-
-namespace learned {
-
-Buffer HeapPrefetch::buffers[kSlots];
-
-}  // namespace learned

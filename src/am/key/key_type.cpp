@@ -1,0 +1,67 @@
+#include "am/key/key_type.hpp"
+
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+bool key_kind_of_type(Oid type, KeyKind* kind) {
+  if (compat::is_oid8(type)) {
+    *kind = KeyKind::oid8;
+    return true;
+  }
+  switch (type) {
+    case INT2OID:
+      *kind = KeyKind::int2;
+      return true;
+    case INT4OID:
+      *kind = KeyKind::int4;
+      return true;
+    case INT8OID:
+      *kind = KeyKind::int8;
+      return true;
+    case OIDOID:
+      *kind = KeyKind::oid;
+      return true;
+    case FLOAT4OID:
+      *kind = KeyKind::float4;
+      return true;
+    case FLOAT8OID:
+      *kind = KeyKind::float8;
+      return true;
+    case DATEOID:
+      *kind = KeyKind::date;
+      return true;
+    case TIMESTAMPOID:
+      *kind = KeyKind::timestamp;
+      return true;
+    case TIMESTAMPTZOID:
+      *kind = KeyKind::timestamptz;
+      return true;
+    case TIMEOID:
+      *kind = KeyKind::time;
+      return true;
+    default:
+      return false;
+  }
+}
+
+void refuse_key_type(Oid type) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+       errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
+       errhint("Supported are smallint, integer, bigint, oid, real, double precision, date, time, timestamp, "
+               "timestamptz, oid8 in PostgreSQL 19, and domains over these; index an expression of such a "
+               "type, or use a btree "
+               "index.")));
+  pg_unreachable();
+}
+
+KeyType key_type_of(Relation index) {
+  KeyType type;
+  // Only an operator class that the extension does not ship can lead to the error.
+  if (!key_kind_of_type(index->rd_opcintype[0], &type.kind)) refuse_key_type(index->rd_opcintype[0]);
+  return type;
+}
+
+}  // namespace learned

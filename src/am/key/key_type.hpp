@@ -1,0 +1,96 @@
+// The type of an index's keys: between Datums, codes and the bytes of a tuple.
+#pragma once
+
+#include "am/server/server.hpp"
+#include "core/code/key_code.hpp"
+
+namespace learned {
+
+// A plain value, computed once per statement or scan and passed by value.
+struct KeyType {
+  KeyKind kind;
+
+  int width() const { return key_width(kind); }
+  // Whether values are 64-bit integers, as those of the types for time are.
+  bool is_int8() const { return width() == 8 && kind != KeyKind::float8 && kind != KeyKind::oid8; }
+};
+static_assert(std::is_trivially_copyable_v<KeyType>);
+
+// The key type of an index's column. Raises ERRCODE_FEATURE_NOT_SUPPORTED for an operator class on a type
+// that has no key code. Costs a load and a switch.
+KeyType key_type_of(Relation index);
+
+// The kind of a type, or false when the type has no key code.
+bool key_kind_of_type(Oid type, KeyKind* kind);
+
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED, with a hint that names what has one.
+[[noreturn]] void refuse_key_type(Oid type);
+
+// The code of a non-null key.
+inline Code datum_to_code(KeyType type, Datum value) {
+  switch (type.kind) {
+    case KeyKind::int2:
+      return code_from_int(DatumGetInt16(value));
+    case KeyKind::int4:
+    case KeyKind::date:
+      return code_from_int(DatumGetInt32(value));
+    case KeyKind::oid:
+      return code_from_oid(DatumGetObjectId(value));
+    case KeyKind::oid8:
+      return DatumGetUInt64(value);
+    case KeyKind::float4:
+      return code_from_float4_bits(DatumGetUInt32(value));
+    case KeyKind::float8:
+      return code_from_float8_bits(DatumGetUInt64(value));
+    default:
+      return code_from_int(DatumGetInt64(value));
+  }
+}
+
+// The key of a code, bit for bit as it was stored. A code outside the type's domain (a damaged page) gives
+// some value of the type.
+inline Datum code_to_datum(KeyType type, Code code) {
+  switch (type.kind) {
+    case KeyKind::int2:
+      return Int16GetDatum(static_cast<int16>(int_from_code(code)));
+    case KeyKind::int4:
+    case KeyKind::date:
+      return Int32GetDatum(static_cast<int32>(int_from_code(code)));
+    case KeyKind::oid:
+      // As fetch_att does for any four-byte attribute, so that Datums of one value are the same bits.
+      return Int32GetDatum(static_cast<int32>(oid_from_code(code)));
+    case KeyKind::oid8:
+      return UInt64GetDatum(code);
+    case KeyKind::float4:
+      return Int32GetDatum(static_cast<int32>(float4_bits_from_code(code)));
+    case KeyKind::float8:
+      return UInt64GetDatum(float8_bits_from_code(code));
+    default:
+      return Int64GetDatum(int_from_code(code));
+  }
+}
+
+// Writes the attribute's bytes, type.width() of them, where an index tuple holds its only key. Such a tuple
+// has its data at MAXALIGN(sizeof(IndexTupleData)), which suits every width.
+inline void store_code(KeyType type, Code code, char* dest) {
+  // On every platform the server runs on, a by-value attribute is the value's own bytes in native order.
+  switch (type.width()) {
+    case 2: {
+      const auto value = static_cast<int16>(int_from_code(code));
+      std::memcpy(dest, &value, sizeof value);
+      break;
+    }
+    case 4: {
+      const auto value = static_cast<uint32>(code_to_datum(type, code));
+      std::memcpy(dest, &value, sizeof value);
+      break;
+    }
+    default: {
+      const auto value = static_cast<uint64>(code_to_datum(type, code));
+      std::memcpy(dest, &value, sizeof value);
+      break;
+    }
+  }
+}
+
+}  // namespace learned

@@ -1,0 +1,313 @@
+#include "am/store/buffer_store.hpp"
+
+#include "am/server/compat.hpp"
+#include "am/options.hpp"
+#include "am/store/seen_pages.hpp"
+
+namespace learned {
+
+namespace {
+
+Workspace* backend_workspace = nullptr;
+
+// What generic WAL's records consist of, per page: where, how many bytes, and these.
+struct Fragment {
+  OffsetNumber offset;
+  OffsetNumber length;
+};
+
+// Logs fragments of a page that was just changed, in the critical section of the change.
+void log_fragments(Buffer buffer, std::uint8_t* fragments, int size) {
+  XLogBeginInsert();
+  XLogRegisterBuffer(0, buffer, REGBUF_STANDARD);
+  XLogRegisterBufData(0, reinterpret_cast<char*>(fragments), size);
+  // PageSetLSN is a macro that uses its argument twice.
+  const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
+  PageSetLSN(buffer_page(buffer), lsn);
+}
+
+static_assert(kPageSize == BLCKSZ, "a server with 8 kB pages is required");
+static_assert(kHeaderSize == SizeOfPageHeaderData);
+static_assert(kLowerOffset == offsetof(PageHeaderData, pd_lower));
+static_assert(kUpperOffset == offsetof(PageHeaderData, pd_upper));
+static_assert(kSpecialOffset == offsetof(PageHeaderData, pd_special));
+static_assert(kNoBlock == InvalidBlockNumber);
+
+}  // namespace
+
+BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy)
+    : index_(index), strategy_(strategy) {}
+
+bool BufferStore::exists(Block block) {
+  DirectoryCopy* copy = directory();
+  if (block >= copy->known_blocks) copy->known_blocks = RelationGetNumberOfBlocks(index_);
+  return block < copy->known_blocks;
+}
+
+Buffer BufferStore::pin(Block block) {
+  if (!exists(block)) corrupt(block, "link leads beyond the end of the index");
+  if (strategy_ != nullptr) return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
+  const uint32 slot = seen_slot(index_, block);
+  const Buffer seen = seen_buffers[slot];
+  // The buffer table costs two cache misses that the buffer itself does not.
+  if (BufferIsValid(seen)) {
+    prefetch_page(seen_pages[slot], seen, place_);
+    if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
+      pgstat_count_buffer_read(index_);
+      pgstat_count_buffer_hit(index_);
+      return seen;
+    }
+  }
+  const Buffer buffer = ReadBuffer(index_, block);
+  seen_buffers[slot] = buffer;
+  return buffer;
+}
+
+Buffer BufferStore::read(Block block, LockMode mode) {
+  const Buffer buffer = pin(block);
+  LockBuffer(buffer, mode == LockMode::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
+  return buffer;
+}
+
+bool BufferStore::try_read(Block block, Handle* h) {
+  *h = pin(block);
+  if (ConditionalLockBuffer(*h)) return true;
+  ReleaseBuffer(*h);
+  return false;
+}
+
+bool BufferStore::try_read_for_cleanup(Block block, Handle* h) {
+  *h = pin(block);
+  if (ConditionalLockBufferForCleanup(*h)) return true;
+  ReleaseBuffer(*h);
+  return false;
+}
+
+Buffer BufferStore::allocate() {
+  // The free space map is not crash-safe: what it offers is taken only if the page itself agrees.
+  for (;;) {
+    const BlockNumber block = GetFreeIndexPage(index_);
+    if (block == InvalidBlockNumber) break;
+    const Buffer buffer = ReadBuffer(index_, block);
+    if (ConditionalLockBuffer(buffer)) {
+      if (is_free_page(bytes(buffer))) return buffer;
+      LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    }
+    ReleaseBuffer(buffer);
+  }
+  return compat::extend(index_);
+}
+
+std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
+  // Not what verify() remembers: a page may have been read from the disk again since.
+  if (!fresh) verify_strictly(h);
+  // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
+  Page page = GenericXLogRegisterBuffer(xlog_, h, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+  if (fresh) std::memset(page, 0, BLCKSZ);
+  clear_hole(reinterpret_cast<std::uint8_t*>(page));
+  return reinterpret_cast<std::uint8_t*>(page);
+}
+
+void BufferStore::insert_delta(Handle h, const Item& item) {
+  if (use_generic_wal()) {
+    begin();
+    add_delta(edit(h, false), item);
+    commit();
+    return;
+  }
+  auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
+  const PageView view(page);
+  const bool log = RelationNeedsWAL(index_);
+  const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
+  const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
+  // Two fragments: the new `upper`, and the entry.
+  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
+  std::uint8_t* out = record;
+  store(out, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
+  store(out + sizeof(Fragment), offset);
+  out += sizeof(Fragment) + sizeof(std::uint16_t);
+  store(out, Fragment{offset, size});
+  out += sizeof(Fragment);
+  format_delta(out, item, view.level());
+  out += size;
+
+  start_critical_section();
+  add_delta(page, item);
+  MarkBufferDirty(h);
+  if (log) log_fragments(h, record, static_cast<int>(out - record));
+  end_critical_section();
+}
+
+void BufferStore::extend(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  if (use_generic_wal()) {
+    begin();
+    bool sound = false;
+    std::uint8_t* image = edit(h, false);
+    extend_exactly(image, extended_checksum(image, &sound));
+    commit();
+  } else {
+    auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
+    const bool log = RelationNeedsWAL(index_);
+    bool sound = false;
+    const std::uint32_t checksum = extended_checksum(page, &sound);
+    if (!sound) corrupt(here, "page checksum does not match");
+    std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
+    store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
+    start_critical_section();
+    extend_exactly(page, checksum);
+    std::memcpy(record + sizeof(Fragment), page + kExtendedOffset, kExtendedBytes);
+    MarkBufferDirty(h);
+    if (log) log_fragments(h, record, sizeof record);
+    end_critical_section();
+  }
+  // The old checksum was right, so the new one is.
+  const PageView page(bytes(h));
+  SeenPage* seen = seen_page(index_, here);
+  seen->tag = seen_tag(index_, here, page.trailer().check);
+  if (seen->encoded > 0) seen->encoded = static_cast<uint16>(page.encoded());
+}
+
+void BufferStore::verify(Handle h) {
+  const PageView page(bytes(h));
+  const Block here = BufferGetBlockNumber(h);
+  SeenPage* seen = seen_page(index_, here);
+  const uint32 tag = seen_tag(index_, here, page.trailer().check);
+  const auto upper = static_cast<uint16>(page.upper());
+  if (seen->tag == tag) {
+    if (seen->upper == upper) return;
+    // The same page with other delta entries: more of them, or what VACUUM left.
+    const unsigned known = upper < seen->upper
+                               ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
+                               : 0;
+    if (Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
+    seen->upper = upper;
+    return;
+  }
+  verify_strictly(h);
+  remember_page(seen, tag, page);
+}
+
+void BufferStore::verify_strictly(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
+  if (fault != nullptr) corrupt(here, fault);
+}
+
+Workspace* BufferStore::workspace() {
+  if (backend_workspace == nullptr) {
+    backend_workspace = workspace_init(MemoryContextAlloc(TopMemoryContext, workspace_bytes()));
+  }
+  return backend_workspace;
+}
+
+void BufferStore::corrupt(Block block, Fault fault) {
+  if (strstr(fault, "newer format version") != nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                    errdetail("This version of learned_index reads formats up to %d.",
+                              static_cast<int>(kFormatVersion)),
+                    errhint("Install the version of learned_index that wrote the index, or REINDEX.")));
+  }
+  ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                  errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                  errhint("Rebuild the index with REINDEX.")));
+  pg_unreachable();
+}
+
+DirectoryCopy* BufferStore::directory_with_root(TreeId tree) {
+  DirectoryCopy* copy = directory();
+  if (!copy->root_known[static_cast<int>(tree)]) {
+    const MetaInfo meta = Tree<BufferStore>(this, tree).read_meta();
+    for (int i = 0; i < kTreeCount; i++) {
+      copy->root[i] = meta.root[i];
+      copy->level[i] = meta.level[i];
+      copy->root_known[i] = true;
+    }
+  }
+  return copy;
+}
+
+unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->level[static_cast<int>(tree)]; }
+
+Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
+  parent_ = kNoBlock;
+  place_ = -1.0F;
+  from_end_ = false;
+  if (model_cache_kilobytes == 0) return kNoBlock;
+  const int t = static_cast<int>(tree);
+  DirectoryCopy* copy = directory_with_root(tree);
+  if (copy->end_known[t] && key >= copy->end_low[t]) {
+    from_end_ = true;
+    *low = copy->end_low[t];
+    if (exists(copy->end[t])) return copy->end[t];
+    mispredicted(tree, key);
+  }
+  Block block = copy->root[t];
+  *low = {0, 0};
+  for (unsigned level = copy->level[t]; level > 0; level--) {
+    parent_ = block;
+    Item child;
+    const InnerCopy* inner = model_cache_find(copy, block);
+    if (inner != nullptr) {
+      Code next;
+      if (!find_child(inner->view, key, &child, &next)) return kNoBlock;
+      if (level == 1 && next > child.code) {
+        place_ = static_cast<float>(key.code - child.code) / static_cast<float>(next - child.code);
+      }
+    } else {
+      const Buffer buffer = read(block, LockMode::share);
+      const PageView page(bytes(buffer));
+      const bool usable = check_header(page) == nullptr && !page.deleted() && page.tree() == tree &&
+                          page.level() == level && page.covers(key) && find_child(page, key, &child);
+      if (usable) {
+        verify(buffer);
+        offer(page, block);
+      }
+      UnlockReleaseBuffer(buffer);
+      if (!usable) {
+        copy->root_known[t] = false;
+        return kNoBlock;
+      }
+    }
+    block = child.child;
+    *low = child.entry();
+    // Only a copy from another life of the file could say so; a descent tells.
+    if (!exists(block)) {
+      mispredicted(tree, key);
+      return kNoBlock;
+    }
+  }
+  return block;
+}
+
+void BufferStore::mispredicted(TreeId tree, const Entry&) {
+  DirectoryCopy* copy = directory();
+  const int t = static_cast<int>(tree);
+  if (from_end_) {
+    from_end_ = false;
+    copy->end_known[t] = false;
+    return;
+  }
+  if (parent_ != kNoBlock) model_cache_drop(copy, parent_);
+  copy->root_known[t] = false;
+}
+
+void BufferStore::inserting(Handle h) {
+  const Block here = BufferGetBlockNumber(h);
+  CheckForSerializableConflictIn(index_, nullptr, here);
+  const PageView page(bytes(h));
+  if (!page.rightmost()) return;
+  DirectoryCopy* copy = directory();
+  const int t = static_cast<int>(page.tree());
+  copy->end_known[t] = true;
+  copy->end[t] = here;
+  copy->end_low[t] = page.low();
+}
+
+void BufferStore::offer(const PageView& page, Block block) {
+  if (model_cache_kilobytes == 0) return;
+  model_cache_put(directory(), block, page);
+}
+
+}  // namespace learned

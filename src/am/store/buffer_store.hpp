@@ -1,0 +1,88 @@
+// The page store of a server's index: buffers, content locks, generic WAL. See core/tree/tree.hpp for what each
+// function owes; here is only what the server adds.
+#pragma once
+
+#include "am/store/model_cache.hpp"
+#include "am/server/page_access.hpp"
+#include "am/server/server.hpp"
+#include "core/tree/tree.hpp"
+
+namespace learned {
+
+class BufferStore {
+ public:
+  using Handle = Buffer;
+
+  // `strategy` may be null: the buffer ring of a VACUUM.
+  explicit BufferStore(Relation index, BufferAccessStrategy strategy = nullptr);
+
+  // A block beyond the end of the file is damage, not an error of the storage.
+  Handle read(Block block, LockMode mode);
+  // Whether the file has such a block.
+  bool exists(Block block);
+  // Pinned, not locked.
+  Handle pin(Block block);
+  void release(Handle h) { UnlockReleaseBuffer(h); }
+  const std::uint8_t* bytes(Handle h) { return buffer_bytes(h); }
+  Block block(Handle h) const { return BufferGetBlockNumber(h); }
+  Handle allocate();
+
+  // One record of generic WAL: changes are made to copies and reach the pages in commit(), in a critical
+  // section of the server. An error in between leaves the pages untouched.
+  void begin() { xlog_ = GenericXLogStart(index_); }
+  std::uint8_t* edit(Handle h, bool fresh);
+  void commit() {
+    GenericXLogFinish(xlog_);
+    xlog_ = nullptr;
+  }
+
+  // The hot path of inserts. Writes a record in generic WAL's own format (a list of {offset, length, bytes}
+  // per block, applied by the server's generic redo), without the copies and comparisons of whole pages:
+  // about 0.5 instead of 3.5 microseconds. learned_index.generic_wal switches to GenericXLog.
+  void insert_delta(Handle h, const Item& item);
+  // The same for an entry that the page's last line predicts: one fragment, a part of the trailer.
+  void extend(Handle h);
+
+  // The shared page itself, for hints.
+  std::uint8_t* hints(Handle h) { return reinterpret_cast<std::uint8_t*>(buffer_page(h)); }
+
+  // Once per backend and version of the page: 0.4 us then, a few ns after that, and as much for each delta entry that
+  // has come since.
+  void verify(Handle h);
+  bool image_due(Handle h) { return RelationNeedsWAL(index_) && XLogCheckBufferNeedsBackup(h); }
+  Workspace* workspace();
+  void interrupt() { CHECK_FOR_INTERRUPTS(); }
+  [[noreturn]] void corrupt(Block block, Fault fault);
+
+  Block predict(TreeId tree, const Entry& key, Entry* low);
+  void mispredicted(TreeId tree, const Entry& key);
+  void offer(const PageView& page, Block block);
+  // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
+  // others hold move along with entries; whoever reads takes them (leaf_cursor.cpp).
+  void inserting(Handle h);
+  void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
+  void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
+  // Levels above the leaves, as this backend remembers them: an estimate.
+  unsigned height(TreeId tree);
+
+  bool try_read(Block block, Handle* h);
+  bool try_read_for_cleanup(Block block, Handle* h);
+
+ private:
+  DirectoryCopy* directory() { return model_cache_get(index_); }
+  DirectoryCopy* directory_with_root(TreeId tree);
+  // Whatever is remembered of the page: what it holds now.
+  void verify_strictly(Handle h);
+
+  Relation index_;
+  BufferAccessStrategy strategy_;
+  GenericXLogState* xlog_ = nullptr;
+  // Where the last prediction expects its key in the leaf, 0 at its beginning, 1 at its end; negative: no idea.
+  // Only decides what is fetched into the cache early.
+  float place_ = -1.0F;
+  Block parent_ = kNoBlock;  // the inner page that the last prediction came from
+  bool from_end_ = false;    // it was the remembered rightmost leaf
+};
+static_assert(std::is_trivially_destructible_v<BufferStore>);
+
+}  // namespace learned

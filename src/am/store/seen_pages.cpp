@@ -1,0 +1,85 @@
+#include "am/store/seen_pages.hpp"
+
+#include "am/server/compat.hpp"
+
+extern "C" {
+#include "storage/buf_internals.h"
+}
+
+namespace learned {
+
+SeenPage seen_pages[kSeenPages];
+Buffer seen_buffers[kSeenPages];
+
+namespace {
+
+constexpr std::size_t kLine = 64;
+constexpr uint32 kPopular = 2;
+
+// The lines around a place in an area of the page. Inlined by force: g++ takes a function that only prefetches for
+// one without effect and drops the call.
+[[gnu::always_inline]] inline void prefetch_around(const std::uint8_t* page, std::size_t begin,
+                                                   std::size_t size, float place, std::size_t margin) {
+  const auto middle = begin + static_cast<std::size_t>(place * static_cast<float>(size));
+  const std::size_t from = middle > begin + margin ? middle - margin : begin;
+  const std::size_t to = middle + margin < begin + size ? middle + margin : begin + size;
+  for (std::size_t at = from & ~(kLine - 1); at < to; at += kLine) __builtin_prefetch(page + at);
+}
+
+}  // namespace
+
+void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
+  seen->tag = tag;
+  seen->upper = static_cast<uint16>(page.upper());
+  seen->segments = static_cast<uint16>(page.segments());
+  seen->end = static_cast<uint16>(page.lower());
+  seen->encoded = 0;
+  if (page.segments() > SeenPage::kSegments) return;
+  for (unsigned i = 0; i < page.segments(); i++) {
+    SegmentRef ref;
+    if (!load_segment(page, i, &ref)) return;
+    seen->segment[i] = {ref.seg.offset, static_cast<uint16>(ref.tid_bits - ref.key_bits)};
+    if (i > 0) seen->first_rank[i - 1] = ref.seg.first_rank;
+  }
+  seen->encoded = static_cast<uint16>(page.encoded());
+}
+
+void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
+  __builtin_prefetch(&seen);
+  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
+  const std::uint8_t* page = buffer_bytes(buffer);
+  // Header, trailer, the models of the first two segments, the newest of the delta.
+  __builtin_prefetch(page);
+  __builtin_prefetch(page + kSpecial);
+  __builtin_prefetch(page + kSpecial - segment_size(0));
+  if (seen.segments > 1) __builtin_prefetch(page + kSpecial - 2 * segment_size(0));
+  if (place >= 0.0F && place <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
+    // A page of random keys strays from the line by about the square root of their number.
+    const float rank = place * static_cast<float>(seen.encoded);
+    unsigned s = 0;
+    while (s + 1 < seen.segments && rank >= static_cast<float>(seen.first_rank[s])) s++;
+    const unsigned first = s > 0 ? seen.first_rank[s - 1] : 0;
+    const bool last = s + 1 >= seen.segments;
+    const unsigned next = last ? seen.encoded : seen.first_rank[s];
+    const unsigned end = last ? seen.end : seen.segment[s + 1].offset;
+    const unsigned tids = seen.segment[s].offset + seen.segment[s].key_bytes;
+    if (next <= first) return;
+    const float within = (rank - static_cast<float>(first)) / static_cast<float>(next - first);
+    prefetch_around(page, seen.segment[s].offset, seen.segment[s].key_bytes, within, 96);
+    if (end > tids) prefetch_around(page, tids, end - tids, within, 48);
+  }
+  // (A page that is only ever descended through, like the metapage, was not looked at.)
+  if (seen.upper == 0) return;
+  // The kill marks begin there.
+  __builtin_prefetch(page + seen.end);
+  const std::size_t dir = kSpecial - std::size_t{seen.segments} * segment_size(0);
+  for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
+}
+
+bool is_popular(Buffer buffer) {
+  if (compat::kRecentReadsCount || BufferIsLocal(buffer)) return true;
+  BufferDesc* descriptor = GetBufferDescriptor(static_cast<uint32>(buffer - 1));
+  return BUF_STATE_GET_USAGECOUNT(compat::read_atomic(&descriptor->state)) >= kPopular;
+}
+
+}  // namespace learned

@@ -1,0 +1,205 @@
+// VACUUM: walks the leaves of both trees in logical order, along right links.
+//
+// Entries move only to the right (splits), so a walk from left to right sees each of them; the one operation that
+// moves them left, join_left(), is VACUUM's own, and one table has one VACUUM at a time.
+#include "am/store/buffer_store.hpp"
+#include "am/callbacks.hpp"
+#include "am/server/compat.hpp"
+#include "am/write/dead_tids.hpp"
+#include "core/tree/vacuum.hpp"
+
+namespace learned {
+
+namespace {
+
+struct VacuumState {
+  IndexVacuumInfo* info;
+  IndexBulkDeleteResult* stats;
+  BufferStore store;
+  DeadTids dead;
+  std::uint8_t* scratch;  // a page
+  std::uint8_t* encoded;  // doomed encoded entries, a bitmap
+  std::uint8_t deltas[(kMaxDelta + 7) / 8];
+};
+
+// What the walk needs to know of a leaf after it was let go.
+struct Visited {
+  Block block;
+  Block right;
+  bool rightmost;
+  Entry high;
+  unsigned live;
+  unsigned used;  // bytes
+};
+
+// Locks the leaf that begins at `low` for cleanup. Every leaf is locked so, even one with nothing to remove: an
+// index-only scan may hold TIDs of it that moved on by a split since.
+Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) {
+  Tree<BufferStore> tree(&v->store, tree_id);
+  for (;;) {
+    if (guess == kNoBlock) {
+      // Only we could join it with the page to its left. A walk that went on from another page would leave entries behind
+      // whose rows are about to be removed.
+      const Buffer found = tree.locate(low, LockMode::share);
+      guess = BufferGetBlockNumber(found);
+      if (tree.view(found).low() != low)
+        v->store.corrupt(guess, "low fence is not the high fence of the left sibling");
+      UnlockReleaseBuffer(found);
+    }
+    const Buffer buffer = v->store.pin(guess);
+    LockBufferForCleanup(buffer);
+    const PageView page(buffer_bytes(buffer));
+    const Fault fault = check_header(page);
+    if (fault != nullptr) v->store.corrupt(guess, fault);
+    if (!page.deleted() && page.tree() == tree_id && page.level() == 0 && page.low() == low) return buffer;
+    UnlockReleaseBuffer(buffer);
+    guess = kNoBlock;
+    CHECK_FOR_INTERRUPTS();
+  }
+}
+
+void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
+  const PageView page(buffer_bytes(buffer));
+  const Block block = BufferGetBlockNumber(buffer);
+  const unsigned encoded = page.encoded();
+  const unsigned deltas = page.deltas();
+  // Damage must be neither believed nor spread by rewriting it.
+  if (Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
+  std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
+  std::memset(v->deltas, 0, sizeof v->deltas);
+  const DeadTids::Leaf* known = v->dead.find(buffer);
+  Tid* tids = v->store.workspace()->tids;
+  if (known == nullptr && !decode(page, 0, encoded, nullptr, tids)) {
+    v->store.corrupt(block, "page does not decode");
+  }
+  unsigned removed = 0;
+  for (unsigned r = 0; r < encoded; r++) {
+    if (page.is_dead(r) || !(known != nullptr ? v->dead.is_dead(known, r) : v->dead.is_dead(tids[r])))
+      continue;
+    set_bit(v->encoded, r);
+    removed++;
+  }
+  for (unsigned j = 0; j < deltas; j++) {
+    if (!(known != nullptr ? v->dead.is_dead(known, encoded + j) : v->dead.is_dead(page.delta_item(j).tid)))
+      continue;
+    set_bit(v->deltas, j);
+    removed++;
+  }
+  if (removed > 0) {
+    remove_entries(&v->store, buffer, v->encoded, v->deltas, v->scratch);
+    v->stats->tuples_removed += removed;
+  }
+  const PageView after(buffer_bytes(buffer));
+  v->stats->num_index_tuples += after.live();
+  *out = {block,        after.right(), after.rightmost(),
+          after.high(), after.live(),  static_cast<unsigned>(after.lower() + (kPageSize - after.upper()))};
+}
+
+void vacuum_tree(VacuumState* v, TreeId tree_id) {
+  Visited left{kNoBlock, kNoBlock, false, {0, 0}, 0, 0};
+  Entry low{0, 0};
+  Block guess = kNoBlock;
+  v->dead.forget();
+  for (;;) {
+    compat::vacuum_delay();
+    Buffer buffer = lock_leaf(v, tree_id, guess, low);
+    if (v->dead.exhausted()) {
+      guess = BufferGetBlockNumber(buffer);
+      UnlockReleaseBuffer(buffer);
+      v->dead.collect(tree_id, guess);
+      buffer = lock_leaf(v, tree_id, guess, low);
+    }
+    Visited here;
+    visit_leaf(v, buffer, &here);
+    UnlockReleaseBuffer(buffer);
+    // Nearly empty neighbours become one. (The sum is a first guess; join_left() decides.)
+    if (left.block != kNoBlock &&
+        (here.live == 0 || left.live == 0 || left.used + here.used < kPageSize * 2 / 3) &&
+        join_left(&v->store, tree_id, left.block, here.block, v->scratch)) {
+      v->stats->pages_newly_deleted++;
+      RecordFreeIndexPage(v->info->index, here.block);
+      left.live += here.live;
+      left.used += here.used;
+      left.high = here.high;
+      left.right = here.right;
+    } else {
+      left = here;
+    }
+    if (here.rightmost) return;
+    low = here.high;
+    guess = here.right;
+  }
+}
+
+// Looks at every block for pages that may be used again: deleted ones, and blocks that a crash left without
+// content after the file was extended. The free space map is not crash-safe and is filled anew here.
+//
+// The number of blocks is taken under the extension lock: whoever adds a block locks it before letting that lock
+// go, so a block that looks empty here under its own lock really is nobody's.
+void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+  const bool need_lock = !RELATION_IS_LOCAL(info->index);
+  if (need_lock) LockRelationForExtension(info->index, ExclusiveLock);
+  const BlockNumber blocks = RelationGetNumberOfBlocks(info->index);
+  if (need_lock) UnlockRelationForExtension(info->index, ExclusiveLock);
+  stats->num_pages = blocks;
+  stats->pages_deleted = 0;
+  for (BlockNumber b = 1; b < blocks; b++) {
+    compat::vacuum_delay();
+    const Buffer buffer = ReadBufferExtended(info->index, MAIN_FORKNUM, b, RBM_NORMAL, info->strategy);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    const bool is_free = is_free_page(buffer_bytes(buffer));
+    UnlockReleaseBuffer(buffer);
+    if (!is_free) continue;
+    RecordFreeIndexPage(info->index, b);
+    stats->pages_deleted++;
+  }
+  stats->pages_free = stats->pages_deleted;
+  IndexFreeSpaceMapVacuum(info->index);
+}
+
+}  // namespace
+
+IndexBulkDeleteResult* learned_bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                           IndexBulkDeleteCallback callback, void* callback_state) {
+  if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+  // A long VACUUM may come here several times; each walk counts anew.
+  stats->estimated_count = false;
+  stats->num_index_tuples = 0;
+  VacuumState v{info,
+                stats,
+                BufferStore(info->index, info->strategy),
+                DeadTids(nullptr, false, callback, callback_state),
+                nullptr,
+                nullptr,
+                {}};
+  v.dead = DeadTids(&v.store, RelationNeedsWAL(info->index), callback, callback_state);
+  v.dead.allocate();
+  v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
+  v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
+  for (int t = 0; t < kTreeCount; t++) vacuum_tree(&v, static_cast<TreeId>(t));
+  v.dead.release();
+  pfree(v.scratch);
+  pfree(v.encoded);
+  return stats;
+}
+
+IndexBulkDeleteResult* learned_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+  // ANALYZE has nothing for us to do.
+  if (info->analyze_only) return stats;
+  if (stats == nullptr) {
+    // Nothing was removed, so there are as many entries as there were.
+    stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+    stats->num_pages = RelationGetNumberOfBlocks(info->index);
+    stats->num_index_tuples = info->num_heap_tuples;
+    stats->estimated_count = true;
+    return stats;
+  }
+  find_free_pages(info, stats);
+  // Entries that came in behind the walk may have been counted twice; never more than there are rows.
+  if (!info->estimated_count && stats->num_index_tuples > info->num_heap_tuples) {
+    stats->num_index_tuples = info->num_heap_tuples;
+  }
+  return stats;
+}
+
+}  // namespace learned

@@ -1,0 +1,156 @@
+// Key codes: bijective, order-preserving maps from fixed-width SQL scalars to unsigned integers.
+//
+//   type                     code
+//   int2, int4, int8, date,  the value as int64 with its sign bit flipped: one map for every width, so that
+//   timestamp[tz], time      constants of another width need no conversion
+//   oid, oid8                the value
+//   float8                   IEEE bits, made ascending (negative: all bits flipped, else: sign bit set), then
+//                            rotated so that -infinity is 0
+//   float4                   the same in 32 bits
+//
+// The rotation serves the order of SQL, where every NaN is equal and above +infinity. Plain ascending bits
+// leave the NaNs with a sign below -infinity; after the subtraction (modulo 2^width) they come out on top:
+//
+//   -infinity (0) ... -0.0, +0.0 ... +infinity, +NaNs (payload ascending), -NaNs (descending) (2^width - 1)
+//
+// The map stays a bijection, so index-only scans give back the very bits that were stored: -0.0 and NaN
+// payloads included. Values that SQL calls equal but whose bits differ have neighbouring codes: one range
+// covers them.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "core/base/types.hpp"
+
+namespace learned {
+
+// The type of an index's keys: how they become codes. (The metapage names the type by its OID.)
+enum class KeyKind : std::uint8_t {
+  int2 = 1,
+  int4 = 2,
+  int8 = 3,
+  oid = 4,
+  float4 = 5,
+  float8 = 6,
+  date = 7,
+  timestamp = 8,
+  timestamptz = 9,
+  time = 10,
+  oid8 = 11,
+};
+
+constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 11; }
+
+// Bytes of a value of that kind in a tuple: 2, 4 or 8.
+constexpr int key_width(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::int2:
+      return 2;
+    case KeyKind::int4:
+    case KeyKind::oid:
+    case KeyKind::float4:
+    case KeyKind::date:
+      return 4;
+    case KeyKind::int8:
+    case KeyKind::float8:
+    case KeyKind::timestamp:
+    case KeyKind::timestamptz:
+    case KeyKind::time:
+    case KeyKind::oid8:
+      return 8;
+  }
+  return 8;
+}
+
+constexpr Code code_from_int(std::int64_t value) { return static_cast<Code>(value) ^ (Code{1} << 63); }
+constexpr std::int64_t int_from_code(Code code) { return static_cast<std::int64_t>(code ^ (Code{1} << 63)); }
+
+constexpr Code code_from_oid(std::uint32_t value) { return value; }
+constexpr std::uint32_t oid_from_code(Code code) { return static_cast<std::uint32_t>(code); }
+
+namespace key_code_detail {
+
+// The map of one IEEE format, on its bits.
+template <class Bits, Bits kInfinityBits>
+struct FloatCode {
+  static constexpr Bits kSign = Bits{1} << (sizeof(Bits) * 8 - 1);
+
+  static constexpr Bits ascending(Bits bits) { return (bits & kSign) != 0 ? ~bits : bits | kSign; }
+  static constexpr Bits from_ascending(Bits bits) { return (bits & kSign) != 0 ? bits & ~kSign : ~bits; }
+
+  static constexpr Bits kRotation = ascending(kInfinityBits | kSign);
+
+  static constexpr Bits encode(Bits bits) { return ascending(bits) - kRotation; }
+  static constexpr Bits decode(Bits code) { return from_ascending(code + kRotation); }
+
+  static constexpr Bits kInfinity = encode(kInfinityBits);
+  static constexpr Bits kPlusZero = encode(0);
+  static_assert(encode(kInfinityBits | kSign) == 0);
+  static_assert(encode(kSign) == kPlusZero - 1);
+
+  // The codes of all values that compare equal to the value of this code.
+  static constexpr CodeRange equal(Code code) {
+    if (code > kInfinity) {
+      return {Code{kInfinity} + 1, static_cast<Bits>(~Bits{0})};
+    }
+    if (code == kPlusZero || code == kPlusZero - 1) {
+      return {kPlusZero - 1, kPlusZero};
+    }
+    return {code, code};
+  }
+};
+
+using Float8Code = FloatCode<std::uint64_t, 0x7FF0000000000000u>;
+using Float4Code = FloatCode<std::uint32_t, 0x7F800000u>;
+
+}  // namespace key_code_detail
+
+// Floats as bits: a value that travels through a floating-point register may come out with another NaN
+// payload on some platforms, and in the server a float is bits in a Datum anyway.
+constexpr Code code_from_float8_bits(std::uint64_t bits) { return key_code_detail::Float8Code::encode(bits); }
+constexpr std::uint64_t float8_bits_from_code(Code code) { return key_code_detail::Float8Code::decode(code); }
+constexpr Code code_from_float4_bits(std::uint32_t bits) { return key_code_detail::Float4Code::encode(bits); }
+constexpr std::uint32_t float4_bits_from_code(Code code) {
+  return key_code_detail::Float4Code::decode(static_cast<std::uint32_t>(code));
+}
+
+// The same for values.
+constexpr Code code_from_float8(double value) {
+  return code_from_float8_bits(std::bit_cast<std::uint64_t>(value));
+}
+constexpr double float8_from_code(Code code) { return std::bit_cast<double>(float8_bits_from_code(code)); }
+constexpr Code code_from_float4(float value) {
+  return code_from_float4_bits(std::bit_cast<std::uint32_t>(value));
+}
+constexpr float float4_from_code(Code code) { return std::bit_cast<float>(float4_bits_from_code(code)); }
+
+// Codes of every key that SQL's `=` calls equal to the key of this code: {-0.0, +0.0}, all NaNs, else itself.
+constexpr CodeRange equal_codes(KeyKind kind, Code code) {
+  switch (kind) {
+    case KeyKind::float8:
+      return key_code_detail::Float8Code::equal(code);
+    case KeyKind::float4:
+      return key_code_detail::Float4Code::equal(code);
+    default:
+      return {code, code};
+  }
+}
+
+// The codes that keys of this kind can have; closed.
+constexpr CodeRange code_domain(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::int2:
+      return {code_from_int(INT16_MIN), code_from_int(INT16_MAX)};
+    case KeyKind::int4:
+    case KeyKind::date:
+      return {code_from_int(INT32_MIN), code_from_int(INT32_MAX)};
+    case KeyKind::oid:
+    case KeyKind::float4:
+      return {0, UINT32_MAX};
+    default:
+      return {0, kMaxCode};
+  }
+}
+
+}  // namespace learned

@@ -1,0 +1,265 @@
+#include "core/page/check.hpp"
+
+#include "core/page/kill_marks.hpp"
+#include "core/plan/merge.hpp"
+
+namespace learned {
+
+namespace {
+
+constexpr std::uint16_t kKnownFlags = kIncompleteSplit | kDeleted | kHasDead | kRightmost;
+// lower_bound() is tried for about this many entries of a page.
+constexpr unsigned kSearchSample = 512;
+
+std::size_t dead_map_bytes(const PageView& page) { return (page.encoded() + std::size_t{7}) / 8; }
+bool has_dead_map(const PageView& page) { return (page.flags() & kHasDead) != 0; }
+
+// A TID that a heap can have: offsets begin at 1, and the last block number means "none".
+bool is_heap_tid(Tid tid) { return tid_offset(tid) != 0 && tid_block(tid) != kNoBlock; }
+
+// The hole is zero, but for sound kill marks in leaves.
+Fault check_hole(const std::uint8_t* bytes, const PageView& page) {
+  const bool leaf = page.level() == 0 && !page.deleted();
+  const KillMarkArea area = leaf ? kill_mark_area(page) : KillMarkArea{page.lower(), 0, 0};
+  std::size_t at = page.lower();
+  for (; at < area.base && at < page.upper(); at++) {
+    if (bytes[at] != 0) return "hole of the page is not empty";
+  }
+  if (leaf && !kill_words_sound(page)) return "kill mark does not match its check";
+  for (at += 8 * area.words; at < page.upper(); at++) {
+    if (bytes[at] != 0) return "hole of the page is not empty";
+  }
+  return nullptr;
+}
+
+Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
+  if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (load<std::uint16_t>(bytes + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
+    return "page has an unknown server layout";
+  }
+  const PageTrailer t = page.trailer();
+  if ((t.flags & ~kKnownFlags) != 0) return "page has unknown flags";
+  if (t.reserved != 0) return "reserved field of the page trailer is not zero";
+  if (t.check != page_checksum(bytes)) return "page checksum does not match";
+  return check_hole(bytes, page);
+}
+
+Fault check_fences(const PageView& page) {
+  const PageTrailer t = page.trailer();
+  if (page.rightmost()) {
+    if (t.right != kNoBlock) return "rightmost page has a right sibling";
+    if (t.high != Entry{0, 0}) return "rightmost page has a high fence";
+    if (page.incomplete_split()) return "incomplete split without a right sibling";
+  } else {
+    if (t.right == kNoBlock) return "page without a right sibling is not marked as the rightmost one";
+    if (t.right == kMetaBlock) return "right link leads to the metapage";
+    if (!(t.low < t.high)) return "low fence is not below the high fence";
+  }
+  if (t.left == kMetaBlock) return "left link leads to the metapage";
+  if ((t.left == kNoBlock) != (t.low == Entry{0, 0})) return "left link and low fence contradict each other";
+  if (page.tree() == TreeId::nulls && (t.low.code != 0 || t.high.code != 0)) {
+    return "fence in the tree of nulls has a key";
+  }
+  return nullptr;
+}
+
+// Fields and bounds of segment s. `*at` is where its residuals may begin, and becomes where they end.
+Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::size_t* at, SegmentRef* ref) {
+  const unsigned level = page.level();
+  const std::size_t size = segment_size(level);
+  const auto segment = [&](unsigned i) {
+    return load<Segment>(page.high_part() + kSpecial - (i + 1) * size);
+  };
+  const Segment seg = segment(s);
+  const unsigned end = s + 1 < page.segments() ? segment(s + 1).first_rank : page.encoded();
+  if (s == 0 && seg.first_rank != 0) return "ranks of the segments do not begin at 0";
+  if (seg.first_rank >= end || end > page.encoded()) return "ranks of the segments do not ascend";
+  if (seg.key_width > 64 || (seg.key_shift & ~ColumnModel::kDescending) > 16) {
+    return "segment has an impossible key model";
+  }
+  if (seg.tid_width > 64 || (seg.tid_shift & ~ColumnModel::kDescending) > 16) {
+    return "segment has an impossible tid model";
+  }
+  if (seg.tid_codec > TidCodec::ascending || (seg.tid_codec == TidCodec::ascending && level > 0)) {
+    return "segment has an unknown tid codec";
+  }
+  if (seg.tid_codec == TidCodec::ascending &&
+      (seg.tid_width > 48 || (seg.tid_slope >> seg.tid_width) > 8 * kPageSize)) {
+    return "segment has an impossible tid model";
+  }
+  if (seg.tid_codec == TidCodec::runs) {
+    if (seg.runs == 0 || seg.runs > end - seg.first_rank || seg.rank_width > 16) {
+      return "segment has impossible runs";
+    }
+  } else if (seg.runs != 0 || seg.rank_width != 0) {
+    return "segment without runs counts some";
+  }
+  if (level > 0 ? seg.child_width > 64 || (seg.child_shift & ~ColumnModel::kDescending) > 16
+                : seg.child_width != 0 || seg.child_shift != 0) {
+    return "segment has an impossible child model";
+  }
+  if (seg.offset < *at) return "residuals of a segment overlap what is before them";
+  *ref = {};
+  ref->seg = seg;
+  const ColumnModel child{0, 0, seg.child_shift, seg.child_width};
+  *at = seg.offset + segment_bytes(seg, child, end - seg.first_rank, level);
+  if (*at > limit || !load_segment(page, s, ref)) return "residuals of a segment exceed their area";
+  return nullptr;
+}
+
+Fault check_runs(const SegmentRef& ref) {
+  unsigned previous = 0;
+  for (unsigned run = 0; run < ref.seg.runs; run++) {
+    const auto rank = static_cast<unsigned>(read_bits(ref.rank_bits, run, ref.seg.rank_width));
+    if (run == 0 ? rank != 0 : rank <= previous) return "first ranks of the runs do not ascend from 0";
+    if (rank >= ref.count) return "run begins behind its segment";
+    previous = rank;
+  }
+  return nullptr;
+}
+
+// The decoded entries of one segment against what single reads give.
+Fault check_single_reads(const PageView& page, const SegmentRef& ref, const Workspace& ws) {
+  const unsigned first = ref.seg.first_rank;
+  if (ref.seg.first_code != ws.codes[first]) return "first code of a segment is not that of its first entry";
+  for (unsigned i = 0; i < ref.count; i++) {
+    if (ref.code_at(i) != ws.codes[first + i] || ref.tid_at(i) != ws.tids[first + i]) {
+      return "entry decodes in two ways";
+    }
+    if (page.level() > 0 && ref.child_at(i) != ws.children[first + i]) return "entry decodes in two ways";
+  }
+  return nullptr;
+}
+
+// A page without segments has no entries either: check_header().
+Fault check_segments(const PageView& page, Workspace* ws) {
+  const std::size_t limit = page.lower() - (has_dead_map(page) ? dead_map_bytes(page) : 0);
+  std::size_t at = kHeaderSize;
+  SegmentRef ref;
+  for (unsigned s = 0; s < page.segments(); s++) {
+    if (Fault fault = check_segment(page, s, limit, &at, &ref); fault != nullptr) return fault;
+    if (ref.seg.tid_codec == TidCodec::ascending) {
+      std::size_t set = 0;
+      for (std::uint32_t i = 0; i < ref.high_size; i++)
+        set += static_cast<unsigned>(std::popcount(ref.high_bits[i]));
+      if (set != ref.count) return "bitmap of ascending tids has a wrong number of bits";
+    }
+    if (ref.seg.tid_codec != TidCodec::runs) continue;
+    if (Fault fault = check_runs(ref); fault != nullptr) return fault;
+  }
+  if (!decode(page, 0, page.encoded(), ws->codes, ws->tids, page.level() > 0 ? ws->children : nullptr)) {
+    return "page does not decode";
+  }
+  for (unsigned s = 0; s < page.segments(); s++) {
+    if (!load_segment(page, s, &ref)) return "page does not decode";
+    if (Fault fault = check_single_reads(page, ref, *ws); fault != nullptr) return fault;
+  }
+  return nullptr;
+}
+
+// What holds for every entry by itself, encoded or in the delta.
+Fault check_item(const PageView& page, const Item& item) {
+  if (page.tree() == TreeId::nulls && item.code != 0) return "entry in the tree of nulls has a key";
+  if (page.level() == 0 && !is_heap_tid(item.tid)) return "entry has an impossible heap tid";
+  if (page.level() > 0 && (item.child == kMetaBlock || item.child == kNoBlock)) {
+    return "downlink leads to an impossible block";
+  }
+  if (!page.covers(item.entry())) return "entry lies outside the fences";
+  return nullptr;
+}
+
+Fault check_search(const PageView& page, const Workspace& ws) {
+  const auto found = [&](unsigned i) {
+    unsigned rank = page.encoded();
+    return lower_bound(page, {ws.codes[i], ws.tids[i]}, &rank) && rank == i;
+  };
+  const unsigned step = page.encoded() / kSearchSample + 1;
+  for (unsigned i = 0; i < page.encoded(); i += step) {
+    if (!found(i)) return "search does not find an entry where it is";
+  }
+  for (unsigned s = 0; s < page.segments(); s++) {
+    SegmentRef ref;
+    if (!load_segment(page, s, &ref)) return "page does not decode";
+    if (!found(ref.seg.first_rank) || !found(ref.seg.first_rank + ref.count - 1)) {
+      return "search does not find an entry where it is";
+    }
+  }
+  return nullptr;
+}
+
+Fault check_encoded(const PageView& page, const Workspace& ws) {
+  const bool inner = page.level() > 0;
+  for (unsigned i = 0; i < page.encoded(); i++) {
+    const Item item{ws.codes[i], ws.tids[i], inner ? ws.children[i] : kNoBlock};
+    if (i > 0 && !(Entry{ws.codes[i - 1], ws.tids[i - 1]} < item.entry())) {
+      return "encoded entries do not ascend";
+    }
+    if (Fault fault = check_item(page, item); fault != nullptr) return fault;
+  }
+  return check_search(page, ws);
+}
+
+Fault check_dead(const PageView& page) {
+  const std::size_t bytes = dead_map_bytes(page);
+  if (!has_dead_map(page)) {
+    if (page.upper() - std::size_t{page.lower()} < bytes) return "room for dead marks is taken";
+    return nullptr;
+  }
+  const std::uint8_t* map = page.dead_map();
+  unsigned dead = 0;
+  for (std::size_t i = 0; i < bytes; i++) dead += static_cast<unsigned>(std::popcount(map[i]));
+  if (dead != page.dead()) return "number of dead entries is not that of the dead bitmap";
+  for (std::size_t i = page.encoded(); i < bytes * 8; i++) {
+    if (test_bit(map, i)) return "dead bitmap marks an entry that does not exist";
+  }
+  return nullptr;
+}
+
+Fault check_delta(const PageView& page, Workspace* ws) {
+  const unsigned deltas = page.deltas();
+  for (unsigned j = 0; j < deltas; j++) {
+    const std::uint8_t* p = page.delta_at(j);
+    if (!PageView::delta_sound(p, page.level())) return "delta entry does not match its check";
+    if (page.level() > 0 && load<std::uint32_t>(p + 20) != 0) return "padding of a delta entry is not zero";
+    if (Fault fault = check_item(page, page.delta_item(j)); fault != nullptr) return fault;
+  }
+  sorted_delta(page, ws->delta);
+  unsigned rank = 0;
+  for (unsigned j = 0; j < deltas; j++) {
+    const Entry entry = ws->delta[j].entry();
+    if (j > 0 && ws->delta[j - 1].entry() == entry) return "two delta entries are equal";
+    while (rank < page.encoded() && Entry{ws->codes[rank], ws->tids[rank]} < entry) rank++;
+    if (rank < page.encoded() && Entry{ws->codes[rank], ws->tids[rank]} == entry && !page.is_dead(rank)) {
+      return "delta entry equals an encoded entry";
+    }
+  }
+  return nullptr;
+}
+
+// Keys below the first separator would have no child to go to.
+Fault check_first_separator(const PageView& page, const Workspace& ws) {
+  if (page.live() == 0) return "inner page has no downlink";
+  unsigned rank = 0;
+  while (rank < page.encoded() && page.is_dead(rank)) rank++;
+  const bool encoded = rank < page.encoded() && Entry{ws.codes[rank], ws.tids[rank]} == page.low();
+  const bool in_delta = page.deltas() > 0 && ws.delta[0].entry() == page.low();
+  return encoded || in_delta ? nullptr : "first separator is not the low fence";
+}
+
+}  // namespace
+
+Fault check_page(const std::uint8_t* bytes, Workspace* ws) {
+  const PageView page(bytes);
+  if (Fault fault = check_trailer(bytes, page); fault != nullptr) return fault;
+  if (page.deleted()) {
+    return page.encoded() > 0 || page.deltas() > 0 ? "deleted page has entries" : nullptr;
+  }
+  if (Fault fault = check_fences(page); fault != nullptr) return fault;
+  if (Fault fault = check_segments(page, ws); fault != nullptr) return fault;
+  if (Fault fault = check_encoded(page, *ws); fault != nullptr) return fault;
+  if (Fault fault = check_dead(page); fault != nullptr) return fault;
+  if (Fault fault = check_delta(page, ws); fault != nullptr) return fault;
+  return page.level() > 0 ? check_first_separator(page, *ws) : nullptr;
+}
+
+}  // namespace learned

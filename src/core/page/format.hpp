@@ -1,0 +1,159 @@
+// The bytes of a tree page. One format serves every level; inner pages have a child column in addition.
+//
+//      0 +------------------------------+
+//        | server page header           |  24 bytes: LSN, checksum, lower, upper, special
+//     24 +------------------------------+
+//        | residuals of segment 0       |  key residuals | TID residuals | child residuals,
+//        | residuals of segment 1 ...   |  each part starts on a byte
+//        | dead bitmap (if kHasDead)    |  one bit per encoded entry
+//  lower +------------------------------+
+//        | hole, zero but for kill marks|  at least ceil(encoded / 8) bytes stay free while there is
+//        |                              |  no dead bitmap: a deletion always fits in place
+//  upper +------------------------------+
+//        | delta, newest entry first    |  raw entries in order of arrival
+//    dir +------------------------------+
+//        | ... segment 1 | segment 0    |  segment directory, growing downwards
+// special+------------------------------+
+//        | PageTrailer                  |
+//   8192 +------------------------------+
+//
+// `dir` is special - segments * segment_size(level). The number of delta entries is (dir - upper) divided by
+// their size: it needs no field of its own, so a logged insert changes `upper` and the new entry only.
+#pragma once
+
+#include "core/base/bits.hpp"
+#include "core/column/line.hpp"
+
+namespace learned {
+
+inline constexpr std::size_t kPageSize = 8192;
+inline constexpr std::size_t kHeaderSize = 24;
+inline constexpr std::size_t kLowerOffset = 12;            // uint16
+inline constexpr std::size_t kUpperOffset = 14;            // uint16
+inline constexpr std::size_t kSpecialOffset = 16;          // uint16
+inline constexpr std::size_t kPageSizeVersionOffset = 18;  // uint16: page size | layout version
+inline constexpr std::uint16_t kServerLayoutVersion = 4;   // PG_PAGE_LAYOUT_VERSION since PostgreSQL 8.3
+
+inline constexpr std::uint32_t kPageMagic = 0x4C524E44;  // "DNRL" in a hex dump
+// Raised when the layout changes; a newer library reads every older version.
+inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::uint8_t kCodeWidth = sizeof(Code);
+
+// Most encoded entries of a page. Its dead bitmap takes kMaxEntries / 8 bytes of the page.
+inline constexpr std::size_t kMaxEntries = 49152;
+// Most delta entries of a page: bounds what a lookup reads without help of a model.
+inline constexpr std::size_t kMaxDelta = 128;
+
+enum PageFlags : std::uint16_t {
+  kIncompleteSplit = 1,  // the right sibling has no downlink yet: the next writer adds it
+  kDeleted = 2,          // not part of a tree any more; may be recycled at once (fences tell visitors)
+  kHasDead = 4,          // a dead bitmap ends at `lower`
+  kRightmost = 8,        // the high fence is infinite
+};
+
+struct PageTrailer {
+  std::uint32_t magic;
+  std::uint8_t version;
+  std::uint8_t code_width;  // bytes of a code, 8 in this version
+  std::uint8_t level;       // 0 = leaf
+  std::uint8_t tree;        // TreeId
+  std::uint16_t flags;
+  std::uint16_t segments;
+  std::uint16_t encoded;  // entries in segments, dead ones included
+  std::uint16_t dead;     // set bits of the dead bitmap
+  Block left;             // kNoBlock at the left end
+  Block right;            // kNoBlock at the right end
+  std::uint32_t check;    // page_checksum()
+  std::uint32_t reserved;
+  Entry low;   // every entry of the page is >= low ...
+  Entry high;  // ... and < high, unless kRightmost
+};
+static_assert(sizeof(PageTrailer) == 64);
+inline constexpr std::size_t kSpecial = kPageSize - sizeof(PageTrailer);
+
+enum class TidCodec : std::uint8_t {
+  linear = 0,  // residuals against a line through all ordinals
+  runs = 1,    // consecutive TIDs: packed first ranks of the runs, then the column of their first ordinals
+  ascending =
+      2,  // ascending TIDs far apart (rows of one key): Elias-Fano. tid_base is the first ordinal, tid_slope
+          // the last one less that; tid_width low bits of each ordinal are packed, then a bitmap has for
+          // the i-th entry its bit (high part + i) set (Elias, JACM 1974; Vigna, WSDM 2013, section 3)
+};
+
+// A segment: entries [first_rank, next segment's first_rank) under one model per column.
+struct Segment {
+  Code first_code;  // exact first code: the page is searched by it
+  std::uint64_t key_base;
+  std::uint64_t key_slope;
+  std::uint64_t tid_base;
+  std::uint64_t tid_slope;
+  std::uint16_t first_rank;
+  std::uint16_t offset;     // of its residuals in the page
+  std::uint16_t tid_scale;  // ordinal = block * tid_scale + offset number - 1; 0: the raw 48-bit TID
+  std::uint16_t runs;       // number of runs (TidCodec::runs)
+  std::uint8_t key_shift;
+  std::uint8_t key_width;
+  std::uint8_t tid_shift;
+  std::uint8_t tid_width;
+  std::uint8_t rank_width;  // bits of a run's first rank (TidCodec::runs)
+  TidCodec tid_codec;
+  std::uint8_t child_shift;
+  std::uint8_t child_width;
+
+  ColumnModel key() const { return {key_base, key_slope, key_shift, key_width}; }
+  ColumnModel tid() const { return {tid_base, tid_slope, tid_shift, tid_width}; }
+};
+static_assert(sizeof(Segment) == 56);
+
+// Bytes of the bitmap of high parts of TidCodec::ascending.
+constexpr std::size_t high_bytes(std::size_t count, std::uint64_t span, unsigned low_width) {
+  return (count + (span >> low_width) + 7) / 8;
+}
+// Low bits that make the two parts smallest together.
+constexpr unsigned best_low_width(std::size_t count, std::uint64_t span) {
+  const std::uint64_t gap = span / count;
+  return gap > 1 ? bits_for(gap) - 1 : 0;
+}
+
+// Follows the Segment of an inner page.
+struct ChildModel {
+  std::uint64_t base;
+  std::uint64_t slope;
+};
+static_assert(sizeof(ChildModel) == 16);
+
+constexpr std::size_t segment_size(unsigned level) {
+  return sizeof(Segment) + (level > 0 ? sizeof(ChildModel) : 0);
+}
+// Delta entry: code (8), TID (6: offset, block), check (2); inner pages: child (4), zero (4).
+constexpr std::size_t delta_size(unsigned level) { return level > 0 ? 24 : 16; }
+
+// Guards a delta entry against damage, as the page checksum does not cover entries that come and go.
+constexpr std::uint16_t delta_check(Code code, Tid tid, Block child) {
+  std::uint64_t h = (code ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u;
+  h = (h ^ (h >> 32) ^ tid) * 0xD6E8FEB86659FD93u;
+  h = (h ^ (h >> 32) ^ child) * 0xD6E8FEB86659FD93u;
+  return static_cast<std::uint16_t>(h >> 48);
+}
+
+// One entry with its child; leaves leave the child at kNoBlock.
+struct Item {
+  Code code;
+  Tid tid;
+  Block child;
+
+  Entry entry() const { return {code, tid}; }
+};
+
+// Largest position before `e` in the total order. REQUIRES: e is not {0, 0}.
+constexpr Entry predecessor(Entry e) {
+  return e.tid > 0 ? Entry{e.code, e.tid - 1} : Entry{e.code - 1, kMaxTid};
+}
+
+// Checksum over everything but the server's header, the hole, the delta and the field itself.
+std::uint32_t page_checksum(const std::uint8_t* page);
+// The checksum that the page will have with another trailer (whose `check` does not matter): *sound tells whether that of
+// the trailer it has matches. One pass over the rest.
+std::uint32_t next_checksum(const std::uint8_t* page, const PageTrailer& next, bool* sound);
+
+}  // namespace learned

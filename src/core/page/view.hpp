@@ -1,0 +1,144 @@
+// Reading a tree page: header checks, search by the models, decoding. Never trusts a byte: whatever a
+// function follows (counts, offsets, widths) it first checks against the page's bounds, and returns false (or a Fault)
+// where they do not hold.
+#pragma once
+
+#include "core/page/format.hpp"
+
+namespace learned {
+
+// A page, or a compact private copy of one: bytes below `lower` are at lo + offset, the others at
+// hi + offset. For a page in place both are its start.
+class PageView {
+ public:
+  PageView() = default;
+  explicit PageView(const std::uint8_t* page) : lo_(page), hi_(page) {}
+  PageView(const std::uint8_t* lo, const std::uint8_t* hi) : lo_(lo), hi_(hi) {}
+
+  PageTrailer trailer() const { return load<PageTrailer>(hi_ + kSpecial); }
+  const std::uint8_t* low_part() const { return lo_; }
+  const std::uint8_t* high_part() const { return hi_; }
+
+  std::uint16_t lower() const { return load<std::uint16_t>(lo_ + kLowerOffset); }
+  std::uint16_t upper() const { return load<std::uint16_t>(lo_ + kUpperOffset); }
+
+  // The fields that a visitor needs first, without copying the whole trailer.
+  unsigned level() const { return hi_[kSpecial + offsetof(PageTrailer, level)]; }
+  TreeId tree() const { return static_cast<TreeId>(hi_[kSpecial + offsetof(PageTrailer, tree)]); }
+  std::uint16_t flags() const { return field16(offsetof(PageTrailer, flags)); }
+  unsigned segments() const { return field16(offsetof(PageTrailer, segments)); }
+  unsigned encoded() const { return field16(offsetof(PageTrailer, encoded)); }
+  unsigned dead() const { return field16(offsetof(PageTrailer, dead)); }
+  Block left() const { return load<Block>(hi_ + kSpecial + offsetof(PageTrailer, left)); }
+  Block right() const { return load<Block>(hi_ + kSpecial + offsetof(PageTrailer, right)); }
+  Entry low() const { return load<Entry>(hi_ + kSpecial + offsetof(PageTrailer, low)); }
+  Entry high() const { return load<Entry>(hi_ + kSpecial + offsetof(PageTrailer, high)); }
+  bool rightmost() const { return (flags() & kRightmost) != 0; }
+  bool deleted() const { return (flags() & kDeleted) != 0; }
+  bool incomplete_split() const { return (flags() & kIncompleteSplit) != 0; }
+
+  std::size_t dir() const { return kSpecial - segments() * segment_size(level()); }
+  unsigned deltas() const { return static_cast<unsigned>((dir() - upper()) / delta_size(level())); }
+  unsigned live() const { return encoded() - dead() + deltas(); }
+
+  // Delta entry j, 0 the oldest. REQUIRES: j < deltas().
+  const std::uint8_t* delta_at(unsigned j) const { return hi_ + dir() - (j + 1) * delta_size(level()); }
+  Item delta_item(unsigned j) const {
+    const std::uint8_t* p = delta_at(j);
+    return {load<Code>(p), delta_tid(p), level() > 0 ? load<Block>(p + 16) : kNoBlock};
+  }
+  // The TID shares its 8 bytes with the check: the low 48 bits.
+  static Tid delta_tid(const std::uint8_t* p) { return load<std::uint64_t>(p + 8) & kMaxTid; }
+  static bool delta_sound(const std::uint8_t* p, unsigned level) {
+    return load<std::uint16_t>(p + 14) ==
+           delta_check(load<Code>(p), delta_tid(p), level > 0 ? load<Block>(p + 16) : kNoBlock);
+  }
+
+  bool is_dead(unsigned rank) const { return (flags() & kHasDead) != 0 && test_bit(dead_map(), rank); }
+  const std::uint8_t* dead_map() const { return lo_ + lower() - (encoded() + 7) / 8; }
+
+  // True when the position may be on this page; false: look right (>= high) or elsewhere.
+  bool covers(const Entry& e) const { return e >= low() && (rightmost() || e < high()); }
+
+ private:
+  std::uint16_t field16(std::size_t offset) const { return load<std::uint16_t>(hi_ + kSpecial + offset); }
+
+  const std::uint8_t* lo_ = nullptr;
+  const std::uint8_t* hi_ = nullptr;
+};
+
+// Cheap sanity of a page that a reader lands on: magic, version, bounds of all areas. Everything else is
+// checked where it is used. Returns nullptr or what is wrong.
+Fault check_header(const PageView& page);
+
+// Whether a page in place is as it was written: header, checksum, the check of each delta entry. What whoever changes a
+// page must know first, or the checksum made anew would call damage sound. Returns nullptr or what is wrong.
+Fault verify_page(const std::uint8_t* page);
+// Of it, the delta entries (which must lie within the fences) from number `from` on. REQUIRES: check_header() found nothing.
+Fault verify_delta(const PageView& page, unsigned from);
+
+// Whether a block may be made a new page: it never was one (zero all over), or is a deleted page and sound. Damage may
+// have made a page look deleted that still is a part of a tree, or have taken its header alone.
+bool is_free_page(const std::uint8_t* bytes);
+
+// One segment with its bounds proven to lie within the page.
+struct SegmentRef {
+  Segment seg;
+  ColumnModel child_model;
+  unsigned count;
+  const std::uint8_t* key_bits;
+  const std::uint8_t* tid_bits;    // residuals of TIDs or of the runs' first ordinals
+  const std::uint8_t* rank_bits;   // TidCodec::runs
+  const std::uint8_t* high_bits;   // TidCodec::ascending
+  std::uint32_t high_size;         // bytes of it
+  const std::uint8_t* child_bits;  // inner pages
+
+  Code code_at(unsigned i) const {
+    return seg.key_base + ColumnModel{0, seg.key_slope, seg.key_shift, 0}.line(i) +
+           read_bits(key_bits, i, seg.key_width);
+  }
+  Tid tid_at(unsigned i) const;
+  Block child_at(unsigned i) const {
+    return static_cast<Block>(child_model.predict(i) + read_bits(child_bits, i, child_model.width));
+  }
+  // First entry whose code is >= `code`, `count` if none. Sets *probes, if given, to the residuals read.
+  unsigned lower_bound(Code code, unsigned* probes = nullptr) const;
+};
+
+// Loads segment s; false if its bounds do not hold. REQUIRES: s < segments().
+bool load_segment(const PageView& page, unsigned s, SegmentRef* ref);
+
+// The segment that holds encoded rank `rank`. REQUIRES: rank < encoded().
+unsigned segment_of_rank(const PageView& page, unsigned rank);
+
+// First encoded rank whose (code, tid) is >= key; encoded() if none. False: corrupt.
+bool lower_bound(const PageView& page, const Entry& key, unsigned* rank);
+
+// Encoded ranks [begin, end) of the entries with this code: begin == end if there is none. False: corrupt.
+// If there is one, *found is the segment that has it, unless its count is 0.
+bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found);
+
+// Decodes encoded entries [begin, end) in order; dead ones too. children may be null. False: corrupt.
+bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids,
+            Block* children = nullptr);
+
+// Inner pages: the child whose range holds `key`: that of the greatest separator <= key. False: corrupt.
+// If `next` is given, it is set to the code of a separator above it, kMaxCode if none is at hand: for guesses only.
+bool find_child(const PageView& page, const Entry& key, Item* found, Code* next = nullptr);
+
+// Ordinal -> TID and back; scale 0 is the raw TID.
+constexpr std::uint64_t tid_to_ordinal(Tid tid, unsigned scale) {
+  return scale == 0 ? tid : std::uint64_t{tid_block(tid)} * scale + tid_offset(tid) - 1;
+}
+inline Tid ordinal_to_tid(std::uint64_t ordinal, unsigned scale) {
+  if (scale == 0) return ordinal & kMaxTid;
+  const std::uint64_t block = ordinal / scale;
+  return ((block << 16) | (ordinal - block * scale + 1)) & kMaxTid;
+}
+
+// Copies the used parts of a page to `out` (REQUIRES: compact_bytes(page) bytes, 8-aligned) and returns a
+// view of the copy. REQUIRES: check_header() found nothing.
+std::size_t compact_bytes(const PageView& page);
+PageView compact_copy(const PageView& page, std::uint8_t* out);
+
+}  // namespace learned

@@ -1,0 +1,238 @@
+#include "core/sort/radix_sort.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+namespace learned {
+namespace {
+
+// 2^11 counters are 8 kB: they stay in the first-level cache. Wider digits lose more to cache and TLB misses
+// of the scattered writes than they save in passes.
+constexpr int kMaxDigitBits = 11;
+constexpr int kMinDigitBits = 4;
+
+// Digits of the passes in place, and how many entries ahead a bucket's places are fetched. Each bucket has a line at
+// work, which should stay in the second-level cache.
+constexpr int kFlagBits = 10;
+constexpr std::ptrdiff_t kFlagAhead = 8;
+
+// Ranges up to this size are cheaper to finish by insertion, which also settles the order of equal codes.
+constexpr std::size_t kInsertionLimit = 32;
+
+// Loops poll in between blocks of this many entries.
+constexpr std::size_t kBlock = std::size_t{1} << 18;
+static_assert(kBlock <= kSortPollItems / 2);
+
+class Sorter {
+ public:
+  Sorter(std::span<Entry> scratch, SortPoll poll) : scratch_(scratch), poll_(poll) {}
+
+  // Looks once at a range: smallest and largest value of the part sorted by, and whether it is sorted.
+  struct Survey {
+    std::uint64_t low;
+    std::uint64_t high;
+    bool sorted;
+  };
+
+  // The part that a pass sorts by: the code, or (among entries of one code) the tid.
+  enum class Part { code, tid };
+
+  template <Part part>
+  Survey survey(const Entry* from, std::size_t count) {
+    Survey result{value<part>(from[0]), value<part>(from[0]), true};
+    for (std::size_t begin = 1; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      bool sorted = true;
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::uint64_t v = value<part>(from[i]);
+        result.low = std::min(result.low, v);
+        result.high = std::max(result.high, v);
+        sorted &= !less(from[i], from[i - 1]);
+      }
+      result.sorted &= sorted;
+      spent(end - begin);
+    }
+    return result;
+  }
+
+  // Sorts the range `from`; the result is to be in `other` if `into_other`, else in `from`.
+  //
+  // Depth: a range below kInsertionLimit ends it, each level takes at least kMinDigitBits off the
+  // difference between largest and smallest value, hence at most 64 / 4 levels for codes and 49 / 4 for
+  // tids; with 8 kB of counters each, that is less than 256 kB of stack in the worst case and three levels
+  // in practice.
+  template <Part part>
+  void sort(Entry* from, Entry* other, std::size_t count, bool into_other) {
+    if (count <= kInsertionLimit) {
+      insertion_sort(from, into_other ? other : from, count);
+      return;
+    }
+    sort_surveyed<part>(from, other, count, into_other, survey<part>(from, count));
+  }
+
+  template <Part part>
+  void sort_surveyed(Entry* from, Entry* other, std::size_t count, bool into_other, const Survey& seen) {
+    if (seen.sorted) {
+      if (into_other) copy(from, other, count);
+      return;
+    }
+    if (seen.low == seen.high) {
+      // One code, tids out of order: a heap scan reports the root of a HOT chain, not the row's own place; and a pass in
+      // place does not keep the order of equals.
+      // By tid this cannot happen: equal tids are sorted.
+      if constexpr (part == Part::code) sort<Part::tid>(from, other, count, into_other);
+      return;
+    }
+
+    const int range_bits = std::bit_width(seen.high - seen.low);
+    const int digit_bits =
+        std::clamp(static_cast<int>(std::bit_width(count)) - 2, kMinDigitBits, kMaxDigitBits);
+    const int shift = std::max(0, range_bits - digit_bits);
+    const std::size_t buckets = std::size_t{1} << std::min(digit_bits, range_bits);
+
+    std::uint32_t place[std::size_t{1} << kMaxDigitBits];
+    std::fill_n(place, buckets, 0u);
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      for (std::size_t i = begin; i < end; ++i) ++place[(value<part>(from[i]) - seen.low) >> shift];
+      spent(end - begin);
+    }
+    std::uint32_t total = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      const std::uint32_t size = place[bucket];
+      place[bucket] = total;
+      total += size;
+    }
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      for (std::size_t i = begin; i < end; ++i) {
+        other[place[(value<part>(from[i]) - seen.low) >> shift]++] = from[i];
+      }
+      spent(end - begin);
+    }
+
+    // place[bucket] is now the end of that bucket. The entries changed buffers, and so does the wish.
+    std::size_t begin = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      const std::size_t end = place[bucket];
+      if (end > begin) sort<part>(other + begin, from + begin, end - begin, !into_other);
+      begin = end;
+    }
+  }
+
+  // Sorts a range of any size where it is.
+  //
+  // Depth: a level in place takes kFlagBits off the difference, where sort() may need two levels for so many, and its
+  // counters take as much of the stack as a level there: the bound stays.
+  template <Part part>
+  void sort_here(Entry* from, std::size_t count) {
+    if (count <= scratch_.size()) {
+      sort<part>(from, scratch_.data(), count, false);
+      return;
+    }
+    const Survey seen = survey<part>(from, count);
+    if (seen.sorted) return;
+    if (seen.low == seen.high) {
+      if constexpr (part == Part::code) sort_here<Part::tid>(from, count);
+      return;
+    }
+    const int range_bits = std::bit_width(seen.high - seen.low);
+    const int shift = std::max(0, range_bits - kFlagBits);
+    const std::size_t buckets = std::size_t{1} << std::min(kFlagBits, range_bits);
+    const auto bucket_of = [&](const Entry& e) { return (value<part>(e) - seen.low) >> shift; };
+
+    std::uint32_t next[std::size_t{1} << kFlagBits];  // where each bucket's next entry goes
+    std::uint32_t stop[std::size_t{1} << kFlagBits];  // behind its last one
+    std::fill_n(stop, buckets, 0u);
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      for (std::size_t i = begin; i < end; ++i) ++stop[bucket_of(from[i])];
+      spent(end - begin);
+    }
+    std::uint32_t total = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      next[bucket] = total;
+      total += stop[bucket];
+      stop[bucket] = total;
+    }
+    // An entry in the wrong bucket goes to its own, the one that was there to its own, and so on until one belongs
+    // where the first was taken from.
+    std::size_t moved = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      while (next[bucket] < stop[bucket]) {
+        Entry entry = from[next[bucket]];
+        for (std::size_t home; (home = bucket_of(entry)) != bucket; ++moved) {
+          Entry* place = from + next[home]++;
+          // The bucket's next lines come from memory otherwise, when they are needed.
+          __builtin_prefetch(place + kFlagAhead, 1);
+          std::swap(entry, *place);
+          // (A chain may go through everything.)
+          if (moved >= kBlock) {
+            spent(moved);
+            moved = 0;
+          }
+        }
+        from[next[bucket]++] = entry;
+        ++moved;
+      }
+    }
+    spent(moved);
+    std::size_t begin = 0;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+      const std::size_t end = stop[bucket];
+      if (end > begin) sort_here<part>(from + begin, end - begin);
+      begin = end;
+    }
+  }
+
+ private:
+  template <Part part>
+  static std::uint64_t value(const Entry& entry) {
+    return part == Part::code ? entry.code : entry.tid;
+  }
+
+  static bool less(const Entry& a, const Entry& b) {
+    return (a.code < b.code) | ((a.code == b.code) & (a.tid < b.tid));
+  }
+
+  void insertion_sort(const Entry* from, Entry* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Entry entry = from[i];  // from may be to
+      std::size_t hole = i;
+      for (; hole > 0 && less(entry, to[hole - 1]); --hole) to[hole] = to[hole - 1];
+      to[hole] = entry;
+    }
+    spent(count);
+  }
+
+  void copy(const Entry* from, Entry* to, std::size_t count) {
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(count, begin + kBlock);
+      std::copy(from + begin, from + end, to + begin);
+      spent(end - begin);
+    }
+  }
+
+  void spent(std::size_t items) {
+    since_poll_ += items;
+    if (since_poll_ >= kSortPollItems / 2) {
+      since_poll_ = 0;
+      if (poll_.call != nullptr) poll_.call(poll_.argument);
+    }
+  }
+
+  std::span<Entry> scratch_;
+  SortPoll poll_;
+  std::size_t since_poll_ = 0;
+};
+
+}  // namespace
+
+void sort_entries(std::span<Entry> entries, std::span<Entry> scratch, SortPoll poll) {
+  assert(entries.size() < (std::size_t{1} << 32) && scratch.size() >= least_sort_scratch(entries.size()));
+  if (entries.size() < 2) return;
+  Sorter(scratch, poll).sort_here<Sorter::Part::code>(entries.data(), entries.size());
+}
+
+}  // namespace learned
