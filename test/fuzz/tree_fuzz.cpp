@@ -342,7 +342,7 @@ class Fuzzer {
   void check_pages() {
     for (Block b = 1; b < store_.size(); b++) {
       const Fault fault = check_page(store_.page(b), store_.workspace());
-      if (fault != nullptr) fail(fault);
+      if (fault) fail(fault.text());
     }
   }
 

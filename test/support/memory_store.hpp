@@ -1,5 +1,4 @@
 // A page store in memory: the whole index without a server, for unit tests, fuzzers and micro-benchmarks.
-// (The only file of the core that allocates; the extension never includes it.)
 //
 // It takes the part of the server's buffer manager and log strictly: a page may be changed only inside
 // begin()/commit() and while "locked", each page is verified whenever it is to be, and it can be told to give stale or
@@ -132,7 +131,7 @@ class MemoryStore {
   void interrupt() {}
   [[noreturn]] void corrupt(Block block, Fault fault) {
     if (on_corrupt_ != nullptr) on_corrupt_(block, fault);
-    std::fprintf(stderr, "block %u: %s\n", block, fault);
+    std::fprintf(stderr, "block %u: %s\n", block, fault.text());
     std::abort();
   }
   // Predictions: whatever the test asks for. The low fence is what it was when they were learned, or what it is.
@@ -232,7 +231,7 @@ class MemoryStore {
   void verify_strictly(Block b) {
     const std::uint8_t* page = pages_[b]->bytes;
     const Fault fault = b == kMetaBlock ? verify_meta_page(page) : verify_page(page);
-    if (fault != nullptr) corrupt(b, fault);
+    if (fault) corrupt(b, fault);
   }
   void inherit_predicate_lock(Block from, Block to) {
     if (locked_[from] != 2 || locked_[to] != 2) fail("pages are not locked exclusively");
@@ -271,5 +270,7 @@ class MemoryStore {
   std::set<Block> imaged_;  // changed since the last checkpoint
   std::size_t rewrites_ = 0;
 };
+
+static_assert(VacuumStore<MemoryStore>);
 
 }  // namespace learned

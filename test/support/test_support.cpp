@@ -395,7 +395,7 @@ bool same_items(const Items& a, const Items& b, bool with_children) {
 
 std::string page_fault(const std::uint8_t* page) {
   const PageView view(page);
-  if (const Fault fault = check_header(view)) return fault;
+  if (const Fault fault = check_header(view)) return fault.text();
   const PageTrailer t = view.trailer();
   if (t.check != page_checksum(page)) return "checksum";
   const std::size_t reserve = (t.flags & kHasDead) != 0 ? 0 : (t.encoded + 7u) / 8;
@@ -428,7 +428,7 @@ std::string page_fault(const std::uint8_t* page) {
   }
   if (items.size() != view.live()) return "number of live entries";
   static const std::unique_ptr<Workspace> ws = new_workspace();
-  if (const Fault fault = check_page(page, ws.get())) return std::string("check_page: ") + fault;
+  if (const Fault fault = check_page(page, ws.get())) return std::string("check_page: ") + fault.text();
   return {};
 }
 

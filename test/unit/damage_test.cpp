@@ -19,7 +19,7 @@ struct Damaged {
   Block block;
   std::string fault;
 };
-[[noreturn]] void raise(Block block, Fault fault) { throw Damaged{block, fault}; }
+[[noreturn]] void raise(Block block, Fault fault) { throw Damaged{block, fault.text()}; }
 
 // An index of which it is known what it must hold, and what it may: entries of rows that were rolled back or deleted.
 class Trial {

@@ -330,7 +330,7 @@ class TornMarksTest : public KillMarksTest {
   }
   // What any reader believes was set some time.
   std::string fault(const std::uint8_t* disk) {
-    if (Fault fault = check_page(disk, ws_.get()); fault != nullptr) return fault;
+    if (Fault fault = check_page(disk, ws_.get())) return fault.text();
     const PageView view(disk);
     const KillMarks marks(view);
     for (unsigned r = 0; r < view.encoded(); r++) {

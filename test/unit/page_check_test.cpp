@@ -21,8 +21,8 @@ struct alignas(8) Image {
 
 class PageCheckTest : public testing::Test {
  protected:
-  Fault check(const Image& image) { return check_page(image.bytes, ws_.get()); }
-  Fault check_sealed(Image image) {
+  const char* check(const Image& image) { return check_page(image.bytes, ws_.get()).text(); }
+  const char* check_sealed(Image image) {
     seal(image.bytes);
     return check(image);
   }
@@ -103,13 +103,13 @@ class PageCheckTest : public testing::Test {
         decode(page, 0, page.encoded(), ws_->codes, ws_->tids, page.level() > 0 ? ws_->children : nullptr));
   }
 
-  Fault with_trailer(Image image, const std::function<void(PageTrailer*)>& change) {
+  const char* with_trailer(Image image, const std::function<void(PageTrailer*)>& change) {
     auto t = learned::load<PageTrailer>(image.bytes + kSpecial);
     change(&t);
     store(image.bytes + kSpecial, t);
     return check_sealed(image);
   }
-  Fault with_segment(Image image, unsigned s, const std::function<void(Segment*)>& change) {
+  const char* with_segment(Image image, unsigned s, const std::function<void(Segment*)>& change) {
     std::uint8_t* p = image.bytes + kSpecial - (s + 1) * segment_size(PageView(image.bytes).level());
     auto seg = learned::load<Segment>(p);
     change(&seg);

@@ -381,7 +381,7 @@ TEST_F(PageViewTest, HeaderFaultsAreNamed) {
     page_ = good;
     store(page_.bytes + at, value);
     const Fault fault = check_header(PageView(page_));
-    return fault == nullptr ? "" : fault;
+    return fault ? fault.text() : "";
   };
   const auto trailer = [](std::size_t field) { return kSpecial + field; };
   using U8 = std::uint8_t;

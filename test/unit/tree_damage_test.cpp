@@ -19,7 +19,7 @@ struct Damage {
   Block block;
   std::string what;
 };
-void raise(Block block, Fault fault) { throw Damage{block, fault}; }
+void raise(Block block, Fault fault) { throw Damage{block, fault.text()}; }
 
 // An index that survives errors as a server does: locks are released, what was not committed is gone.
 class DamagedTree {

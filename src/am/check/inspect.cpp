@@ -62,7 +62,7 @@ void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* 
 }
 
 void add_page(const PageView& page, Block block, BufferStore* store, Totals* totals) {
-  if (Fault fault = check_header(page); fault != nullptr) store->corrupt(block, fault);
+  if (Fault fault = check_header(page)) store->corrupt(block, fault);
   if (page.deleted()) {
     totals->deleted_pages++;
     return;
@@ -140,8 +140,7 @@ Datum index_stats(Relation index, TupleDesc desc) {
   if (reader.blocks() == 0) store.corrupt(kMetaBlock, "metapage is missing");
   reader.copy(kMetaBlock, page);
   MetaInfo meta;
-  bool newer = false;
-  if (Fault fault = read_meta_page(page, &meta, &newer); fault != nullptr) store.corrupt(kMetaBlock, fault);
+  if (Fault fault = read_meta_page(page, &meta)) store.corrupt(kMetaBlock, fault);
   const int version = load<MetaPage>(page + kHeaderSize).version;
 
   Totals totals{};

@@ -60,8 +60,7 @@ MetaInfo PageChecker::check_meta() {
   if (reader_.blocks() == 0) fault(kMetaBlock, "metapage is missing");
   reader_.copy(kMetaBlock, page_);
   MetaInfo meta;
-  bool newer = false;
-  if (Fault f = read_meta_page(page_, &meta, &newer); f != nullptr) fault(kMetaBlock, f);
+  if (Fault f = read_meta_page(page_, &meta)) fault(kMetaBlock, f);
   if (meta.key_kind != index_->rd_opcintype[0])
     fault(kMetaBlock, "metapage names another key type than the catalog");
   for (Block root : meta.root) {
@@ -71,7 +70,7 @@ MetaInfo PageChecker::check_meta() {
 }
 
 void PageChecker::check_content(Block block) {
-  if (Fault f = check_page(page_, workspace_); f != nullptr) fault(block, f);
+  if (Fault f = check_page(page_, workspace_)) fault(block, f);
   const PageView page(page_);
   if (page.deleted() || page.level() > 0 || page.tree() != TreeId::keys) return;
   const auto in_domain = [&](Code code) { return domain_.lo <= code && code <= domain_.hi; };

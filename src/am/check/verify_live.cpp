@@ -97,7 +97,7 @@ class LiveCheck : PageChecker {
   // The leftmost page of a level stays that for ever.
   Seen read_leftmost(Block from, Block block, unsigned level) {
     const Seen page = read(from, block);
-    if (Fault why = why_not_next(page, level, kNoBlock, {0, 0}); why != nullptr) fault(block, why);
+    if (Fault why = why_not_next(page, level, kNoBlock, {0, 0})) fault(block, why);
     return page;
   }
 
@@ -286,7 +286,7 @@ class LiveCheck : PageChecker {
       const Seen parent_after = read_again(parent);
       ReleaseBuffer(pin);
       if (!leads_there || !same(parent_before, parent_after)) continue;
-      if (Fault why = why_not_next(page, at.t.level, page.t.left, page.t.low); why != nullptr) {
+      if (Fault why = why_not_next(page, at.t.level, page.t.left, page.t.low)) {
         fault(child, why);
       }
       if (page.t.low != key) fault(parent.block, "separator is not the low fence of its child");

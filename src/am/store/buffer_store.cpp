@@ -180,7 +180,7 @@ void BufferStore::verify(Handle h) {
     const unsigned known = upper < seen->upper
                                ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
                                : 0;
-    if (Fault fault = verify_delta(page, known); fault != nullptr) corrupt(here, fault);
+    if (Fault fault = verify_delta(page, known)) corrupt(here, fault);
     seen->upper = upper;
     return;
   }
@@ -191,7 +191,7 @@ void BufferStore::verify(Handle h) {
 void BufferStore::verify_strictly(Handle h) {
   const Block here = BufferGetBlockNumber(h);
   const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
-  if (fault != nullptr) corrupt(here, fault);
+  if (fault) corrupt(here, fault);
 }
 
 Workspace* BufferStore::workspace() {
@@ -202,15 +202,15 @@ Workspace* BufferStore::workspace() {
 }
 
 void BufferStore::corrupt(Block block, Fault fault) {
-  if (strstr(fault, "newer format version") != nullptr) {
+  if (fault.kind() == FaultKind::newer) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                    errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault.text()),
                     errdetail("This version of learned_index reads formats up to %d.",
                               static_cast<int>(kFormatVersion)),
                     errhint("Install the version of learned_index that wrote the index, or REINDEX.")));
   }
   ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-                  errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault),
+                  errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault.text()),
                   errhint("Rebuild the index with REINDEX.")));
   pg_unreachable();
 }

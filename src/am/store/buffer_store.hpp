@@ -1,11 +1,11 @@
-// The page store of a server's index: buffers, content locks, generic WAL. See core/tree/tree.hpp for what each
+// The page store of a server's index: buffers, content locks, generic WAL. See core/tree/store.hpp for what each
 // function owes; here is only what the server adds.
 #pragma once
 
 #include "am/store/model_cache.hpp"
 #include "am/server/page_access.hpp"
 #include "am/server/server.hpp"
-#include "core/tree/tree.hpp"
+#include "core/tree/vacuum.hpp"
 
 namespace learned {
 
@@ -83,6 +83,7 @@ class BufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool from_end_ = false;    // it was the remembered rightmost leaf
 };
+static_assert(VacuumStore<BufferStore>);
 static_assert(std::is_trivially_destructible_v<BufferStore>);
 
 }  // namespace learned

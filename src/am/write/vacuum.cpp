@@ -50,7 +50,7 @@ Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) 
     LockBufferForCleanup(buffer);
     const PageView page(buffer_bytes(buffer));
     const Fault fault = check_header(page);
-    if (fault != nullptr) v->store.corrupt(guess, fault);
+    if (fault) v->store.corrupt(guess, fault);
     if (!page.deleted() && page.tree() == tree_id && page.level() == 0 && page.low() == low) return buffer;
     UnlockReleaseBuffer(buffer);
     guess = kNoBlock;
@@ -64,7 +64,7 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
   // Damage must be neither believed nor spread by rewriting it.
-  if (Fault fault = verify_page(buffer_bytes(buffer)); fault != nullptr) v->store.corrupt(block, fault);
+  if (Fault fault = verify_page(buffer_bytes(buffer))) v->store.corrupt(block, fault);
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
   const DeadTids::Leaf* known = v->dead.find(buffer);

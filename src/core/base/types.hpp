@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/fault.hpp"
+
 namespace learned {
 
 // An order-preserving unsigned image of an SQL key (see key_code.hpp).
@@ -49,8 +51,5 @@ struct CodeRange {
   Code lo;
   Code hi;
 };
-
-// What a check found: nullptr means nothing wrong, otherwise a constant lower-case sentence.
-using Fault = const char*;
 
 }  // namespace learned

@@ -33,7 +33,7 @@ Fault check_hole(const std::uint8_t* bytes, const PageView& page) {
 }
 
 Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
-  if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (Fault fault = check_header(page)) return fault;
   if (load<std::uint16_t>(bytes + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
     return "page has an unknown server layout";
   }
@@ -137,7 +137,7 @@ Fault check_segments(const PageView& page, Workspace* ws) {
   std::size_t at = kHeaderSize;
   SegmentRef ref;
   for (unsigned s = 0; s < page.segments(); s++) {
-    if (Fault fault = check_segment(page, s, limit, &at, &ref); fault != nullptr) return fault;
+    if (Fault fault = check_segment(page, s, limit, &at, &ref)) return fault;
     if (ref.seg.tid_codec == TidCodec::ascending) {
       std::size_t set = 0;
       for (std::uint32_t i = 0; i < ref.high_size; i++)
@@ -145,14 +145,14 @@ Fault check_segments(const PageView& page, Workspace* ws) {
       if (set != ref.count) return "bitmap of ascending tids has a wrong number of bits";
     }
     if (ref.seg.tid_codec != TidCodec::runs) continue;
-    if (Fault fault = check_runs(ref); fault != nullptr) return fault;
+    if (Fault fault = check_runs(ref)) return fault;
   }
   if (!decode(page, 0, page.encoded(), ws->codes, ws->tids, page.level() > 0 ? ws->children : nullptr)) {
     return "page does not decode";
   }
   for (unsigned s = 0; s < page.segments(); s++) {
     if (!load_segment(page, s, &ref)) return "page does not decode";
-    if (Fault fault = check_single_reads(page, ref, *ws); fault != nullptr) return fault;
+    if (Fault fault = check_single_reads(page, ref, *ws)) return fault;
   }
   return nullptr;
 }
@@ -194,7 +194,7 @@ Fault check_encoded(const PageView& page, const Workspace& ws) {
     if (i > 0 && !(Entry{ws.codes[i - 1], ws.tids[i - 1]} < item.entry())) {
       return "encoded entries do not ascend";
     }
-    if (Fault fault = check_item(page, item); fault != nullptr) return fault;
+    if (Fault fault = check_item(page, item)) return fault;
   }
   return check_search(page, ws);
 }
@@ -221,7 +221,7 @@ Fault check_delta(const PageView& page, Workspace* ws) {
     const std::uint8_t* p = page.delta_at(j);
     if (!PageView::delta_sound(p, page.level())) return "delta entry does not match its check";
     if (page.level() > 0 && load<std::uint32_t>(p + 20) != 0) return "padding of a delta entry is not zero";
-    if (Fault fault = check_item(page, page.delta_item(j)); fault != nullptr) return fault;
+    if (Fault fault = check_item(page, page.delta_item(j))) return fault;
   }
   sorted_delta(page, ws->delta);
   unsigned rank = 0;
@@ -250,15 +250,15 @@ Fault check_first_separator(const PageView& page, const Workspace& ws) {
 
 Fault check_page(const std::uint8_t* bytes, Workspace* ws) {
   const PageView page(bytes);
-  if (Fault fault = check_trailer(bytes, page); fault != nullptr) return fault;
+  if (Fault fault = check_trailer(bytes, page)) return fault;
   if (page.deleted()) {
     return page.encoded() > 0 || page.deltas() > 0 ? "deleted page has entries" : nullptr;
   }
-  if (Fault fault = check_fences(page); fault != nullptr) return fault;
-  if (Fault fault = check_segments(page, ws); fault != nullptr) return fault;
-  if (Fault fault = check_encoded(page, *ws); fault != nullptr) return fault;
-  if (Fault fault = check_dead(page); fault != nullptr) return fault;
-  if (Fault fault = check_delta(page, ws); fault != nullptr) return fault;
+  if (Fault fault = check_fences(page)) return fault;
+  if (Fault fault = check_segments(page, ws)) return fault;
+  if (Fault fault = check_encoded(page, *ws)) return fault;
+  if (Fault fault = check_dead(page)) return fault;
+  if (Fault fault = check_delta(page, ws)) return fault;
   return page.level() > 0 ? check_first_separator(page, *ws) : nullptr;
 }
 

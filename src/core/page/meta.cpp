@@ -37,14 +37,10 @@ void write_meta_page(std::uint8_t* page, const MetaInfo& info) {
   store(page + kHeaderSize, meta);
 }
 
-Fault read_meta_page(const std::uint8_t* page, MetaInfo* info, bool* newer) {
+Fault read_meta_page(const std::uint8_t* page, MetaInfo* info) {
   const auto meta = load<MetaPage>(page + kHeaderSize);
-  *newer = false;
   if (meta.magic != kMetaMagic) return "metapage is not that of a learned index";
-  if (meta.version > kFormatVersion) {
-    *newer = true;
-    return "index has a newer format version";
-  }
+  if (meta.version > kFormatVersion) return {FaultKind::newer, "index has a newer format version"};
   if (meta.version == 0) return "metapage has an unknown format version";
   if (meta.check != meta_check(meta)) return "metapage checksum does not match";
   if (meta.code_width != kCodeWidth) return "metapage has an unknown code width";

@@ -30,13 +30,12 @@ struct MetaInfo {
 
 // Writes the whole page.
 void write_meta_page(std::uint8_t* page, const MetaInfo& info);
-// Reads and checks it. Returns nullptr or what is wrong; *newer tells a format that only a newer library reads.
-Fault read_meta_page(const std::uint8_t* page, MetaInfo* info, bool* newer);
+// Reads and checks it.
+Fault read_meta_page(const std::uint8_t* page, MetaInfo* info);
 // What is to be verified before it is written anew: the same.
 inline Fault verify_meta_page(const std::uint8_t* page) {
   MetaInfo info;
-  bool newer;
-  return read_meta_page(page, &info, &newer);
+  return read_meta_page(page, &info);
 }
 
 }  // namespace learned

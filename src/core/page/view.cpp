@@ -5,7 +5,7 @@ namespace learned {
 Fault check_header(const PageView& page) {
   const PageTrailer t = page.trailer();
   if (t.magic != kPageMagic) return "page is not a page of a learned index";
-  if (t.version > kFormatVersion) return "page has a newer format version";
+  if (t.version > kFormatVersion) return {FaultKind::newer, "page has a newer format version"};
   if (t.version == 0) return "page has an unknown format version";
   if (t.code_width != kCodeWidth) return "page has an unknown code width";
   if (t.tree >= kTreeCount) return "page belongs to an unknown tree";
@@ -444,7 +444,7 @@ Fault verify_page(const std::uint8_t* bytes) {
   // What a delta of zeros would be: no entry.
   static_assert(delta_check(0, 0, kNoBlock) != 0 && delta_check(0, 0, 0) != 0);
   const PageView page(bytes);
-  if (Fault fault = check_header(page); fault != nullptr) return fault;
+  if (Fault fault = check_header(page)) return fault;
   if (page.trailer().check != page_checksum(bytes)) return "page checksum does not match";
   return verify_delta(page, 0);
 }

@@ -1,46 +1,17 @@
-// The tree: locating, inserting, splitting. Written against a page store, of which there are two: the
-// server's (src/am/store/buffer_store.hpp) and one in memory (test/support/memory_store.hpp).
+// The tree: locating, inserting, splitting. Written against a page store (store.hpp).
 //
 // A B-link tree (Lehman and Yao, TODS 1981) over (code, TID) with both fences on every page. Lock order: a
 // lower level before a higher one, left before right on a level, the metapage last. A searcher never holds two
 // locks. Where a prediction, a link or a downlink leads is believed only after its fences have been read.
-//
-// A Store provides (all may raise the server's errors, so nothing here owns a resource in a destructor):
-//   Handle read(Block, LockMode)        the page, locked
-//   void release(Handle)                unlocks it
-//   const uint8_t* bytes(Handle)        its bytes
-//   Block block(Handle)
-//   Handle allocate()                   a new or recycled page (is_free_page()), locked exclusively
-//   void begin()                        one atomic change of at most four pages:
-//   uint8_t* edit(Handle, bool fresh)   a copy to change. Fresh: zeroed, and logged in full. Otherwise the page is verified
-//                                       now (verify_page(), the metapage by read_meta_page()), whatever was known of it:
-//                                       its checksum is about to be made anew. An error leaves all pages as they are
-//   void commit()                       logs the copies and puts them in place
-//   void insert_delta(Handle, Item)     a logged change of its own: add_delta(). REQUIRES: verify() was called
-//   void extend(Handle)                 another: extend_exactly(), the page verified as by edit()
-//   void verify(Handle)                 raises an error unless verify_page() finds the page sound, now or lately.
-//                                       Whoever takes an answer from a page calls it
-//   bool image_due(Handle)              whether the next change of the page logs all of it: the first after a checkpoint
-//   uint8_t* hints(Handle)              the page itself, to set kill marks in; nothing of that is logged
-//   Workspace* workspace()
-//   void interrupt()                    lets the server cancel; called without locks
-//   void corrupt(Block, Fault)          raises the error; does not return
-//   Block predict(TreeId, Entry, Entry* low)   the leaf that probably holds an entry, kNoBlock if there is no guess; and the
-//                                       low fence that it had, which a leaf keeps as long as it lives
-//   void mispredicted(TreeId, Entry)    that guess was not right
-//   void offer(PageView, Block)         an inner page that was just read, to learn from
-//   void inserting(Handle)              an entry is about to go into this leaf, locked exclusively (predicate locks)
-//   void divided(Block, Block)          the second leaf has taken entries and gap from the first; both still locked
 #pragma once
 
 #include "core/page/meta.hpp"
 #include "core/plan/merge.hpp"
+#include "core/tree/store.hpp"
 
 namespace learned {
 
-enum class LockMode { share, exclusive };
-
-template <class Store>
+template <PageStore Store>
 class Tree {
  public:
   using Handle = typename Store::Handle;
@@ -172,10 +143,9 @@ class Tree {
   MetaInfo read_meta() {
     const Handle h = store_->read(kMetaBlock, LockMode::share);
     MetaInfo meta;
-    bool newer = false;
-    const Fault fault = read_meta_page(store_->bytes(h), &meta, &newer);
+    const Fault fault = read_meta_page(store_->bytes(h), &meta);
     store_->release(h);
-    if (fault != nullptr) store_->corrupt(kMetaBlock, fault);
+    if (fault) store_->corrupt(kMetaBlock, fault);
     return meta;
   }
 
@@ -254,7 +224,7 @@ class Tree {
   bool is_ours(Handle h, unsigned level) {
     const PageView page = view(h);
     const Fault fault = check_header(page);
-    if (fault != nullptr) store_->corrupt(store_->block(h), fault);
+    if (fault) store_->corrupt(store_->block(h), fault);
     return !page.deleted() && page.tree() == id_ && page.level() == level;
   }
 
@@ -432,9 +402,8 @@ class Tree {
     const Handle root = store_->allocate();
     const Handle meta = store_->read(kMetaBlock, LockMode::exclusive);
     MetaInfo info;
-    bool newer = false;
-    const Fault fault = read_meta_page(store_->bytes(meta), &info, &newer);
-    if (fault != nullptr) store_->corrupt(kMetaBlock, fault);
+    const Fault fault = read_meta_page(store_->bytes(meta), &info);
+    if (fault) store_->corrupt(kMetaBlock, fault);
 
     std::memset(ws->page, 0, kPageSize);
     write_empty_page(ws->page,

@@ -1,21 +1,26 @@
 // What VACUUM does to a tree: removing entries from one leaf, and joining a leaf with its left neighbour.
-//
-// Beyond the Store of tree.hpp these need
-//   bool try_read(Block, Handle*)             the page locked exclusively, unless somebody holds it
-//   bool try_read_for_cleanup(Block, Handle*) the same, and nobody else has it pinned
-//   void joined(Block, Block)                 the first leaf's entries and gap belong to the second now; both still
-//                                             locked (predicate locks)
 #pragma once
 
 #include "core/tree/tree.hpp"
 
 namespace learned {
 
+// Beyond the store of a tree, where pages are removed.
+template <class S>
+concept VacuumStore = PageStore<S> && requires(S store, typename S::Handle* out, Block block) {
+  // The page locked exclusively, unless somebody holds it.
+  { store.try_read(block, out) } -> std::same_as<bool>;
+  // The same, and nobody else has it pinned.
+  { store.try_read_for_cleanup(block, out) } -> std::same_as<bool>;
+  // The first leaf's entries and gap belong to the second now; both still locked (predicate locks).
+  { store.joined(block, block) } -> std::same_as<void>;
+};
+
 // Removes the entries that the caller marked: bit r of `encoded` and bit j of `deltas` for a leaf that is
 // locked for cleanup. Refits the page where a fifth or more of it is dead and that makes it smaller; otherwise dead
 // marks do, which always fit.
 // `scratch` is a page of the caller's. No entry moves to another page.
-template <class Store>
+template <VacuumStore Store>
 void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded,
                     const std::uint8_t* deltas, std::uint8_t* scratch) {
   std::memcpy(scratch, store->bytes(h), kPageSize);
@@ -42,7 +47,7 @@ void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* 
 // with it up to its former high fence, finds its former right sibling deleted (or recycled), sees that by the
 // flag or the fences, and descends again for that fence: to the entries that moved. Whoever has the deleted page
 // pinned because its TIDs are in use keeps us from it: hence the cleanup lock.
-template <class Store>
+template <VacuumStore Store>
 bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std::uint8_t* scratch) {
   using Handle = typename Store::Handle;
   Tree<Store> tree(store, tree_id);
