@@ -1,0 +1,98 @@
+// Which keys of several columns the conditions of a scan admit, and how a scan steps through them.
+//
+// Conditions on one column admit a set of its values: sorted, disjoint ranges. The keys that all columns admit lie scattered in
+// the order of the index: for a = 1..9 and b = 5 they are nine stretches, one for each value of a. A scan that stands
+// on an entry asks for the next stretch that begins there or behind (in front, backward), which is one search away, instead
+// of looking at what lies between. PostgreSQL 18 does so for its B-trees by "skip arrays"; the idea is Leslie's, of Oracle
+// and others ("skip scan").
+#pragma once
+
+#include <span>
+
+#include "core/base/key.hpp"
+
+namespace learned {
+
+// Any key's words, as many as there may be; unused ones are 0.
+using WideKey = Words<kMaxWords>;
+
+// A column's value, in the order of the index: the flag, then the words. The second word of a column of one word is 0.
+struct ColumnValue {
+  std::uint8_t flag;
+  Code word[2];
+
+  friend constexpr bool operator==(const ColumnValue&, const ColumnValue&) = default;
+  friend constexpr auto operator<=>(const ColumnValue&, const ColumnValue&) = default;
+};
+
+// lo <= hi, both included.
+struct ColumnRange {
+  ColumnValue lo;
+  ColumnValue hi;
+};
+
+// Where a column's words are in a key.
+struct ColumnPlace {
+  std::uint8_t first;
+  std::uint8_t words;  // 1 or 2
+};
+
+// lo <= hi, both included.
+struct KeyRange {
+  WideKey lo;
+  WideKey hi;
+};
+
+class KeySet {
+ public:
+  static constexpr unsigned kMaxColumns = kMaxWords;
+
+  KeySet() = default;
+
+  // Adds the next column. REQUIRES: `admitted` is sorted, disjoint, not empty, and outlives the set; values have as many words as
+  // the column.
+  void add_column(ColumnPlace place, std::span<const ColumnRange> admitted);
+  // Adds a column under no condition.
+  void add_column(ColumnPlace place);
+  // Admits keys of this range only, in addition (a row comparison). REQUIRES: all columns were added.
+  void clip(const KeyRange& range) { clip_ = range; }
+
+  // The first stretch of admitted keys, without a gap, that ends at or behind `from`: what of it is not before `from`.
+  // False: there is none.
+  bool next(const WideKey& from, KeyRange* stretch) const;
+  // The last stretch that begins at or before `from`: what of it is not behind `from`.
+  bool previous(const WideKey& from, KeyRange* stretch) const;
+
+  bool contains(const WideKey& key) const;
+  // Whether one stretch is all, so that there is nothing to step over.
+  bool single() const;
+
+  WideKey lowest() const;
+  WideKey highest() const;
+
+ private:
+  struct Column {
+    ColumnPlace place;
+    bool limited;
+    std::span<const ColumnRange> admitted;  // if limited
+  };
+
+  ColumnRange everything(unsigned c) const;
+  ColumnRange first_range(unsigned c) const;
+  ColumnRange last_range(unsigned c) const;
+  // The range that has the value, or is the first behind it (the last in front of it). False: there is none.
+  bool range_from(unsigned c, const ColumnValue& value, ColumnRange* found) const;
+  bool range_until(unsigned c, const ColumnValue& value, ColumnRange* found) const;
+  bool admitted_from(WideKey* key) const;
+  bool admitted_until(WideKey* key) const;
+  KeyRange stretch_around(const WideKey& key) const;
+
+  Column column_[kMaxColumns]{};
+  unsigned columns_ = 0;
+  KeyRange clip_{{}, {{kMaxCode, kMaxCode, kMaxCode, kMaxCode}, 0xFF}};
+};
+
+ColumnValue column_value(const WideKey& key, ColumnPlace place);
+void set_column_value(WideKey* key, ColumnPlace place, const ColumnValue& value);
+
+}  // namespace learned
