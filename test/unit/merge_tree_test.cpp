@@ -136,16 +136,48 @@ TEST(MergeEntriesTest, StopsAtTheCapacityAndAtTheEndOfEither) {
   const std::vector<Entry> a = {{1, 1}, {3, 1}, {5, 1}};
   const std::vector<Entry> b = {{2, 1}, {3, 0}, {9, 1}};
   Entry out[6];
-  MergedCounts counts = merge_entries(a, b, out, 6);
+  MergedCounts counts = merge_entries<Code>(a, b, out, 6);
   EXPECT_EQ(counts.from_a, 3u);
   EXPECT_EQ(counts.from_b, 2u);
   const std::vector<Entry> expected = {{1, 1}, {2, 1}, {3, 0}, {3, 1}, {5, 1}};
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), out));
-  counts = merge_entries(a, b, out, 3);
+  counts = merge_entries<Code>(a, b, out, 3);
   EXPECT_EQ(counts.from_a, 1u);
   EXPECT_EQ(counts.from_b, 2u);
-  counts = merge_entries(a, {}, out, 3);
+  counts = merge_entries<Code>(a, {}, out, 3);
   EXPECT_EQ(counts.from_a + counts.from_b, 0u);
+}
+
+TEST(MergeTreeTest, KeysOfTwoWords) {
+  using E = BasicEntry<Words<2>>;
+  struct Inputs {
+    std::vector<std::vector<E>> all;
+    std::vector<std::size_t> position;
+    std::span<const E> next_batch(std::size_t input) {
+      const std::span<const E> rest = std::span<const E>(all[input]).subspan(position[input]);
+      const std::span<const E> batch = rest.first(std::min<std::size_t>(rest.size(), 700));
+      position[input] += batch.size();
+      return batch;
+    }
+  };
+  std::mt19937_64 random(5);
+  Inputs inputs{std::vector<std::vector<E>>(5), std::vector<std::size_t>(5)};
+  std::vector<E> expected;
+  for (std::size_t i = 0; i < 20000; i++) {
+    const E e{{{random() % 50, random() % 9}, static_cast<std::uint8_t>(random() % 4)}, i};
+    inputs.all[random() % 5].push_back(e);
+    expected.push_back(e);
+  }
+  for (auto& input : inputs.all) std::sort(input.begin(), input.end());
+  std::sort(expected.begin(), expected.end());
+  using WideTree = MergeTree<Inputs, Words<2>>;
+  std::vector<WideTree::Node> nodes(WideTree::node_count(5));
+  WideTree tree(&inputs, 5, nodes.data());
+  std::vector<E> merged;
+  for (std::span<const E> batch; !(batch = tree.next_batch()).empty();) {
+    merged.insert(merged.end(), batch.begin(), batch.end());
+  }
+  EXPECT_TRUE(merged == expected);
 }
 
 }  // namespace

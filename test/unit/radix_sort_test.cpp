@@ -33,7 +33,7 @@ void expect_sorted_like_std(const std::vector<Entry>& input) {
     std::vector<Entry> scratch(size + 2, guard);
 
     const bool sorted_before = expected == input;
-    sort_entries({entries.data() + 1, count}, {scratch.data() + 1, size}, kNoPoll);
+    sort_entries<Code>({entries.data() + 1, count}, {scratch.data() + 1, size}, kNoPoll);
     ASSERT_TRUE(std::equal(expected.begin(), expected.end(), entries.begin() + 1));
     if (sorted_before) {
       EXPECT_TRUE(
@@ -159,7 +159,7 @@ TEST(RadixSort, PollsOften) {
     std::mt19937_64 random(3);
     for (std::size_t i = 0; i < kCount; ++i) entries[i] = {random(), i};
     counter.calls = 0;
-    sort_entries(entries, scratch, poll);
+    sort_entries<Code>(entries, scratch, poll);
     EXPECT_TRUE(std::is_sorted(entries.begin(), entries.end(), code_then_tid));
     // At least a look, a count, a move and a finish of every entry.
     EXPECT_GE(counter.calls, 4 * kCount / kSortPollItems) << size;
@@ -186,7 +186,7 @@ TEST(RadixSort, PollsWithinALongChain) {
   watch.entries.back().code = 0;
   watch.front = watch.entries[0];
   std::vector<Entry> scratch(kMinSortScratch);
-  sort_entries(watch.entries, scratch, poll);
+  sort_entries<Code>(watch.entries, scratch, poll);
   EXPECT_TRUE(std::is_sorted(watch.entries.begin(), watch.entries.end(), code_then_tid));
   // Twice for so many while it looks and counts; and then again.
   EXPECT_GE(watch.calls, 5 * kCount / kSortPollItems);
@@ -203,6 +203,44 @@ TEST(RadixSort, NestedClusters) {
   }
   expect_sorted_like_std(entries);
 }
+
+// Keys of several words: few values or many in each, with and without flags that differ.
+template <unsigned W>
+void check_words() {
+  using E = BasicEntry<Words<W>>;
+  for (const std::size_t count : {2, 33, 1000, 70000}) {
+    for (unsigned shape = 0; shape < 12; shape++) {
+      SCOPED_TRACE(testing::Message() << W << " words, " << count << " entries, shape " << shape);
+      std::mt19937_64 random(count + shape);
+      std::vector<E> input(count);
+      for (std::size_t i = 0; i < count; i++) {
+        E& e = input[i];
+        e.tid = make_tid(static_cast<std::uint32_t>(i / 100), static_cast<std::uint16_t>(i % 100 + 1));
+        for (unsigned w = 0; w < W; w++) {
+          const std::uint64_t limits[] = {1, 1000, ~std::uint64_t{0}};
+          e.code.word[w] = random() % limits[(shape + w) % 3] - (shape % 2 == 0 ? 0 : 500);
+          if (shape >= 6 && w == shape % W && random() % 4 == 0) {
+            e.code.flags = static_cast<std::uint8_t>(e.code.flags | 1u << w);
+            e.code.word[w] = 0;
+          }
+        }
+      }
+      if (shape % 4 > 0) std::shuffle(input.begin(), input.end(), random);
+      std::vector<E> expected = input;
+      std::sort(expected.begin(), expected.end());
+      for (const std::size_t size : {count, least_sort_scratch(count)}) {
+        std::vector<E> entries = input;
+        std::vector<E> scratch(size);
+        sort_entries<Words<W>>(entries, scratch, kNoPoll);
+        ASSERT_TRUE(entries == expected);
+      }
+    }
+  }
+}
+
+TEST(RadixSort, KeysOfTwoWords) { check_words<2>(); }
+TEST(RadixSort, KeysOfThreeWords) { check_words<3>(); }
+TEST(RadixSort, KeysOfFourWords) { check_words<4>(); }
 
 }  // namespace
 }  // namespace learned

@@ -132,7 +132,7 @@ void EntrySorter::sort_collected() {
     scratch_ = allocate_entries(context_, wanted);
     scratch_size_ = wanted;
   }
-  sort_entries({entries_, count_}, {scratch_, scratch_size_}, SortPoll{poll_interrupts, nullptr});
+  sort_entries<Code>({entries_, count_}, {scratch_, scratch_size_}, SortPoll{poll_interrupts, nullptr});
   sorted_ = true;
 }
 

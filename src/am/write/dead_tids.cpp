@@ -73,7 +73,7 @@ bool DeadTids::add_leaf(Buffer buffer, TreeId tree) {
 
 void DeadTids::ask() {
   std::memset(dead_, 0, kMaxTids / 8);
-  sort_entries({tids_, asked_}, {scratch_, kMaxTids}, {nullptr, nullptr});
+  sort_entries<Code>({tids_, asked_}, {scratch_, kMaxTids}, {nullptr, nullptr});
   for (unsigned i = 0; i < asked_; i++) {
     if (is_dead(tids_[i].code)) set_bit(dead_, static_cast<unsigned>(tids_[i].tid));
   }

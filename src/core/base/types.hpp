@@ -32,14 +32,16 @@ inline constexpr Block kNoBlock = 0xFFFFFFFFu;
 inline constexpr Block kMetaBlock = 0;
 
 // One index entry. Entries of a tree are totally ordered by (code, tid); the same struct names a
-// position in that order (a fence, a separator, a scan bound), then tid may be 0 or kMaxTid.
-struct Entry {
-  Code code;
+// position in that order (a fence, a separator, a scan bound), then tid may be 0 or kMaxTid. K: Code, or the Words of key.hpp.
+template <class K>
+struct BasicEntry {
+  K code;
   Tid tid;
 
-  friend constexpr bool operator==(const Entry&, const Entry&) = default;
-  friend constexpr auto operator<=>(const Entry& a, const Entry& b) = default;
+  friend constexpr bool operator==(const BasicEntry&, const BasicEntry&) = default;
+  friend constexpr auto operator<=>(const BasicEntry& a, const BasicEntry& b) = default;
 };
+using Entry = BasicEntry<Code>;
 static_assert(sizeof(Entry) == 16);
 
 // The two trees of an index: entries with a key, and entries whose key is NULL (all codes 0).

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/base/types.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
@@ -21,21 +21,26 @@ struct MergedCounts {
 
 // Merges the beginnings of two sorted ranges into `out` until one of them is used up or `capacity` is. Of equal
 // entries those of `a` come first.
-inline MergedCounts merge_entries(std::span<const Entry> a, std::span<const Entry> b, Entry* out,
-                                  std::size_t capacity) {
-  const Entry* next_a = a.data();
-  const Entry* next_b = b.data();
-  const Entry* const end_a = next_a + a.size();
-  const Entry* const end_b = next_b + b.size();
+template <class K>
+MergedCounts merge_entries(std::span<const BasicEntry<K>> a, std::span<const BasicEntry<K>> b,
+                           BasicEntry<K>* out, std::size_t capacity) {
+  const BasicEntry<K>* next_a = a.data();
+  const BasicEntry<K>* next_b = b.data();
+  const BasicEntry<K>* const end_a = next_a + a.size();
+  const BasicEntry<K>* const end_b = next_b + b.size();
   while (capacity > 0 && next_a != end_a && next_b != end_b) {
     // So many steps cannot use anything up before the last of them.
     const std::size_t steps = std::min(
         {capacity, static_cast<std::size_t>(end_a - next_a), static_cast<std::size_t>(end_b - next_b)});
     for (std::size_t i = 0; i < steps; ++i) {
-      // Without a branch: both words are compared, and the pointers advance by a truth value.
-      const bool less =
-          (next_b->code < next_a->code) | ((next_b->code == next_a->code) & (next_b->tid < next_a->tid));
-      const Entry* const winner = less ? next_b : next_a;
+      // Without a branch (for keys of one word): both are compared, and the pointers advance by a truth value.
+      bool less;
+      if constexpr (KeyTraits<K>::kWords == 1) {
+        less = (next_b->code < next_a->code) | ((next_b->code == next_a->code) & (next_b->tid < next_a->tid));
+      } else {
+        less = *next_b < *next_a;
+      }
+      const BasicEntry<K>* const winner = less ? next_b : next_a;
       out[i] = *winner;
       next_b += less ? 1 : 0;
       next_a += less ? 0 : 1;
@@ -48,9 +53,10 @@ inline MergedCounts merge_entries(std::span<const Entry> a, std::span<const Entr
 
 // Source provides `std::span<const Entry> next_batch(std::size_t input)`: the next entries of an input in order,
 // none at its end (it may be asked again), valid until it is asked for the same input again.
-template <class Source>
+template <class Source, class K = Code>
 class MergeTree {
  public:
+  using Entry = BasicEntry<K>;
   // Entries that a two-way merge yields at once.
   static constexpr std::size_t kBuffer = 1024;
   // A stretch of this many entries is worth handing out as it is.
@@ -91,7 +97,7 @@ class MergeTree {
     if (node.left.empty()) return take(&node.right, node.right.size());
     if (const std::size_t count = stretch(node.left, node.right); count > 0) return take(&node.left, count);
     if (const std::size_t count = stretch(node.right, node.left); count > 0) return take(&node.right, count);
-    const MergedCounts merged = merge_entries(node.left, node.right, node.buffer, kBuffer);
+    const MergedCounts merged = merge_entries<K>(node.left, node.right, node.buffer, kBuffer);
     node.left = node.left.subspan(merged.from_a);
     node.right = node.right.subspan(merged.from_b);
     return {node.buffer, merged.from_a + merged.from_b};

@@ -24,9 +24,39 @@ constexpr std::size_t kInsertionLimit = 32;
 constexpr std::size_t kBlock = std::size_t{1} << 18;
 static_assert(kBlock <= kSortPollItems / 2);
 
+// What a pass sorts by, in the order of significance.
+//   a Code:  0 the code, 1 the tid
+//   Words:   2 * i the flag before word i, 2 * i + 1 the word, behind all of them the tid
+template <class K>
+struct Parts {
+  static constexpr unsigned kTid = 2 * KeyTraits<K>::kWords;
+  static constexpr bool is_flag(unsigned part) { return part < kTid && part % 2 == 0; }
+  template <unsigned part>
+  static std::uint64_t value(const BasicEntry<K>& entry) {
+    if constexpr (part == kTid) return entry.tid;
+    if constexpr (is_flag(part)) return entry.code.flag(part / 2);
+    if constexpr (part < kTid) return entry.code.word[part / 2];
+  }
+};
+template <>
+struct Parts<Code> {
+  static constexpr unsigned kTid = 1;
+  static constexpr bool is_flag(unsigned) { return false; }
+  template <unsigned part>
+  static std::uint64_t value(const Entry& entry) {
+    return part == kTid ? entry.tid : entry.code;
+  }
+};
+
+template <class K>
 class Sorter {
+  using Entry = BasicEntry<K>;
+  static constexpr unsigned kTid = Parts<K>::kTid;
+
  public:
-  Sorter(std::span<Entry> scratch, SortPoll poll) : scratch_(scratch), poll_(poll) {}
+  // `varying`: the flags that are not the same in all entries.
+  Sorter(std::span<Entry> scratch, unsigned varying, SortPoll poll)
+      : scratch_(scratch), varying_(varying), poll_(poll) {}
 
   // Looks once at a range: smallest and largest value of the part sorted by, and whether it is sorted.
   struct Survey {
@@ -35,10 +65,7 @@ class Sorter {
     bool sorted;
   };
 
-  // The part that a pass sorts by: the code, or (among entries of one code) the tid.
-  enum class Part { code, tid };
-
-  template <Part part>
+  template <unsigned part>
   Survey survey(const Entry* from, std::size_t count) {
     Survey result{value<part>(from[0]), value<part>(from[0]), true};
     for (std::size_t begin = 1; begin < count; begin += kBlock) {
@@ -59,19 +86,22 @@ class Sorter {
   // Sorts the range `from`; the result is to be in `other` if `into_other`, else in `from`.
   //
   // Depth: a range below kInsertionLimit ends it, each level takes at least kMinDigitBits off the
-  // difference between largest and smallest value, hence at most 64 / 4 levels for codes and 49 / 4 for
-  // tids; with 8 kB of counters each, that is less than 256 kB of stack in the worst case and three levels
-  // in practice.
-  template <Part part>
+  // difference between largest and smallest value, hence at most 64 / 4 levels for each word (and one for its flag) and
+  // 49 / 4 for tids; with 8 kB of counters each, that is less than 256 kB of stack in the worst case for one word, 700 kB for
+  // four, and three levels in practice.
+  template <unsigned part>
   void sort(Entry* from, Entry* other, std::size_t count, bool into_other) {
     if (count <= kInsertionLimit) {
       insertion_sort(from, into_other ? other : from, count);
       return;
     }
+    if constexpr (Parts<K>::is_flag(part)) {
+      if (!varies<part>()) return sort<part + 1>(from, other, count, into_other);
+    }
     sort_surveyed<part>(from, other, count, into_other, survey<part>(from, count));
   }
 
-  template <Part part>
+  template <unsigned part>
   void sort_surveyed(Entry* from, Entry* other, std::size_t count, bool into_other, const Survey& seen) {
     if (seen.sorted) {
       if (into_other) copy(from, other, count);
@@ -81,7 +111,7 @@ class Sorter {
       // One code, tids out of order: a heap scan reports the root of a HOT chain, not the row's own place; and a pass in
       // place does not keep the order of equals.
       // By tid this cannot happen: equal tids are sorted.
-      if constexpr (part == Part::code) sort<Part::tid>(from, other, count, into_other);
+      if constexpr (part < kTid) sort<part + 1>(from, other, count, into_other);
       return;
     }
 
@@ -125,16 +155,19 @@ class Sorter {
   //
   // Depth: a level in place takes kFlagBits off the difference, where sort() may need two levels for so many, and its
   // counters take as much of the stack as a level there: the bound stays.
-  template <Part part>
+  template <unsigned part>
   void sort_here(Entry* from, std::size_t count) {
     if (count <= scratch_.size()) {
       sort<part>(from, scratch_.data(), count, false);
       return;
     }
+    if constexpr (Parts<K>::is_flag(part)) {
+      if (!varies<part>()) return sort_here<part + 1>(from, count);
+    }
     const Survey seen = survey<part>(from, count);
     if (seen.sorted) return;
     if (seen.low == seen.high) {
-      if constexpr (part == Part::code) sort_here<Part::tid>(from, count);
+      if constexpr (part < kTid) sort_here<part + 1>(from, count);
       return;
     }
     const int range_bits = std::bit_width(seen.high - seen.low);
@@ -187,13 +220,18 @@ class Sorter {
   }
 
  private:
-  template <Part part>
+  template <unsigned part>
   static std::uint64_t value(const Entry& entry) {
-    return part == Part::code ? entry.code : entry.tid;
+    return Parts<K>::template value<part>(entry);
+  }
+  template <unsigned part>
+  bool varies() const {
+    return (varying_ >> part / 2 & 1) != 0;
   }
 
   static bool less(const Entry& a, const Entry& b) {
-    return (a.code < b.code) | ((a.code == b.code) & (a.tid < b.tid));
+    if constexpr (kTid == 1) return (a.code < b.code) | ((a.code == b.code) & (a.tid < b.tid));
+    return a < b;
   }
 
   void insertion_sort(const Entry* from, Entry* to, std::size_t count) {
@@ -223,16 +261,30 @@ class Sorter {
   }
 
   std::span<Entry> scratch_;
+  unsigned varying_;
   SortPoll poll_;
   std::size_t since_poll_ = 0;
 };
 
 }  // namespace
 
-void sort_entries(std::span<Entry> entries, std::span<Entry> scratch, SortPoll poll) {
+template <class K>
+void sort_entries(std::span<BasicEntry<K>> entries, std::span<BasicEntry<K>> scratch, SortPoll poll) {
   assert(entries.size() < (std::size_t{1} << 32) && scratch.size() >= least_sort_scratch(entries.size()));
   if (entries.size() < 2) return;
-  Sorter(scratch, poll).sort_here<Sorter::Part::code>(entries.data(), entries.size());
+  unsigned varying = 0;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    for (const BasicEntry<K>& e : entries) varying |= e.code.flags ^ entries[0].code.flags;
+  }
+  Sorter<K>(scratch, varying, poll).template sort_here<0>(entries.data(), entries.size());
 }
+
+template void sort_entries<Code>(std::span<Entry>, std::span<Entry>, SortPoll);
+template void sort_entries<Words<2>>(std::span<BasicEntry<Words<2>>>, std::span<BasicEntry<Words<2>>>,
+                                     SortPoll);
+template void sort_entries<Words<3>>(std::span<BasicEntry<Words<3>>>, std::span<BasicEntry<Words<3>>>,
+                                     SortPoll);
+template void sort_entries<Words<4>>(std::span<BasicEntry<Words<4>>>, std::span<BasicEntry<Words<4>>>,
+                                     SortPoll);
 
 }  // namespace learned

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/base/types.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
@@ -31,11 +31,21 @@ constexpr std::size_t least_sort_scratch(std::size_t count) {
 }
 
 // Sorts entries ascending by (code, tid), in place. What is in `scratch` afterwards is garbage; if the entries were sorted
-// already it is not touched.
+// already it is not touched. Keys of several words are sorted word by word, the second among equals of the first and so on;
+// flags cost a pass only where they differ.
 //
 // Equal codes are cheapest when they arrive in tid order and all entries fit the scratch space; any order is correct.
 //
 // REQUIRES: scratch has room for least_sort_scratch(entries.size()) and does not overlap; entries.size() < 2^32.
-void sort_entries(std::span<Entry> entries, std::span<Entry> scratch, SortPoll poll);
+template <class K>
+void sort_entries(std::span<BasicEntry<K>> entries, std::span<BasicEntry<K>> scratch, SortPoll poll);
+
+extern template void sort_entries<Code>(std::span<Entry>, std::span<Entry>, SortPoll);
+extern template void sort_entries<Words<2>>(std::span<BasicEntry<Words<2>>>, std::span<BasicEntry<Words<2>>>,
+                                            SortPoll);
+extern template void sort_entries<Words<3>>(std::span<BasicEntry<Words<3>>>, std::span<BasicEntry<Words<3>>>,
+                                            SortPoll);
+extern template void sort_entries<Words<4>>(std::span<BasicEntry<Words<4>>>, std::span<BasicEntry<Words<4>>>,
+                                            SortPoll);
 
 }  // namespace learned
