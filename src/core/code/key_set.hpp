@@ -3,8 +3,7 @@
 // Conditions on one column admit a set of its values: sorted, disjoint ranges. The keys that all columns admit lie scattered in
 // the order of the index: for a = 1..9 and b = 5 they are nine stretches, one for each value of a. A scan that stands
 // on an entry asks for the next stretch that begins there or behind (in front, backward), which is one search away, instead
-// of looking at what lies between. PostgreSQL 18 does so for its B-trees by "skip arrays"; the idea is Leslie's, of Oracle
-// and others ("skip scan").
+// of looking at what lies between (a skip scan; PostgreSQL's B-trees have one from 18 on).
 #pragma once
 
 #include <span>
