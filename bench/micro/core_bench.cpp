@@ -54,11 +54,11 @@ double model_error(const PageView& page) {
   double sum = 0;
   for (unsigned s = 0; s < page.segments(); s++) {
     SegmentRef ref;
-    if (!load_segment(page, s, &ref) || ref.seg.key_slope == 0) continue;
-    const double step = std::ldexp(static_cast<double>(ref.seg.key_slope), -ref.seg.key_shift);
-    const double middle = static_cast<double>(low_mask(ref.seg.key_width)) / 2;
+    if (!load_segment(page, s, &ref) || ref.key.slope == 0) continue;
+    const double step = std::ldexp(static_cast<double>(ref.key.slope), -ref.key.shift);
+    const double middle = static_cast<double>(low_mask(ref.key.width)) / 2;
     for (unsigned i = 0; i < ref.count; i++) {
-      const double rank = (static_cast<double>(ref.code_at(i) - ref.seg.key_base) - middle) / step;
+      const double rank = (static_cast<double>(ref.code_at(i) - ref.key.base) - middle) / step;
       sum += std::abs(rank - i);
     }
   }

@@ -11,8 +11,12 @@
 #include "core/column/line_errors.hpp"
 #include "core/page/check.hpp"
 #include "core/plan/merge.hpp"
+#include "core/plan/retrain.hpp"
+#include "core/plan/split.hpp"
 #include "core/page/view.hpp"
-#include "core/page/write.hpp"
+#include "core/page/checksum.hpp"
+#include "core/page/search.hpp"
+#include "core/plan/planned_page.hpp"
 
 using namespace learned;
 
@@ -103,7 +107,7 @@ void read_everything(const PageView& page, const Entry* keys, int n_keys) {
     SegmentRef found;
     if (equal_range(page, keys[k].code, &rank, &end, &found)) {
       if (rank > end || end > n) fail("range beyond the page");
-      if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.seg.first_rank);
+      if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.first_rank);
     }
     Item item;
     if (inner) (void)find_child(page, keys[k], &item);

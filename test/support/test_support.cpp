@@ -413,11 +413,10 @@ std::string page_fault(const std::uint8_t* page) {
   for (unsigned s = 0; s < view.segments(); s++) {
     SegmentRef ref;
     if (!load_segment(view, s, &ref)) return "segment " + std::to_string(s) + " does not load";
-    if (s == 0 && ref.seg.first_rank != 0) return "first segment does not begin at rank 0";
-    if (ref.seg.offset != at) return "segment " + std::to_string(s) + " is displaced";
-    const ColumnModel child = view.level() > 0 ? ref.child_model : ColumnModel{};
-    at += segment_bytes(ref.seg, child, ref.count, view.level());
-    if (ref.seg.first_code != ref.code_at(0)) return "first code of segment " + std::to_string(s);
+    if (s == 0 && ref.first_rank != 0) return "first segment does not begin at rank 0";
+    if (ref.offset != at) return "segment " + std::to_string(s) + " is displaced";
+    at += segment_bytes(ref, ref.count);
+    if (ref.first_code != ref.code_at(0)) return "first code of segment " + std::to_string(s);
   }
   const std::size_t map = (t.flags & kHasDead) != 0 ? (t.encoded + 7u) / 8 : 0;
   if (at + map != view.lower()) return "bytes between segments and lower";

@@ -13,9 +13,14 @@
 
 #include "core/tree/bulk_loader.hpp"
 #include "support/memory_store.hpp"
+#include "core/page/checksum.hpp"
+#include "core/page/kill_marks.hpp"
+#include "core/page/search.hpp"
 #include "core/plan/merge.hpp"
-#include "core/page/view.hpp"
-#include "core/page/write.hpp"
+#include "core/plan/planned_page.hpp"
+#include "core/plan/retrain.hpp"
+#include "core/plan/slice.hpp"
+#include "core/plan/split.hpp"
 #include "core/tree/tree.hpp"
 
 namespace learned::testing {
@@ -83,7 +88,7 @@ bool write_entries(std::uint8_t* page, const PageIdentity& id, const Entries& en
 std::size_t fill_page(std::uint8_t* page, const PageIdentity& id, const Items& items, Workspace* ws);
 Items as_items(const Entries& entries);
 
-// What a page holds, read bit by bit, straight from the layout in page_format.hpp.
+// What a page holds, read bit by bit, straight from the layout in core/page/format.hpp.
 struct Decoded {
   Items encoded;
   std::vector<bool> dead;

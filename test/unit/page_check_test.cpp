@@ -323,14 +323,14 @@ TEST_F(PageCheckTest, Runs) {
 
   SegmentRef ref;
   ASSERT_TRUE(load_segment(PageView(image.bytes), 0, &ref));
-  ASSERT_GT(ref.seg.runs, 2);
+  ASSERT_GT(ref.tids.runs, 2);
   const auto with_ranks = [&](const std::function<void(std::vector<std::uint64_t>*)>& change) {
     std::vector<std::uint64_t> ranks;
-    for (unsigned r = 0; r < ref.seg.runs; r++)
-      ranks.push_back(read_bits(ref.rank_bits, r, ref.seg.rank_width));
+    for (unsigned r = 0; r < ref.tids.runs; r++)
+      ranks.push_back(read_bits(ref.tid_bits.more, r, ref.tids.rank_width));
     change(&ranks);
     Image broken = image;
-    BitWriter w(broken.bytes + (ref.rank_bits - image.bytes), ref.seg.rank_width);
+    BitWriter w(broken.bytes + (ref.tid_bits.more - image.bytes), ref.tids.rank_width);
     for (std::uint64_t rank : ranks) w.put(rank);
     // The last byte is shared with no other column.
     w.flush();
@@ -341,7 +341,7 @@ TEST_F(PageCheckTest, Runs) {
                "first ranks of the runs do not ascend from 0");
   EXPECT_STREQ(with_ranks([](auto* ranks) { ranks->at(2) = ranks->at(1); }),
                "first ranks of the runs do not ascend from 0");
-  if (ref.count <= low_mask(ref.seg.rank_width)) {
+  if (ref.count <= low_mask(ref.tids.rank_width)) {
     EXPECT_STREQ(with_ranks([&](auto* ranks) { ranks->back() = ref.count; }),
                  "run begins behind its segment");
   }
@@ -352,10 +352,10 @@ TEST_F(PageCheckTest, EncodedEntries) {
   // Two entries change places: their codes stay far apart, so the order breaks.
   SegmentRef ref;
   ASSERT_TRUE(load_segment(PageView(image.bytes), 0, &ref));
-  ASSERT_GT(ref.seg.key_width, 0);
+  ASSERT_GT(ref.key.width, 0);
   Image broken = image;
-  std::memset(broken.bytes + ref.seg.offset + packed_bytes(8, ref.seg.key_width), 0xFF,
-              packed_bytes(8, ref.seg.key_width));
+  std::memset(broken.bytes + ref.offset + packed_bytes(8, ref.key.width), 0xFF,
+              packed_bytes(8, ref.key.width));
   EXPECT_STREQ(check_sealed(broken), "encoded entries do not ascend");
 
   // Everything shifted by one step at the end of the page leaves its fences.
@@ -532,12 +532,8 @@ TEST_F(PageCheckTest, SearchMustFindWhatDecodes) {
   SegmentPlanner plan(stack, columns, 0);
   plan.push(0, 8);
   ASSERT_EQ(plan.size(), 1u);
-  Segment& seg = stack[0].seg;
-  seg.key_base = 100;
-  seg.key_slope = std::uint64_t{0} - (std::uint64_t{1} << 50);
-  seg.key_shift = 0;
-  seg.key_width = 54;
-  stack[0].bytes = static_cast<std::uint32_t>(segment_bytes(seg, {}, 8, 0));
+  stack[0].key = {100, std::uint64_t{0} - (std::uint64_t{1} << 50), 0, 54};
+  stack[0].bytes = static_cast<std::uint32_t>(segment_bytes(stack[0], 8));
   Image image{};
   write_page(image.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}}, plan, columns,
              nullptr, 0);

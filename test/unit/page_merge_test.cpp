@@ -1,5 +1,7 @@
 // Merging and dividing pages: nothing is lost, everything fits, and a split always succeeds.
 #include "core/plan/merge.hpp"
+#include "core/plan/retrain.hpp"
+#include "core/plan/split.hpp"
 
 #include <gtest/gtest.h>
 
@@ -413,8 +415,8 @@ TEST_F(PageMergeTest, WhatNothingWasAddedToIsCutInTheMiddleOfItsBytes) {
       if (HasFatalFailure()) return;
       SegmentRef part;
       ASSERT_TRUE(load_segment(PageView(ws_->page), 0, &part));
-      EXPECT_EQ(part.seg.key_slope, whole.seg.key_slope);
-      EXPECT_EQ(part.seg.key_width, whole.seg.key_width);
+      EXPECT_EQ(part.key.slope, whole.key.slope);
+      EXPECT_EQ(part.key.width, whole.key.width);
       for (const std::uint8_t* half : {ws_->page, ws_->page2}) {
         EXPECT_GT(PageView(half).lower(), bytes / 3);
         EXPECT_LT(PageView(half).lower(), bytes * 2 / 3);

@@ -49,9 +49,9 @@ class PageViewTest : public ::testing::Test {
     ASSERT_EQ(begin, first - items.begin()) << "code " << code;
     ASSERT_EQ(end, last - items.begin()) << "code " << code;
     if (last - first != 1 || found.count == 0) return;
-    ASSERT_GE(begin, found.seg.first_rank);
-    ASSERT_LT(begin - found.seg.first_rank, found.count);
-    ASSERT_EQ(found.tid_at(begin - found.seg.first_rank), first->tid);
+    ASSERT_GE(begin, found.first_rank);
+    ASSERT_LT(begin - found.first_rank, found.count);
+    ASSERT_EQ(found.tid_at(begin - found.first_rank), first->tid);
     singles_++;
   }
 
@@ -87,7 +87,7 @@ class PageViewTest : public ::testing::Test {
       if (equal_range(page, key.code, &rank, &end, &found)) {
         EXPECT_LE(rank, end);
         EXPECT_LE(end, n);
-        if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.seg.first_rank);
+        if (end == rank + 1 && found.count > 0) (void)found.tid_at(rank - found.first_rank);
       }
       Item item;
       if (page.level() > 0) (void)find_child(page, key, &item);
@@ -362,7 +362,7 @@ TEST_F(PageViewTest, PartsAndSingleEntriesAgreeAtTheEndsOfTheDomain) {
         std::vector<Tid> tids(n);
         ASSERT_TRUE(decode(page, 0, n, codes.data(), tids.data()));
         for (unsigned i = 0; i < n; i++) {
-          if (seg.tid().predict(i) > kMaxTid) continue;
+          if (ref.tids.model.predict(i) > kMaxTid) continue;
           ASSERT_EQ(tids[i], ref.tid_at(i))
               << "scale " << scale << " base " << base << " shift " << shift << " rank " << i;
           ASSERT_EQ(codes[i], ref.code_at(i));

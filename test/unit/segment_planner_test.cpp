@@ -35,14 +35,14 @@ class SegmentPlannerTest : public ::testing::Test {
       ASSERT_GT(p.count, 0u);
       next += p.count;
       bytes += p.bytes + segment_size(level);
-      ASSERT_EQ(p.bytes, segment_bytes(p.seg, p.child, p.count, level));
-      ASSERT_EQ(p.seg.first_code, ws_->codes[p.first]);
+      ASSERT_EQ(p.bytes, segment_bytes(p, p.count));
+      ASSERT_EQ(p.first_code, ws_->codes[p.first]);
       for (std::uint32_t i = 0; i < p.count; i++) {
-        ASSERT_LE(ws_->codes[p.first + i] - p.seg.key().predict(i), low_mask(p.seg.key_width));
-        if (p.seg.tid_codec == TidCodec::linear) {
-          const std::uint64_t ordinal = tid_to_ordinal(ws_->tids[p.first + i], p.seg.tid_scale);
-          ASSERT_LE(ordinal - p.seg.tid().predict(i), low_mask(p.seg.tid_width));
-          ASSERT_EQ(ordinal_to_tid(ordinal, p.seg.tid_scale), ws_->tids[p.first + i]);
+        ASSERT_LE(ws_->codes[p.first + i] - p.key.predict(i), low_mask(p.key.width));
+        if (p.tids.codec == TidCodec::linear) {
+          const std::uint64_t ordinal = tid_to_ordinal(ws_->tids[p.first + i], p.tids.scale);
+          ASSERT_LE(ordinal - p.tids.model.predict(i), low_mask(p.tids.model.width));
+          ASSERT_EQ(ordinal_to_tid(ordinal, p.tids.scale), ws_->tids[p.first + i]);
         }
         if (level > 0) {
           ASSERT_LE(ws_->children[p.first + i] - p.child.predict(i), low_mask(p.child.width));
@@ -135,7 +135,7 @@ TEST_F(SegmentPlannerTest, RunsOfRowsCostBitsPerPageNotPerRow) {
   plan.compact();
   EXPECT_LT(static_cast<double>(plan.bytes()) * 8 / n, 1.0);
   bool runs = false;
-  for (std::size_t s = 0; s < plan.size(); s++) runs |= plan[s].seg.tid_codec == TidCodec::runs;
+  for (std::size_t s = 0; s < plan.size(); s++) runs |= plan[s].tids.codec == TidCodec::runs;
   EXPECT_TRUE(runs);
 }
 
@@ -156,7 +156,7 @@ TEST_F(SegmentPlannerTest, RowsOfOneKeyFarApartCostTheirGapAndTwoBits) {
     const double bits = static_cast<double>(plan.bytes() - plan.size() * segment_size(0)) * 8 / 2000;
     EXPECT_LT(bits, 2.1 + std::log2(gap + 0.5));
     bool ascending = false;
-    for (std::size_t s = 0; s < plan.size(); s++) ascending |= plan[s].seg.tid_codec == TidCodec::ascending;
+    for (std::size_t s = 0; s < plan.size(); s++) ascending |= plan[s].tids.codec == TidCodec::ascending;
     EXPECT_TRUE(ascending);
   }
 }
@@ -206,24 +206,6 @@ TEST_F(SegmentPlannerTest, ABlockCanBeTakenBack) {
     expect_sound(plan, 320, 0);
     plan.push(320, 320);
     expect_sound(plan, 640, 0);
-  }
-}
-
-TEST_F(SegmentPlannerTest, FitTidsHoldsForEveryShapeAndLength) {
-  for (const Tids shape : kAllTids) {
-    for (const std::uint32_t n : {1u, 2u, 3u, 9u, 64u, 1000u, 30000u}) {
-      const std::vector<Tid> tids = make_tids(shape, n, random_);
-      for (const bool raw : {false, true}) {
-        Segment seg{};
-        fit_tids(tids.data(), n, raw, &seg);
-        EXPECT_TRUE(!raw || seg.tid_scale == 0) << name_of(shape);
-        EXPECT_TRUE(!raw || seg.tid_codec == TidCodec::linear);
-        EXPECT_LE(seg.tid_width, 48) << name_of(shape);
-        // No codec costs more than the TIDs themselves.
-        seg.key_width = 0;
-        EXPECT_LE(segment_bytes(seg, ColumnModel{}, n, 0), packed_bytes(n, 48));
-      }
-    }
   }
 }
 

@@ -32,27 +32,21 @@ struct Totals {
 // Where the line, inverted, says that a code is. Residuals are never negative: the line runs along the lower edge
 // of a band as wide as the largest one, and the middle of the band is the best guess.
 double predicted_rank(const SegmentRef& ref, Code code) {
-  const Segment& seg = ref.seg;
+  const ColumnModel& key = ref.key;
   const double last = static_cast<double>(ref.count - 1);
-  if (seg.key_slope == 0 || (seg.key_shift & ColumnModel::kDescending) != 0) return last / 2;
+  if (key.slope == 0 || (key.shift & ColumnModel::kDescending) != 0) return last / 2;
   const double step =
-      static_cast<double>(seg.key_slope) / static_cast<double>(std::uint64_t{1} << (seg.key_shift & 0x7F));
-  const double offset =
-      static_cast<double>(code - seg.key_base) - static_cast<double>(low_mask(seg.key_width)) / 2;
+      static_cast<double>(key.slope) / static_cast<double>(std::uint64_t{1} << (key.shift & 0x7F));
+  const double offset = static_cast<double>(code - key.base) - static_cast<double>(low_mask(key.width)) / 2;
   return std::clamp(offset / step, 0.0, last);
 }
 
 void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* totals) {
-  const Segment& seg = ref.seg;
   totals->segments++;
-  totals->tid_bytes += sizeof(Segment) - kKeyShare;
-  totals->tid_bytes += ref.high_size;
-  totals->tid_bytes += seg.tid_codec == TidCodec::runs
-                           ? packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width)
-                           : packed_bytes(ref.count, seg.tid_width);
+  totals->tid_bytes += sizeof(Segment) - kKeyShare + tid_bytes(ref.tids, ref.count);
   totals->encoded += ref.count;
   if (tree == TreeId::nulls) return;
-  totals->key_bytes += kKeyShare + packed_bytes(ref.count, seg.key_width);
+  totals->key_bytes += kKeyShare + LineCodec::bytes(ref.key, ref.count);
   totals->encoded_keys += ref.count;
   for (unsigned i = 0; i < ref.count; i++) {
     const double error = std::fabs(predicted_rank(ref, codes[i]) - static_cast<double>(i));
@@ -83,7 +77,7 @@ void add_page(const PageView& page, Block block, BufferStore* store, Totals* tot
   for (unsigned s = 0; s < page.segments(); s++) {
     SegmentRef ref;
     if (!load_segment(page, s, &ref)) store->corrupt(block, "page does not decode");
-    add_segment(ref, page.tree(), codes + ref.seg.first_rank, totals);
+    add_segment(ref, page.tree(), codes + ref.first_rank, totals);
   }
 }
 

@@ -179,7 +179,7 @@ void decode_single(ScanState* s, const PageView& page, Code code, const SegmentR
   LeafCursor& leaf = s->leaf;
   const unsigned rank = leaf.first_rank;
   s->codes[0] = code;
-  s->tids[0] = ref.tid_at(rank - ref.seg.first_rank);
+  s->tids[0] = ref.tid_at(rank - ref.first_rank);
   s->dead[0] = page.is_dead(rank) || leaf.marks.killed(rank);
   s->clean = !s->dead[0];
   leaf.batch_begin = 0;

@@ -38,8 +38,8 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
   for (unsigned i = 0; i < page.segments(); i++) {
     SegmentRef ref;
     if (!load_segment(page, i, &ref)) return;
-    seen->segment[i] = {ref.seg.offset, static_cast<uint16>(ref.tid_bits - ref.key_bits)};
-    if (i > 0) seen->first_rank[i - 1] = ref.seg.first_rank;
+    seen->segment[i] = {ref.offset, static_cast<uint16>(ref.tid_bits.bits - ref.key_bits)};
+    if (i > 0) seen->first_rank[i - 1] = static_cast<uint16>(ref.first_rank);
   }
   seen->encoded = static_cast<uint16>(page.encoded());
 }

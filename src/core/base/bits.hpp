@@ -47,6 +47,21 @@ inline std::uint64_t read_bits(const std::uint8_t* array, std::size_t index, uns
   return value & low_mask(width);
 }
 
+// Bytes still untold of an area that a header speaks of: parts are taken from its front, never beyond its end.
+struct Extent {
+  const std::uint8_t* at;
+  std::size_t size;
+
+  // False: it has fewer than `bytes`.
+  bool take(std::size_t bytes, const std::uint8_t** part) {
+    if (bytes > size) return false;
+    *part = at;
+    at += bytes;
+    size -= bytes;
+    return true;
+  }
+};
+
 // Values of at most so many bits lie in one word, wherever they begin in a byte.
 inline constexpr unsigned kNarrow = 57;
 

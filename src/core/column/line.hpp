@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/base/bits.hpp"
+#include "core/column/span.hpp"
 
 namespace learned {
 
@@ -73,6 +74,140 @@ ColumnModel fit_any(std::size_t n, Get get) {
   lined.base = first + static_cast<std::uint64_t>(min_error);
   lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(max_error - min_error)));
   return lined.width < flat.width ? lined : flat;
+}
+
+// The column itself: packed residuals, value i at bit i * width. What keys and children are stored as, and what TID codecs
+// put their columns into.
+struct LineCodec {
+  // Whether a model from disk is one that a writer makes, as far as arithmetic is concerned.
+  static bool possible(const ColumnModel& model) {
+    return model.width <= 64 && (model.shift & ~ColumnModel::kDescending) <= 16;
+  }
+
+  static std::size_t bytes(const ColumnModel& model, std::size_t n) { return packed_bytes(n, model.width); }
+
+  // Writes get(0) .. get(n - 1), which the model was fitted to; returns the first byte behind them.
+  template <class Get>
+  static std::uint8_t* encode(std::uint8_t* out, const ColumnModel& model, std::size_t n, Get get) {
+    if (model.width == 0) return out;
+    BitWriter writer(out, model.width);
+    for (std::size_t i = 0; i < n; i++) writer.put(get(i) - model.predict(i));
+    return writer.flush();
+  }
+
+  static std::uint64_t at(const ColumnModel& model, const std::uint8_t* bits, unsigned i) {
+    return model.predict(i) + read_bits(bits, i, model.width);
+  }
+
+  // Values [begin, begin + n).
+  static void decode(const ColumnModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
+                     std::uint64_t* out);
+
+  // Finds the residuals in front of `bytes`. False: the model is impossible, or they are longer.
+  static bool load(Extent* bytes, const ColumnModel& model, std::size_t n, const std::uint8_t** bits) {
+    return possible(model) && bytes->take(LineCodec::bytes(model, n), bits);
+  }
+
+  // A model for the values get(0) .. get(n - 1) of a part of a column. A front part keeps all of it: what holds for a column
+  // holds for its beginning. So does a constant (and its residuals may need all 64 bits).
+  template <class Get>
+  static ColumnModel slice(const ColumnModel& model, bool front, std::size_t n, Get get) {
+    return front || model.slope == 0 ? model : refit(model, n, get);
+  }
+  // A back part under the slope of `model`, whose line it follows from another rank on: residuals need one bit more at
+  // most, as the line is rounded down anew.
+  template <class Get>
+  static ColumnModel refit(const ColumnModel& model, std::size_t n, Get get) {
+    ColumnModel m{0, model.slope, model.shift, 0};
+    const std::uint64_t first = get(0);
+    std::int64_t lo = 0;
+    std::int64_t hi = 0;
+    for (std::size_t i = 0; i < n; i++) {
+      const auto error = static_cast<std::int64_t>(get(i) - first - m.line(i));
+      lo = error < lo ? error : lo;
+      hi = error > hi ? error : hi;
+    }
+    m.base = first + static_cast<std::uint64_t>(lo);
+    m.width =
+        static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
+    return m;
+  }
+
+  // Bounds of n >= 1 values: the line's ends, and the widest residual above them.
+  static Span span(const ColumnModel& model, std::size_t n);
+
+  // An ascending column to be searched: `first` is its first value, exactly.
+  struct Sorted {
+    ColumnModel model;
+    const std::uint8_t* bits;
+    unsigned count;
+    std::uint64_t first;
+  };
+
+  // First rank whose value is >= `value`, `count` if none; *reads: residuals read. Before it reads any, it tells `near` the
+  // rank where it will begin, so that what lies beside the entry can be fetched meanwhile.
+  //
+  // value(i) = base + line(i) + residual(i). Measured from the base, the wanted value is `target`, and entry i lies in
+  // [line(i), line(i) + max_residual]. So entries with line(i) + max_residual < target are too small and entries with
+  // line(i) >= target are large enough: what remains is the window that is bisected.
+  template <class Near>
+  static inline unsigned lower_bound(const Sorted& column, std::uint64_t value, unsigned* reads, Near near);
+
+ private:
+  template <class At>
+  static inline unsigned bisect(unsigned lo, unsigned hi, std::uint64_t value, unsigned* reads, At at) {
+    unsigned n = 0;
+    while (lo < hi) {
+      const unsigned mid = (lo + hi) / 2;
+      n++;
+      if (at(mid) < value) {
+        lo = mid + 1;
+      } else {
+        hi = mid;
+      }
+    }
+    *reads = n;
+    return lo;
+  }
+};
+
+template <class Near>
+inline unsigned LineCodec::lower_bound(const Sorted& column, std::uint64_t value, unsigned* reads,
+                                       Near near) {
+  *reads = 0;
+  if (value <= column.first) return 0;
+  const ColumnModel model = column.model;
+  const std::uint8_t* const bits = column.bits;
+  const unsigned count = column.count;
+  unsigned lo = 0;
+  unsigned hi = count;
+  const bool climbs = (model.shift & ColumnModel::kDescending) == 0;
+  if (model.slope != 0 && climbs) {
+    const double ranks_per_step =
+        static_cast<double>(std::uint64_t{1} << (model.shift & 0x7F)) / static_cast<double>(model.slope);
+    const double target =
+        static_cast<double>(value - column.first) + static_cast<double>(column.first - model.base);
+    // line(i) is step * i rounded down, hence the + 1. A writer's residuals never exceed its line's rise over
+    // 2^16 ranks, so rounding to 53 bits moves a bound by less than 2^-30 ranks: two ranks of slack cover it.
+    const double first = (target - static_cast<double>(low_mask(model.width))) * ranks_per_step - 2.0;
+    const double last = (target + 1.0) * ranks_per_step + 2.0;
+    if (first > 0) lo = first < count ? static_cast<unsigned>(first) : count;
+    if (last < count) hi = static_cast<unsigned>(last);
+  }
+  near((std::size_t{lo} + hi) / 2);
+  std::uint64_t end;
+  if (climbs && model.width <= kNarrow && !__builtin_mul_overflow(model.slope, std::uint64_t{count}, &end)) {
+    // As in sound pages nearly always: the line in 64 bits, a residual in one word.
+    const std::uint64_t base = model.base;
+    const std::uint64_t slope = model.slope;
+    const unsigned shift = model.shift;
+    const unsigned width = model.width;
+    const std::uint64_t mask = low_mask(width);
+    return bisect(lo, hi, value, reads, [=](unsigned i) {
+      return base + (slope * i >> shift) + read_narrow(bits, std::size_t{i} * width, mask);
+    });
+  }
+  return bisect(lo, hi, value, reads, [&](unsigned i) { return at(model, bits, i); });
 }
 
 }  // namespace learned

@@ -1,7 +1,8 @@
 #include "core/page/check.hpp"
 
+#include "core/page/checksum.hpp"
 #include "core/page/kill_marks.hpp"
-#include "core/plan/merge.hpp"
+#include "core/page/search.hpp"
 
 namespace learned {
 
@@ -74,85 +75,49 @@ Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::si
   const unsigned end = s + 1 < page.segments() ? segment(s + 1).first_rank : page.encoded();
   if (s == 0 && seg.first_rank != 0) return "ranks of the segments do not begin at 0";
   if (seg.first_rank >= end || end > page.encoded()) return "ranks of the segments do not ascend";
-  if (seg.key_width > 64 || (seg.key_shift & ~ColumnModel::kDescending) > 16) {
-    return "segment has an impossible key model";
-  }
-  if (seg.tid_width > 64 || (seg.tid_shift & ~ColumnModel::kDescending) > 16) {
-    return "segment has an impossible tid model";
-  }
-  if (seg.tid_codec > TidCodec::ascending || (seg.tid_codec == TidCodec::ascending && level > 0)) {
-    return "segment has an unknown tid codec";
-  }
-  if (seg.tid_codec == TidCodec::ascending &&
-      (seg.tid_width > 48 || (seg.tid_slope >> seg.tid_width) > 8 * kPageSize)) {
-    return "segment has an impossible tid model";
-  }
-  if (seg.tid_codec == TidCodec::runs) {
-    if (seg.runs == 0 || seg.runs > end - seg.first_rank || seg.rank_width > 16) {
-      return "segment has impossible runs";
-    }
-  } else if (seg.runs != 0 || seg.rank_width != 0) {
-    return "segment without runs counts some";
-  }
-  if (level > 0 ? seg.child_width > 64 || (seg.child_shift & ~ColumnModel::kDescending) > 16
-                : seg.child_width != 0 || seg.child_shift != 0) {
+  const unsigned count = end - seg.first_rank;
+  SegmentModels models;
+  get_models(page.high_part() + kSpecial - (s + 1) * size, seg, level, &models);
+  if (!LineCodec::possible(models.key)) return "segment has an impossible key model";
+  if (Fault fault = check_tid_model(models.tids, count)) return fault;
+  if (models.tids.codec == TidCodec::ascending && level > 0) return "segment has an unknown tid codec";
+  if (level > 0 ? !LineCodec::possible(models.child) : seg.child_width != 0 || seg.child_shift != 0) {
     return "segment has an impossible child model";
   }
   if (seg.offset < *at) return "residuals of a segment overlap what is before them";
-  *ref = {};
-  ref->seg = seg;
-  const ColumnModel child{0, 0, seg.child_shift, seg.child_width};
-  *at = seg.offset + segment_bytes(seg, child, end - seg.first_rank, level);
+  *at = seg.offset + segment_bytes(models, count);
   if (*at > limit || !load_segment(page, s, ref)) return "residuals of a segment exceed their area";
   return nullptr;
 }
 
-Fault check_runs(const SegmentRef& ref) {
-  unsigned previous = 0;
-  for (unsigned run = 0; run < ref.seg.runs; run++) {
-    const auto rank = static_cast<unsigned>(read_bits(ref.rank_bits, run, ref.seg.rank_width));
-    if (run == 0 ? rank != 0 : rank <= previous) return "first ranks of the runs do not ascend from 0";
-    if (rank >= ref.count) return "run begins behind its segment";
-    previous = rank;
-  }
-  return nullptr;
-}
-
 // The decoded entries of one segment against what single reads give.
-Fault check_single_reads(const PageView& page, const SegmentRef& ref, const Workspace& ws) {
-  const unsigned first = ref.seg.first_rank;
-  if (ref.seg.first_code != ws.codes[first]) return "first code of a segment is not that of its first entry";
+Fault check_single_reads(const PageView& page, const SegmentRef& ref, const CheckedEntries& out) {
+  const unsigned first = ref.first_rank;
+  if (ref.first_code != out.codes[first]) return "first code of a segment is not that of its first entry";
   for (unsigned i = 0; i < ref.count; i++) {
-    if (ref.code_at(i) != ws.codes[first + i] || ref.tid_at(i) != ws.tids[first + i]) {
+    if (ref.code_at(i) != out.codes[first + i] || ref.tid_at(i) != out.tids[first + i]) {
       return "entry decodes in two ways";
     }
-    if (page.level() > 0 && ref.child_at(i) != ws.children[first + i]) return "entry decodes in two ways";
+    if (page.level() > 0 && ref.child_at(i) != out.children[first + i]) return "entry decodes in two ways";
   }
   return nullptr;
 }
 
 // A page without segments has no entries either: check_header().
-Fault check_segments(const PageView& page, Workspace* ws) {
+Fault check_segments(const PageView& page, const CheckedEntries& out) {
   const std::size_t limit = page.lower() - (has_dead_map(page) ? dead_map_bytes(page) : 0);
   std::size_t at = kHeaderSize;
   SegmentRef ref;
   for (unsigned s = 0; s < page.segments(); s++) {
     if (Fault fault = check_segment(page, s, limit, &at, &ref)) return fault;
-    if (ref.seg.tid_codec == TidCodec::ascending) {
-      std::size_t set = 0;
-      for (std::uint32_t i = 0; i < ref.high_size; i++)
-        set += static_cast<unsigned>(std::popcount(ref.high_bits[i]));
-      if (set != ref.count) return "bitmap of ascending tids has a wrong number of bits";
-    }
-    if (ref.seg.tid_codec != TidCodec::runs) continue;
-    if (Fault fault = check_runs(ref)) return fault;
+    if (Fault fault = check_tids(ref.tids, ref.tid_bits, ref.count)) return fault;
   }
-  if (!decode(page, 0, page.encoded(), ws->codes, ws->tids, page.level() > 0 ? ws->children : nullptr)) {
+  if (!decode(page, 0, page.encoded(), out.codes, out.tids, page.level() > 0 ? out.children : nullptr)) {
     return "page does not decode";
   }
   for (unsigned s = 0; s < page.segments(); s++) {
     if (!load_segment(page, s, &ref)) return "page does not decode";
-    if (Fault fault = check_single_reads(page, ref, *ws)) return fault;
+    if (Fault fault = check_single_reads(page, ref, out)) return fault;
   }
   return nullptr;
 }
@@ -168,10 +133,10 @@ Fault check_item(const PageView& page, const Item& item) {
   return nullptr;
 }
 
-Fault check_search(const PageView& page, const Workspace& ws) {
+Fault check_search(const PageView& page, const CheckedEntries& out) {
   const auto found = [&](unsigned i) {
     unsigned rank = page.encoded();
-    return lower_bound(page, {ws.codes[i], ws.tids[i]}, &rank) && rank == i;
+    return lower_bound(page, {out.codes[i], out.tids[i]}, &rank) && rank == i;
   };
   const unsigned step = page.encoded() / kSearchSample + 1;
   for (unsigned i = 0; i < page.encoded(); i += step) {
@@ -180,23 +145,23 @@ Fault check_search(const PageView& page, const Workspace& ws) {
   for (unsigned s = 0; s < page.segments(); s++) {
     SegmentRef ref;
     if (!load_segment(page, s, &ref)) return "page does not decode";
-    if (!found(ref.seg.first_rank) || !found(ref.seg.first_rank + ref.count - 1)) {
+    if (!found(ref.first_rank) || !found(ref.first_rank + ref.count - 1)) {
       return "search does not find an entry where it is";
     }
   }
   return nullptr;
 }
 
-Fault check_encoded(const PageView& page, const Workspace& ws) {
+Fault check_encoded(const PageView& page, const CheckedEntries& out) {
   const bool inner = page.level() > 0;
   for (unsigned i = 0; i < page.encoded(); i++) {
-    const Item item{ws.codes[i], ws.tids[i], inner ? ws.children[i] : kNoBlock};
-    if (i > 0 && !(Entry{ws.codes[i - 1], ws.tids[i - 1]} < item.entry())) {
+    const Item item{out.codes[i], out.tids[i], inner ? out.children[i] : kNoBlock};
+    if (i > 0 && !(Entry{out.codes[i - 1], out.tids[i - 1]} < item.entry())) {
       return "encoded entries do not ascend";
     }
     if (Fault fault = check_item(page, item)) return fault;
   }
-  return check_search(page, ws);
+  return check_search(page, out);
 }
 
 Fault check_dead(const PageView& page) {
@@ -215,7 +180,7 @@ Fault check_dead(const PageView& page) {
   return nullptr;
 }
 
-Fault check_delta(const PageView& page, Workspace* ws) {
+Fault check_delta(const PageView& page, const CheckedEntries& out) {
   const unsigned deltas = page.deltas();
   for (unsigned j = 0; j < deltas; j++) {
     const std::uint8_t* p = page.delta_at(j);
@@ -223,13 +188,13 @@ Fault check_delta(const PageView& page, Workspace* ws) {
     if (page.level() > 0 && load<std::uint32_t>(p + 20) != 0) return "padding of a delta entry is not zero";
     if (Fault fault = check_item(page, page.delta_item(j))) return fault;
   }
-  sorted_delta(page, ws->delta);
+  sorted_delta(page, out.delta);
   unsigned rank = 0;
   for (unsigned j = 0; j < deltas; j++) {
-    const Entry entry = ws->delta[j].entry();
-    if (j > 0 && ws->delta[j - 1].entry() == entry) return "two delta entries are equal";
-    while (rank < page.encoded() && Entry{ws->codes[rank], ws->tids[rank]} < entry) rank++;
-    if (rank < page.encoded() && Entry{ws->codes[rank], ws->tids[rank]} == entry && !page.is_dead(rank)) {
+    const Entry entry = out.delta[j].entry();
+    if (j > 0 && out.delta[j - 1].entry() == entry) return "two delta entries are equal";
+    while (rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} < entry) rank++;
+    if (rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} == entry && !page.is_dead(rank)) {
       return "delta entry equals an encoded entry";
     }
   }
@@ -237,29 +202,29 @@ Fault check_delta(const PageView& page, Workspace* ws) {
 }
 
 // Keys below the first separator would have no child to go to.
-Fault check_first_separator(const PageView& page, const Workspace& ws) {
+Fault check_first_separator(const PageView& page, const CheckedEntries& out) {
   if (page.live() == 0) return "inner page has no downlink";
   unsigned rank = 0;
   while (rank < page.encoded() && page.is_dead(rank)) rank++;
-  const bool encoded = rank < page.encoded() && Entry{ws.codes[rank], ws.tids[rank]} == page.low();
-  const bool in_delta = page.deltas() > 0 && ws.delta[0].entry() == page.low();
+  const bool encoded = rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} == page.low();
+  const bool in_delta = page.deltas() > 0 && out.delta[0].entry() == page.low();
   return encoded || in_delta ? nullptr : "first separator is not the low fence";
 }
 
 }  // namespace
 
-Fault check_page(const std::uint8_t* bytes, Workspace* ws) {
+Fault check_page(const std::uint8_t* bytes, const CheckedEntries& out) {
   const PageView page(bytes);
   if (Fault fault = check_trailer(bytes, page)) return fault;
   if (page.deleted()) {
     return page.encoded() > 0 || page.deltas() > 0 ? "deleted page has entries" : nullptr;
   }
   if (Fault fault = check_fences(page)) return fault;
-  if (Fault fault = check_segments(page, ws)) return fault;
-  if (Fault fault = check_encoded(page, *ws)) return fault;
+  if (Fault fault = check_segments(page, out)) return fault;
+  if (Fault fault = check_encoded(page, out)) return fault;
   if (Fault fault = check_dead(page)) return fault;
-  if (Fault fault = check_delta(page, ws)) return fault;
-  return page.level() > 0 ? check_first_separator(page, *ws) : nullptr;
+  if (Fault fault = check_delta(page, out)) return fault;
+  return page.level() > 0 ? check_first_separator(page, out) : nullptr;
 }
 
 }  // namespace learned

@@ -25,14 +25,20 @@
 #pragma once
 
 #include "core/page/view.hpp"
-#include "core/plan/workspace.hpp"
 
 namespace learned {
 
+// Where a page's content is left.
+struct CheckedEntries {
+  Code* codes;  // of the encoded entries, dead ones included: room for kMaxEntries
+  Tid* tids;
+  Block* children;
+  Item* delta;  // sorted: room for kMaxDelta
+};
+
 // Returns nullptr or what is wrong. Works on any bytes, kPageSize of them, 8-aligned, that nobody changes meanwhile: a copy
-// (copy_page()), or a page locked exclusively. On success (and unless the
-// page is deleted) leaves its content in the workspace: codes, tids and (inner pages) children of the encoded
-// entries, dead ones included, and `delta`, sorted.
-Fault check_page(const std::uint8_t* page, Workspace* ws);
+// (copy_page()), or a page locked exclusively. On success (and unless the page is deleted) leaves its content in `out`;
+// children for inner pages only.
+Fault check_page(const std::uint8_t* page, const CheckedEntries& out);
 
 }  // namespace learned

@@ -22,7 +22,7 @@
 #pragma once
 
 #include "core/base/bits.hpp"
-#include "core/column/line.hpp"
+#include "core/column/tid_column.hpp"
 
 namespace learned {
 
@@ -71,49 +71,28 @@ struct PageTrailer {
 static_assert(sizeof(PageTrailer) == 64);
 inline constexpr std::size_t kSpecial = kPageSize - sizeof(PageTrailer);
 
-enum class TidCodec : std::uint8_t {
-  linear = 0,  // residuals against a line through all ordinals
-  runs = 1,    // consecutive TIDs: packed first ranks of the runs, then the column of their first ordinals
-  ascending =
-      2,  // ascending TIDs far apart (rows of one key): Elias-Fano. tid_base is the first ordinal, tid_slope
-          // the last one less that; tid_width low bits of each ordinal are packed, then a bitmap has for
-          // the i-th entry its bit (high part + i) set (Elias, JACM 1974; Vigna, WSDM 2013, section 3)
-};
-
-// A segment: entries [first_rank, next segment's first_rank) under one model per column.
+// A segment as it is stored: entries [first_rank, next segment's first_rank) under one model per column. Only load_segment(),
+// check_page() and write_page() know it; to all others a segment is its SegmentModels.
 struct Segment {
-  Code first_code;  // exact first code: the page is searched by it
-  std::uint64_t key_base;
+  Code first_code;         // exact first code: the page is searched by it
+  std::uint64_t key_base;  // ColumnModel of the keys
   std::uint64_t key_slope;
-  std::uint64_t tid_base;
+  std::uint64_t tid_base;  // TidColumn
   std::uint64_t tid_slope;
   std::uint16_t first_rank;
-  std::uint16_t offset;     // of its residuals in the page
-  std::uint16_t tid_scale;  // ordinal = block * tid_scale + offset number - 1; 0: the raw 48-bit TID
-  std::uint16_t runs;       // number of runs (TidCodec::runs)
+  std::uint16_t offset;  // of its residuals in the page
+  std::uint16_t tid_scale;
+  std::uint16_t runs;
   std::uint8_t key_shift;
   std::uint8_t key_width;
   std::uint8_t tid_shift;
   std::uint8_t tid_width;
-  std::uint8_t rank_width;  // bits of a run's first rank (TidCodec::runs)
+  std::uint8_t rank_width;
   TidCodec tid_codec;
-  std::uint8_t child_shift;
+  std::uint8_t child_shift;  // of the ChildModel
   std::uint8_t child_width;
-
-  ColumnModel key() const { return {key_base, key_slope, key_shift, key_width}; }
-  ColumnModel tid() const { return {tid_base, tid_slope, tid_shift, tid_width}; }
 };
 static_assert(sizeof(Segment) == 56);
-
-// Bytes of the bitmap of high parts of TidCodec::ascending.
-constexpr std::size_t high_bytes(std::size_t count, std::uint64_t span, unsigned low_width) {
-  return (count + (span >> low_width) + 7) / 8;
-}
-// Low bits that make the two parts smallest together.
-constexpr unsigned best_low_width(std::size_t count, std::uint64_t span) {
-  const std::uint64_t gap = span / count;
-  return gap > 1 ? bits_for(gap) - 1 : 0;
-}
 
 // Follows the Segment of an inner page.
 struct ChildModel {
@@ -122,6 +101,34 @@ struct ChildModel {
 };
 static_assert(sizeof(ChildModel) == 16);
 
+// A segment's models.
+struct SegmentModels {
+  Code first_code;
+  ColumnModel key;
+  TidColumn tids;
+  ColumnModel child;  // inner pages; all zero in leaves
+};
+
+// Bytes of the residuals of a segment with n entries.
+inline std::size_t segment_bytes(const SegmentModels& models, std::size_t n) {
+  return LineCodec::bytes(models.key, n) + tid_bytes(models.tids, n) + LineCodec::bytes(models.child, n);
+}
+
+// The models of a stored segment. `at` is where it is.
+inline void get_models(const std::uint8_t* at, const Segment& seg, unsigned level, SegmentModels* models) {
+  models->first_code = seg.first_code;
+  models->key = {seg.key_base, seg.key_slope, seg.key_shift, seg.key_width};
+  models->tids = {{seg.tid_base, seg.tid_slope, seg.tid_shift, seg.tid_width},
+                  seg.tid_scale,
+                  seg.runs,
+                  seg.rank_width,
+                  seg.tid_codec};
+  models->child = {};
+  if (level > 0) {
+    const auto child = load<ChildModel>(at + sizeof(Segment));
+    models->child = {child.base, child.slope, seg.child_shift, seg.child_width};
+  }
+}
 constexpr std::size_t segment_size(unsigned level) {
   return sizeof(Segment) + (level > 0 ? sizeof(ChildModel) : 0);
 }
@@ -149,11 +156,5 @@ struct Item {
 constexpr Entry predecessor(Entry e) {
   return e.tid > 0 ? Entry{e.code, e.tid - 1} : Entry{e.code - 1, kMaxTid};
 }
-
-// Checksum over everything but the server's header, the hole, the delta and the field itself.
-std::uint32_t page_checksum(const std::uint8_t* page);
-// The checksum that the page will have with another trailer (whose `check` does not matter): *sound tells whether that of
-// the trailer it has matches. One pass over the rest.
-std::uint32_t next_checksum(const std::uint8_t* page, const PageTrailer& next, bool* sound);
 
 }  // namespace learned

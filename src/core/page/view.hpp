@@ -1,4 +1,4 @@
-// Reading a tree page: header checks, search by the models, decoding. Never trusts a byte: whatever a
+// Reading a tree page: header checks, segments, decoding. Never trusts a byte: whatever a
 // function follows (counts, offsets, widths) it first checks against the page's bounds, and returns false (or a Fault)
 // where they do not hold.
 #pragma once
@@ -82,25 +82,17 @@ Fault verify_delta(const PageView& page, unsigned from);
 bool is_free_page(const std::uint8_t* bytes);
 
 // One segment with its bounds proven to lie within the page.
-struct SegmentRef {
-  Segment seg;
-  ColumnModel child_model;
+struct SegmentRef : SegmentModels {
+  unsigned first_rank;
   unsigned count;
+  std::uint16_t offset;  // of its residuals in the page
   const std::uint8_t* key_bits;
-  const std::uint8_t* tid_bits;    // residuals of TIDs or of the runs' first ordinals
-  const std::uint8_t* rank_bits;   // TidCodec::runs
-  const std::uint8_t* high_bits;   // TidCodec::ascending
-  std::uint32_t high_size;         // bytes of it
+  TidBits tid_bits;
   const std::uint8_t* child_bits;  // inner pages
 
-  Code code_at(unsigned i) const {
-    return seg.key_base + ColumnModel{0, seg.key_slope, seg.key_shift, 0}.line(i) +
-           read_bits(key_bits, i, seg.key_width);
-  }
+  Code code_at(unsigned i) const { return LineCodec::at(key, key_bits, i); }
   Tid tid_at(unsigned i) const;
-  Block child_at(unsigned i) const {
-    return static_cast<Block>(child_model.predict(i) + read_bits(child_bits, i, child_model.width));
-  }
+  Block child_at(unsigned i) const { return static_cast<Block>(LineCodec::at(child, child_bits, i)); }
   // First entry whose code is >= `code`, `count` if none. Sets *probes, if given, to the residuals read.
   unsigned lower_bound(Code code, unsigned* probes = nullptr) const;
 };
@@ -111,34 +103,16 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref);
 // The segment that holds encoded rank `rank`. REQUIRES: rank < encoded().
 unsigned segment_of_rank(const PageView& page, unsigned rank);
 
-// First encoded rank whose (code, tid) is >= key; encoded() if none. False: corrupt.
-bool lower_bound(const PageView& page, const Entry& key, unsigned* rank);
-
-// Encoded ranks [begin, end) of the entries with this code: begin == end if there is none. False: corrupt.
-// If there is one, *found is the segment that has it, unless its count is 0.
-bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found);
-
 // Decodes encoded entries [begin, end) in order; dead ones too. children may be null. False: corrupt.
 bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids,
             Block* children = nullptr);
-
-// Inner pages: the child whose range holds `key`: that of the greatest separator <= key. False: corrupt.
-// If `next` is given, it is set to the code of a separator above it, kMaxCode if none is at hand: for guesses only.
-bool find_child(const PageView& page, const Entry& key, Item* found, Code* next = nullptr);
-
-// Ordinal -> TID and back; scale 0 is the raw TID.
-constexpr std::uint64_t tid_to_ordinal(Tid tid, unsigned scale) {
-  return scale == 0 ? tid : std::uint64_t{tid_block(tid)} * scale + tid_offset(tid) - 1;
-}
-inline Tid ordinal_to_tid(std::uint64_t ordinal, unsigned scale) {
-  if (scale == 0) return ordinal & kMaxTid;
-  const std::uint64_t block = ordinal / scale;
-  return ((block << 16) | (ordinal - block * scale + 1)) & kMaxTid;
-}
 
 // Copies the used parts of a page to `out` (REQUIRES: compact_bytes(page) bytes, 8-aligned) and returns a
 // view of the copy. REQUIRES: check_header() found nothing.
 std::size_t compact_bytes(const PageView& page);
 PageView compact_copy(const PageView& page, std::uint8_t* out);
+
+// Sorts the page's delta entries into out, which has room for kMaxDelta; returns their number.
+unsigned sorted_delta(const PageView& page, Item* out);
 
 }  // namespace learned

@@ -1,6 +1,6 @@
 #include "core/page/write.hpp"
 
-#include "core/plan/workspace.hpp"
+#include "core/page/checksum.hpp"
 
 namespace learned {
 
@@ -32,121 +32,80 @@ void start_page(std::uint8_t* page, const PageIdentity& id) {
   store(page + kSpecial, t);
 }
 
-void encode_values(BitWriter* out, const ColumnModel& model, const std::uint64_t* values, std::uint32_t n) {
-  for (std::uint32_t i = 0; i < n; i++) out->put(values[i] - model.predict(i));
-}
-
-std::uint8_t* encode_ascending(std::uint8_t* out, const Segment& seg, const Tid* tids, std::uint32_t n) {
-  BitWriter low(out, seg.tid_width);
-  if (seg.tid_width > 0) {
-    for (std::uint32_t i = 0; i < n; i++) {
-      low.put((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) & low_mask(seg.tid_width));
-    }
-  }
-  out = low.flush();
-  const std::size_t size = high_bytes(n, seg.tid_slope, seg.tid_width);
-  std::memset(out, 0, size);
-  for (std::uint32_t i = 0; i < n; i++) {
-    const std::uint64_t bit = ((tid_to_ordinal(tids[i], seg.tid_scale) - seg.tid_base) >> seg.tid_width) + i;
-    if (bit < size * 8) set_bit(out, bit);  // always, unless the TIDs come from a damaged page
-  }
-  return out + size;
-}
-
-std::uint8_t* encode_tids(std::uint8_t* out, const Segment& seg, const Tid* tids, std::uint32_t n) {
-  if (seg.tid_codec == TidCodec::ascending) return encode_ascending(out, seg, tids, n);
-  const ColumnModel model = seg.tid();
-  if (seg.tid_codec == TidCodec::linear) {
-    BitWriter w(out, seg.tid_width);
-    if (seg.tid_width > 0) {
-      for (std::uint32_t i = 0; i < n; i++) {
-        w.put(tid_to_ordinal(tids[i], seg.tid_scale) - model.predict(i));
-      }
-    }
-    return w.flush();
-  }
-  BitWriter ranks(out, seg.rank_width);
-  for (std::uint32_t i = 0; i < n; i++) {
-    if (i == 0 || tids[i] != tids[i - 1] + 1) ranks.put(i);
-  }
-  out = ranks.flush();
-  BitWriter firsts(out, seg.tid_width);
-  std::uint32_t run = 0;
-  for (std::uint32_t i = 0; i < n; i++) {
-    if (i == 0 || tids[i] != tids[i - 1] + 1) {
-      firsts.put(tid_to_ordinal(tids[i], seg.tid_scale) - model.predict(run));
-      run++;
-    }
-  }
-  return firsts.flush();
-}
-
-std::uint8_t* encode_segment(std::uint8_t* out, const PlannedSegment& p, const Columns& columns,
+std::uint8_t* encode_segment(std::uint8_t* out, const NewSegment& segment, const Columns& columns,
                              unsigned level) {
-  if (p.verbatim != nullptr || p.bytes == 0) {
-    if (p.bytes > 0) std::memcpy(out, p.verbatim, p.bytes);
-    return out + p.bytes;
+  if (segment.verbatim != nullptr || segment.bytes == 0) {
+    if (segment.bytes > 0) std::memcpy(out, segment.verbatim, segment.bytes);
+    return out + segment.bytes;
   }
-  if (p.seg.key_width > 0) {
-    BitWriter w(out, p.seg.key_width);
-    encode_values(&w, p.seg.key(), columns.codes + p.first, p.count);
-    out = w.flush();
-  }
-  out = encode_tids(out, p.seg, columns.tids + p.first, p.count);
-  if (level > 0 && p.child.width > 0) {
-    BitWriter w(out, p.child.width);
-    for (std::uint32_t i = 0; i < p.count; i++) {
-      w.put(columns.children[p.first + i] - p.child.predict(i));
-    }
-    out = w.flush();
-  }
-  return out;
+  const Code* codes = columns.codes + segment.first;
+  out = LineCodec::encode(out, segment.key, segment.count, [&](std::size_t i) { return codes[i]; });
+  out = encode_tids(out, segment.tids, columns.tids + segment.first, segment.count);
+  if (level == 0) return out;
+  const Block* children = columns.children + segment.first;
+  return LineCodec::encode(out, segment.child, segment.count,
+                           [&](std::size_t i) { return std::uint64_t{children[i]}; });
+}
+
+void store_segment(std::uint8_t* at, const SegmentModels& models, std::size_t first_rank, std::size_t offset,
+                   unsigned level) {
+  Segment seg;
+  seg.first_code = models.first_code;
+  seg.key_base = models.key.base;
+  seg.key_slope = models.key.slope;
+  seg.tid_base = models.tids.model.base;
+  seg.tid_slope = models.tids.model.slope;
+  seg.first_rank = static_cast<std::uint16_t>(first_rank);
+  seg.offset = static_cast<std::uint16_t>(offset);
+  seg.tid_scale = models.tids.scale;
+  seg.runs = models.tids.runs;
+  seg.key_shift = models.key.shift;
+  seg.key_width = models.key.width;
+  seg.tid_shift = models.tids.model.shift;
+  seg.tid_width = models.tids.model.width;
+  seg.rank_width = models.tids.rank_width;
+  seg.tid_codec = models.tids.codec;
+  seg.child_shift = models.child.shift;
+  seg.child_width = models.child.width;
+  store(at, seg);
+  if (level > 0) store(at + sizeof(Segment), ChildModel{models.child.base, models.child.slope});
 }
 
 }  // namespace
-
-std::size_t plan_bytes(const SegmentPlanner& plan) { return page_overhead(plan.entries()) + plan.bytes(); }
-
-bool plan_fits(const SegmentPlanner& plan, unsigned level, std::size_t deltas) {
-  return !plan.overflow() && plan.entries() <= kMaxEntries &&
-         plan_bytes(plan) + deltas * delta_size(level) <= kPageSize;
-}
 
 PageIdentity identity_of(const PageView& page) {
   const PageTrailer t = page.trailer();
   return {static_cast<TreeId>(t.tree), t.level, t.flags, t.left, t.right, t.low, t.high};
 }
 
-void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan,
-                const Columns& columns, const std::uint8_t* dead, unsigned dead_count) {
+PageWriter::PageWriter(std::uint8_t* page, const PageIdentity& id)
+    : page_(page), at_(page + kHeaderSize), level_(id.level) {
   start_page(page, id);
-  std::uint8_t* at = page + kHeaderSize;
-  const std::size_t size = segment_size(id.level);
-  std::size_t rank = 0;
-  for (std::size_t s = 0; s < plan.size(); s++) {
-    Segment seg = plan[s].seg;
-    seg.first_rank = static_cast<std::uint16_t>(rank);
-    seg.offset = static_cast<std::uint16_t>(at - page);
-    at = encode_segment(at, plan[s], columns, id.level);
-    std::uint8_t* entry = page + kSpecial - (s + 1) * size;
-    store(entry, seg);
-    if (id.level > 0) store(entry + sizeof(Segment), ChildModel{plan[s].child.base, plan[s].child.slope});
-    rank += plan[s].count;
-  }
-  PageTrailer t = trailer_of(page);
-  t.segments = static_cast<std::uint16_t>(plan.size());
-  t.encoded = static_cast<std::uint16_t>(rank);
+}
+
+void PageWriter::add(const NewSegment& segment, const Columns& columns) {
+  const auto offset = static_cast<std::size_t>(at_ - page_);
+  at_ = encode_segment(at_, segment, columns, level_);
+  segments_++;
+  store_segment(page_ + kSpecial - segments_ * segment_size(level_), segment, rank_, offset, level_);
+  rank_ += segment.count;
+}
+
+void PageWriter::finish(const std::uint8_t* dead, unsigned dead_count) {
+  PageTrailer t = trailer_of(page_);
+  t.segments = static_cast<std::uint16_t>(segments_);
+  t.encoded = static_cast<std::uint16_t>(rank_);
   if (dead_count > 0) {
-    const std::size_t map_bytes = (rank + 7) / 8;
-    std::memcpy(at, dead, map_bytes);
-    at += map_bytes;
+    const std::size_t map_bytes = (rank_ + 7) / 8;
+    std::memcpy(at_, dead, map_bytes);
+    at_ += map_bytes;
     t.flags |= kHasDead;
     t.dead = static_cast<std::uint16_t>(dead_count);
   }
-  store(page + kSpecial, t);
-  set16(page, kLowerOffset, static_cast<std::size_t>(at - page));
-  set16(page, kUpperOffset, kSpecial - plan.size() * size);
-  seal(page);
+  store(page_ + kSpecial, t);
+  set16(page_, kLowerOffset, static_cast<std::size_t>(at_ - page_));
+  set16(page_, kUpperOffset, kSpecial - segments_ * segment_size(level_));
+  seal(page_);
 }
 
 void write_empty_page(std::uint8_t* page, const PageIdentity& id) {
@@ -201,11 +160,8 @@ bool continues_exactly(const PageView& page, const Item& item) {
     return false;
   }
   SegmentRef ref;
-  if (!load_segment(page, segments - 1, &ref) || ref.seg.key_width != 0) return false;
-  // Without residuals, or as one more of the last run, the entry adds no bytes.
-  const bool grows =
-      ref.seg.tid_codec == TidCodec::linear ? ref.seg.tid_width != 0 : ref.seg.tid_codec != TidCodec::runs;
-  if (grows || ref.code_at(ref.count) != item.code || ref.tid_at(ref.count) != item.tid) return false;
+  if (!load_segment(page, segments - 1, &ref) || ref.key.width != 0 || tids_grow(ref.tids)) return false;
+  if (ref.code_at(ref.count) != item.code || ref.tid_at(ref.count) != item.tid) return false;
   return Entry{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
 }
 
@@ -264,197 +220,6 @@ void set_flags(std::uint8_t* page, std::uint16_t flags) {
 void set_left(std::uint8_t* page, Block left) { store(page + kSpecial + offsetof(PageTrailer, left), left); }
 void set_low(std::uint8_t* page, const Entry& low) {
   store(page + kSpecial + offsetof(PageTrailer, low), low);
-}
-
-bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
-  SegmentRef ref;
-  if (!load_segment(page, s, &ref)) return false;
-  out->seg = ref.seg;
-  out->child = page.level() > 0 ? ref.child_model : ColumnModel{};
-  out->first = 0;
-  out->count = ref.count;
-  out->bytes = static_cast<std::uint32_t>(segment_bytes(ref.seg, out->child, ref.count, page.level()));
-  out->verbatim = ref.key_bits;
-  return true;
-}
-
-namespace {
-
-// The values get(0) .. get(n - 1) under the slope of `model`, whose line they followed from another rank on: the residuals
-// need one bit more at most, as the line is rounded down anew.
-template <class Get>
-ColumnModel refit(const ColumnModel& model, std::uint32_t n, Get get) {
-  ColumnModel m{0, model.slope, model.shift, 0};
-  const std::uint64_t first = get(0);
-  std::int64_t lo = 0;
-  std::int64_t hi = 0;
-  for (std::uint32_t i = 0; i < n; i++) {
-    const auto error = static_cast<std::int64_t>(get(i) - first - m.line(i));
-    lo = error < lo ? error : lo;
-    hi = error > hi ? error : hi;
-  }
-  m.base = first + static_cast<std::uint64_t>(lo);
-  m.width =
-      static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
-  return m;
-}
-
-// Entries [from, to) of a segment, to be one of their own.
-struct Part {
-  unsigned from;
-  unsigned to;
-  std::uint32_t size() const { return to - from; }
-};
-
-void set_tids(const ColumnModel& model, Segment* seg) {
-  seg->tid_base = model.base;
-  seg->tid_slope = model.slope;
-  seg->tid_shift = model.shift;
-  seg->tid_width = model.width;
-}
-
-// How many entries of the part belong to a run that began before it. (The runs codec cannot say so: a run's first TID
-// need not have an ordinal under the segment's scale when it is not the one that the run began with.)
-unsigned entries_of_cut_run(const SegmentRef& ref, const Part& part) {
-  if (part.from == 0 || ref.seg.tid_codec != TidCodec::runs) return 0;
-  unsigned lo = 0;  // the first run that begins at or behind `from`
-  unsigned hi = ref.seg.runs;
-  while (lo < hi) {
-    const unsigned mid = (lo + hi) / 2;
-    if (read_bits(ref.rank_bits, mid, ref.seg.rank_width) < part.from) {
-      lo = mid + 1;
-    } else {
-      hi = mid;
-    }
-  }
-  const std::uint64_t next =
-      lo < ref.seg.runs ? read_bits(ref.rank_bits, lo, ref.seg.rank_width) : std::uint64_t{part.to};
-  return next < part.to ? static_cast<unsigned>(next) - part.from : part.size();
-}
-
-// The TIDs of a part that lies within one run: a line that counts up by one.
-void plan_counting(const Tid* tids, std::uint32_t n, Segment* seg) {
-  seg->tid_codec = TidCodec::linear;
-  seg->tid_scale = tid_offset(tids[n - 1]);
-  seg->runs = 0;
-  seg->rank_width = 0;
-  set_tids({tid_to_ordinal(tids[0], seg->tid_scale), n > 1 ? std::uint64_t{1} : 0, 0, 0}, seg);
-}
-
-// The runs that begin in a part, the first one with it. Their first TIDs keep their column in a front part; a back
-// part's column starts elsewhere on its line.
-void plan_runs(const SegmentRef& ref, const Part& part, const Tid* tids, std::uint32_t* starts,
-               Segment* seg) {
-  std::uint32_t runs = 0;
-  for (std::uint32_t i = 0; i < part.size(); i++) {
-    if (i == 0 || tids[i] != tids[i - 1] + 1) starts[runs++] = i;
-  }
-  seg->runs = static_cast<std::uint16_t>(runs);
-  if (part.from == 0) return;
-  set_tids(refit(ref.seg.tid(), runs,
-                 [&](std::uint32_t j) { return tid_to_ordinal(tids[starts[j]], seg->tid_scale); }),
-           seg);
-}
-
-void plan_ascending(const SegmentRef& ref, const Tid* tids, std::uint32_t n, Segment* seg) {
-  // Its own span under the same division into low and high bits. (It descends on a damaged page only.)
-  const std::uint64_t low = tid_to_ordinal(tids[0], seg->tid_scale);
-  const std::uint64_t high = tid_to_ordinal(tids[n - 1], seg->tid_scale);
-  seg->tid_base = low;
-  seg->tid_slope = high > low && high - low <= ref.seg.tid_slope ? high - low : 0;
-}
-
-// Plans a part of a segment, whose entries are in the workspace's columns from `first` on. The front part keeps all
-// models: what holds for a segment holds for its beginning. A back part starts its lines elsewhere.
-// REQUIRES: the part begins with a run, or lies within one.
-void plan_part(const SegmentRef& ref, const Part& part, std::uint32_t first, unsigned level, Workspace* ws,
-               PlannedSegment* out) {
-  const std::uint32_t n = part.size();
-  const Tid* tids = ws->tids + first;
-  Segment& seg = out->seg;
-  out->first = first;
-  out->count = n;
-  out->verbatim = nullptr;
-  seg = ref.seg;
-  seg.first_code = ws->codes[first];
-  out->child = level > 0 ? ref.child_model : ColumnModel{};
-  if (entries_of_cut_run(ref, part) > 0) {
-    plan_counting(tids, n, &seg);
-  } else if (seg.tid_codec == TidCodec::runs) {
-    plan_runs(ref, part, tids, ws->runs + first, &seg);
-  } else if (seg.tid_codec == TidCodec::ascending) {
-    plan_ascending(ref, tids, n, &seg);
-  } else if (part.from > 0 && seg.tid_slope != 0) {
-    set_tids(refit(ref.seg.tid(), n, [&](std::uint32_t i) { return tid_to_ordinal(tids[i], seg.tid_scale); }),
-             &seg);
-  }
-  // A constant serves every part of its segment (and its residuals may need all 64 bits).
-  if (part.from > 0 && seg.key_slope != 0) {
-    const ColumnModel key = refit(ref.seg.key(), n, [&](std::uint32_t i) { return ws->codes[first + i]; });
-    seg.key_base = key.base;
-    seg.key_width = key.width;
-  }
-  if (part.from > 0 && level > 0 && ref.child_model.slope != 0) {
-    out->child =
-        refit(ref.child_model, n, [&](std::uint32_t i) { return std::uint64_t{ws->children[first + i]}; });
-  }
-  seg.child_shift = out->child.shift;
-  seg.child_width = out->child.width;
-  out->bytes = static_cast<std::uint32_t>(segment_bytes(seg, out->child, n, level));
-}
-
-}  // namespace
-
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
-                 unsigned end, Workspace* ws) {
-  const Columns columns = workspace_columns(ws, id.level);
-  SegmentPlanner plan(ws->segments, columns, id.level);
-  std::uint32_t used = 0;
-  for (unsigned s = begin < end ? segment_of_rank(page, begin) : page.segments(); s < page.segments(); s++) {
-    SegmentRef ref;
-    PlannedSegment p{};
-    if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
-    const unsigned first = ref.seg.first_rank;
-    if (first >= end) break;
-    Part part{begin > first ? begin - first : 0, end < first + ref.count ? end - first : ref.count};
-    if (part.size() == ref.count) {
-      plan.keep(p);
-      continue;
-    }
-    if (used + part.size() > Workspace::kCapacity ||
-        !decode(page, first + part.from, first + part.to, ws->codes + used, ws->tids + used,
-                id.level > 0 ? ws->children + used : nullptr)) {
-      return false;
-    }
-    const unsigned cut = entries_of_cut_run(ref, part);
-    const Part pieces[] = {{part.from, part.from + cut}, {part.from + cut, part.to}};
-    for (const Part& piece : pieces) {
-      if (piece.size() == 0) continue;
-      plan_part(ref, piece, used, id.level, ws, &p);
-      plan.keep(p);
-      used += piece.size();
-    }
-  }
-  unsigned dead_count = 0;
-  if ((page.flags() & kHasDead) != 0) {
-    std::memset(ws->dead_map, 0, (end - begin + 7) / 8);
-    for (unsigned r = begin; r < end; r++) {
-      if (!test_bit(page.dead_map(), r)) continue;
-      set_bit(ws->dead_map, r - begin);
-      dead_count++;
-    }
-  }
-  unsigned deltas = 0;
-  for (unsigned j = 0; j < page.deltas(); j++) {
-    const Item item = page.delta_item(j);
-    if (item.entry() >= id.low && ((id.flags & kRightmost) != 0 || item.entry() < id.high)) {
-      ws->delta[deltas++] = item;
-    }
-  }
-  if (!plan_fits(plan, id.level, deltas)) return false;
-  write_page(out, id, plan, columns, ws->dead_map, dead_count);
-  for (unsigned j = 0; j < deltas; j++) add_delta(out, ws->delta[j]);
-  return true;
 }
 
 }  // namespace learned

@@ -3,19 +3,8 @@
 #pragma once
 
 #include "core/page/view.hpp"
-#include "core/plan/segment_planner.hpp"
 
 namespace learned {
-
-// Bytes that `entries` planned entries need in a page beside their residuals and directory: headers and the
-// room (or the bitmap) for dead marks.
-constexpr std::size_t page_overhead(std::size_t entries) {
-  return kHeaderSize + sizeof(PageTrailer) + (entries + 7) / 8;
-}
-// Whether a plan fits into one page that keeps room for `deltas` delta entries.
-bool plan_fits(const SegmentPlanner& plan, unsigned level, std::size_t deltas);
-// Bytes that a plan takes in a page, room for dead marks included.
-std::size_t plan_bytes(const SegmentPlanner& plan);
 
 // What a page is, besides its entries.
 struct PageIdentity {
@@ -29,11 +18,38 @@ struct PageIdentity {
 };
 PageIdentity identity_of(const PageView& page);
 
-// Writes a whole page from a plan, with no delta entries. `dead` is null or a bitmap over the plan's entries
-// of which `dead_count` bits are set. REQUIRES: plan_fits(plan, level, 0).
-void write_page(std::uint8_t* page, const PageIdentity& id, const SegmentPlanner& plan,
-                const Columns& columns, const std::uint8_t* dead, unsigned dead_count);
-// The same without a single entry.
+// Columns of entries sorted by (code, tid); children is null for leaves.
+struct Columns {
+  const Code* codes;
+  const Tid* tids;
+  const Block* children;
+  std::uint32_t* runs;  // scratch, as long as the columns: where runs of consecutive TIDs start
+};
+
+// A segment to be written.
+struct NewSegment : SegmentModels {
+  std::uint32_t first;  // index of its first entry in the columns
+  std::uint32_t count;
+  std::uint32_t bytes;           // of its residuals
+  const std::uint8_t* verbatim;  // residuals to copy instead of encoding the columns; null: encode
+};
+
+// Writes a whole page, segment by segment, with no delta entries. REQUIRES: they fit, with room for dead marks.
+class PageWriter {
+ public:
+  PageWriter(std::uint8_t* page, const PageIdentity& id);
+  void add(const NewSegment& segment, const Columns& columns);
+  // `dead` is null or a bitmap over the entries of which `dead_count` bits are set.
+  void finish(const std::uint8_t* dead, unsigned dead_count);
+
+ private:
+  std::uint8_t* page_;
+  std::uint8_t* at_;
+  std::size_t segments_ = 0;
+  std::size_t rank_ = 0;
+  unsigned level_;
+};
+// A page without a single entry.
 void write_empty_page(std::uint8_t* page, const PageIdentity& id);
 
 // Zeroes what is between `lower` and `upper`: the kill marks of what the page was. (Generic WAL does so for a logged
@@ -77,16 +93,5 @@ void remove_deltas(std::uint8_t* page, const std::uint8_t* doomed);
 void set_flags(std::uint8_t* page, std::uint16_t flags);
 void set_left(std::uint8_t* page, Block left);
 void set_low(std::uint8_t* page, const Entry& low);
-
-// Turns encoded segment s of `page` into a planned segment that is copied as it is. False: corrupt.
-bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out);
-
-// Writes encoded entries [begin, end) of `page`, dead marks included, and the delta entries within
-// [id.low, id.high) as a page of their own, keeping the models. A whole segment is copied; the front part of a
-// segment too. The back part of a segment follows the same lines from other starting ranks, which may cost one bit per
-// entry and column (per run, where TIDs are runs) as the lines are rounded down anew. The rest of a run that is cut
-// becomes a segment of its own, without a bit for its TIDs. False: corrupt, or it does not fit.
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
-                 unsigned end, struct Workspace* ws);
 
 }  // namespace learned

@@ -1,40 +1,8 @@
 #include "core/plan/segment_planner.hpp"
 
-#include "core/page/view.hpp"
-
 namespace learned {
 
 namespace {
-
-// A run continues while TIDs are consecutive offsets of one heap block.
-inline bool continues_run(const Tid* tids, std::uint32_t i) { return tids[i] == tids[i - 1] + 1; }
-
-// Fits the runs codec into *seg; returns its bits, or a huge number if it is hopeless.
-std::uint64_t fit_runs(const Tid* tids, std::uint32_t n, std::uint64_t limit, Segment* seg) {
-  constexpr std::uint32_t kMaxRuns = 8192;
-  // First ranks of the runs; a function-local bound keeps the stack small (32 kB).
-  std::uint32_t starts[kMaxRuns];
-  std::uint32_t runs = 0;
-  unsigned scale = 0;
-  for (std::uint32_t i = 0; i < n; i++) {
-    if (i > 0 && continues_run(tids, i)) continue;
-    if (runs == kMaxRuns || runs * std::uint64_t{8} > limit) return ~std::uint64_t{0};
-    starts[runs++] = i;
-    const unsigned offset = tid_offset(tids[i]);
-    scale = offset > scale ? offset : scale;
-  }
-  const ColumnModel model =
-      fit_any(runs, [&](std::size_t j) { return tid_to_ordinal(tids[starts[j]], scale); });
-  seg->tid_codec = TidCodec::runs;
-  seg->tid_scale = static_cast<std::uint16_t>(scale);
-  seg->runs = static_cast<std::uint16_t>(runs);
-  seg->rank_width = static_cast<std::uint8_t>(bits_for(starts[runs - 1]));
-  seg->tid_base = model.base;
-  seg->tid_slope = model.slope;
-  seg->tid_shift = model.shift;
-  seg->tid_width = model.width;
-  return std::uint64_t{runs} * (seg->rank_width + model.width);
-}
 
 // Whether a line without residuals predicts n further values, from rank `at` on.
 bool continues_exactly(const ColumnModel& model, std::uint32_t at, const std::uint64_t* values,
@@ -55,52 +23,6 @@ bool continues_exactly(const ColumnModel& model, std::uint32_t at, const std::ui
 
 }  // namespace
 
-void fit_tids(const Tid* tids, std::uint32_t n, bool raw, Segment* seg) {
-  unsigned scale = 0;
-  std::uint32_t breaks = 0;
-  if (!raw) {
-    scale = tid_offset(tids[0]);
-    for (std::uint32_t i = 1; i < n; i++) {
-      const unsigned offset = tid_offset(tids[i]);
-      scale = offset > scale ? offset : scale;
-      breaks += continues_run(tids, i) ? 0 : 1;
-    }
-  }
-  const ColumnModel model = fit_any(n, [&](std::size_t i) { return tid_to_ordinal(tids[i], scale); });
-  seg->tid_codec = TidCodec::linear;
-  seg->tid_scale = static_cast<std::uint16_t>(scale);
-  seg->runs = 0;
-  seg->rank_width = 0;
-  seg->tid_base = model.base;
-  seg->tid_slope = model.slope;
-  seg->tid_shift = model.shift;
-  seg->tid_width = model.width;
-  const std::uint64_t bits = std::uint64_t{n} * model.width;
-  if (!raw && model.width > 0 && breaks < n / 3) {
-    Segment other = *seg;
-    if (fit_runs(tids, n, bits, &other) < bits) *seg = other;
-  }
-}
-
-std::size_t segment_bytes(const Segment& seg, const ColumnModel& child, std::uint32_t n, unsigned level) {
-  std::size_t bytes = packed_bytes(n, seg.key_width);
-  if (seg.tid_codec == TidCodec::ascending) bytes += high_bytes(n, seg.tid_slope, seg.tid_width);
-  if (seg.tid_codec == TidCodec::runs) {
-    bytes += packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width);
-  } else {
-    bytes += packed_bytes(n, seg.tid_width);
-  }
-  if (level > 0) bytes += packed_bytes(n, child.width);
-  return bytes;
-}
-
-static void set_tid_model(const ColumnModel& model, Segment* seg) {
-  seg->tid_base = model.base;
-  seg->tid_slope = model.slope;
-  seg->tid_shift = model.shift;
-  seg->tid_width = model.width;
-}
-
 // Notes the run starts of entries that are about to be pushed behind those already there.
 void SegmentPlanner::note_runs(std::uint32_t first, std::uint32_t n) {
   const Tid* tids = columns_.tids;
@@ -113,125 +35,37 @@ void SegmentPlanner::note_runs(std::uint32_t first, std::uint32_t n) {
 
 void SegmentPlanner::fit_key(PlannedSegment* p) const {
   const Code* codes = columns_.codes + p->first;
-  const ColumnModel key = fit_ascending(codes, p->count);
-  p->seg.first_code = codes[0];
-  p->seg.key_base = key.base;
-  p->seg.key_slope = key.slope;
-  p->seg.key_shift = key.shift;
-  p->seg.key_width = key.width;
-}
-
-// A line through the ordinals. Within a run ordinals rise by one per rank, so the error against a line is
-// monotone there (the line's steps are all at most one, or all at least one): only the ends of runs count.
-void SegmentPlanner::fit_tid_line(PlannedSegment* p) const {
-  const Tid* tids = columns_.tids + p->first;
-  const unsigned scale = p->seg.tid_scale;
-  const std::uint64_t first = tid_to_ordinal(tids[0], scale);
-  const std::uint64_t last = tid_to_ordinal(tids[p->count - 1], scale);
-  const bool descends = last < first;
-  const std::uint64_t rise = descends ? first - last : last - first;
-  // (Ordinals of a sound page are below 2^48; a damaged one must not overflow the arithmetic below.)
-  if (p->count < 2 || (rise >> 62) != 0 || rise < (p->ordinal_hi - p->ordinal_lo) / 2) return;
-  ColumnModel lined{0, 0, line_shift(rise), 0};
-  lined.slope = (rise << lined.shift) / (p->count - 1);
-  std::int64_t lo = 0;
-  std::int64_t hi = 0;
-  const auto look = [&](std::uint32_t i) {
-    const std::uint64_t line = (lined.slope * i) >> lined.shift;
-    const auto error = static_cast<std::int64_t>(tid_to_ordinal(tids[i], scale) - first -
-                                                 (descends ? std::uint64_t{0} - line : line));
-    lo = error < lo ? error : lo;
-    hi = error > hi ? error : hi;
-  };
-  if (p->breaks > p->count / 2) {
-    for (std::uint32_t i = 0; i < p->count; i++) look(i);
-  } else {
-    const std::uint32_t* runs = columns_.runs + p->run_begin;
-    for (std::uint32_t r = 0; r < p->breaks; r++) {
-      const std::uint32_t start = runs[r] - p->first;
-      look(start - 1);
-      look(start);
-    }
-    look(p->count - 1);
-  }
-  lined.width =
-      static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo)));
-  if (lined.width >= p->seg.tid_width) return;
-  lined.base = first + static_cast<std::uint64_t>(lo);
-  if (descends) lined.shift |= ColumnModel::kDescending;
-  set_tid_model(lined, &p->seg);
-  p->lined = true;
-}
-
-// Runs of consecutive TIDs instead, if that takes fewer bits.
-void SegmentPlanner::fit_tid_runs(PlannedSegment* p) const {
-  const Tid* tids = columns_.tids;
-  const std::uint32_t* runs = columns_.runs + p->run_begin;
-  const std::uint32_t n = p->breaks + 1;
-  const auto start = [&](std::size_t j) { return j == 0 ? p->first : runs[j - 1]; };
-  const unsigned rank_width = bits_for(p->breaks == 0 ? 0 : runs[p->breaks - 1] - p->first);
-  const std::uint64_t limit = std::uint64_t{p->count} * p->seg.tid_width;
-  if (std::uint64_t{n} * rank_width >= limit) return;
-  unsigned scale = 0;
-  for (std::size_t j = 0; j < n; j++) {
-    const unsigned offset = tid_offset(tids[start(j)]);
-    scale = offset > scale ? offset : scale;
-  }
-  const ColumnModel model = fit_any(n, [&](std::size_t j) { return tid_to_ordinal(tids[start(j)], scale); });
-  if (std::uint64_t{n} * (rank_width + model.width) >= limit) return;
-  p->seg.tid_codec = TidCodec::runs;
-  p->seg.tid_scale = static_cast<std::uint16_t>(scale);
-  p->seg.runs = static_cast<std::uint16_t>(n);
-  p->seg.rank_width = static_cast<std::uint8_t>(rank_width);
-  set_tid_model(model, &p->seg);
+  p->first_code = codes[0];
+  p->key = fit_ascending(codes, p->count);
 }
 
 // REQUIRES: run_begin, breaks, max_offset, ordinal_lo and ordinal_hi are set.
 void SegmentPlanner::fit_tid(PlannedSegment* p, bool try_line) const {
-  Segment& seg = p->seg;
-  seg.tid_codec = TidCodec::linear;
-  seg.tid_scale = p->max_offset;
-  seg.runs = 0;
-  seg.rank_width = 0;
+  const TidFacts facts{columns_.tids + p->first,
+                       p->count,
+                       columns_.runs + p->run_begin,
+                       p->first,
+                       p->breaks,
+                       p->max_offset,
+                       p->ordinal_lo,
+                       p->ordinal_hi};
+  p->tids = TidLinear::fit_constant(facts);
   p->lined = false;
-  set_tid_model({p->ordinal_lo, 0, 0, static_cast<std::uint8_t>(bits_for(p->ordinal_hi - p->ordinal_lo))},
-                &seg);
-  if (seg.tid_width == 0) return;
+  if (p->tids.model.width == 0) return;
   // Many runs pay only where a line fits them; where lines failed for the parts they fail for the whole.
-  if (try_line || p->breaks < p->count / 8) fit_tid_line(p);
-  if (seg.tid_width > 0 && p->breaks < p->count / 3) fit_tid_runs(p);
-  if (p->ascending) fit_tid_ascending(p);
-}
-
-// Elias-Fano, if that takes fewer bits.
-void SegmentPlanner::fit_tid_ascending(PlannedSegment* p) const {
-  Segment& seg = p->seg;
-  const std::size_t now = seg.tid_codec == TidCodec::runs
-                              ? packed_bytes(seg.runs, seg.rank_width) + packed_bytes(seg.runs, seg.tid_width)
-                              : packed_bytes(p->count, seg.tid_width);
-  const std::uint64_t span = p->ordinal_hi - p->ordinal_lo;
-  const unsigned low = best_low_width(p->count, span);
-  if (packed_bytes(p->count, low) + high_bytes(p->count, span, low) >= now) return;
-  seg.tid_codec = TidCodec::ascending;
-  seg.tid_scale = p->max_offset;
-  seg.runs = 0;
-  seg.rank_width = 0;
-  seg.tid_base = p->ordinal_lo;
-  seg.tid_slope = span;
-  seg.tid_shift = 0;
-  seg.tid_width = static_cast<std::uint8_t>(low);
+  if (try_line || p->breaks < p->count / 8) p->lined = TidLinear::fit(facts, &p->tids);
+  if (p->tids.model.width > 0 && p->breaks < p->count / 3) TidRuns::fit(facts, &p->tids);
+  if (p->ascending) TidAscending::fit(facts, tid_bytes(p->tids, p->count), &p->tids);
 }
 
 void SegmentPlanner::finish_fit(PlannedSegment* p) const {
   if (level_ > 0) {
     // Separators carry TIDs only where duplicates span pages: kept raw, mostly all 0.
-    fit_tids(columns_.tids + p->first, p->count, true, &p->seg);
+    p->tids = TidLinear::fit_raw(columns_.tids + p->first, p->count);
     const Block* children = columns_.children + p->first;
     p->child = fit_any(p->count, [&](std::size_t i) { return std::uint64_t{children[i]}; });
-    p->seg.child_shift = p->child.shift;
-    p->seg.child_width = p->child.width;
   }
-  p->bytes = static_cast<std::uint32_t>(segment_bytes(p->seg, p->child, p->count, level_));
+  p->bytes = static_cast<std::uint32_t>(segment_bytes(*p, p->count));
 }
 
 namespace {
@@ -298,19 +132,16 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
   PlannedSegment p{};
   p.first = a.first;
   p.count = a.count + b.count;
-  if (a.seg.key_width == 0 && a.count >= kBlock &&
-      continues_exactly(a.seg.key(), a.count, columns_.codes + b.first, b.count)) {
-    p.seg.first_code = a.seg.first_code;
-    p.seg.key_base = a.seg.key_base;
-    p.seg.key_slope = a.seg.key_slope;
-    p.seg.key_shift = a.seg.key_shift;
-    p.seg.key_width = 0;
+  if (a.key.width == 0 && a.count >= kBlock &&
+      continues_exactly(a.key, a.count, columns_.codes + b.first, b.count)) {
+    p.first_code = a.first_code;
+    p.key = a.key;
   } else {
     fit_key(&p);
   }
   if (level_ == 0) {
     p.run_begin = a.run_begin;
-    const bool joint = columns_.tids[b.first] == columns_.tids[b.first - 1] + 1;
+    const bool joint = continues_run(columns_.tids, b.first);
     p.breaks = a.breaks + b.breaks + (joint ? 0 : 1);
     p.max_offset = a.max_offset > b.max_offset ? a.max_offset : b.max_offset;
     if (a.max_offset == b.max_offset) {
@@ -322,8 +153,8 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
     p.ascending = a.ascending && b.ascending && columns_.tids[b.first - 1] < columns_.tids[b.first];
     // Ascending TIDs far apart are Elias-Fano's: a line through them gets no better than through their parts.
     const bool settled =
-        p.ascending && a.seg.tid_codec == TidCodec::ascending && b.seg.tid_codec == TidCodec::ascending;
-    fit_tid(&p, !settled && (a.lined || b.lined || a.seg.tid_width == 0));
+        p.ascending && a.tids.codec == TidCodec::ascending && b.tids.codec == TidCodec::ascending;
+    fit_tid(&p, !settled && (a.lined || b.lined || a.tids.model.width == 0));
   }
   finish_fit(&p);
   return p;
@@ -331,20 +162,16 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
 
 // Extends `a` by the entries of `b` when a's models predict every one of them exactly.
 bool SegmentPlanner::extend_exactly(PlannedSegment* a, const PlannedSegment& b) const {
-  const Segment& seg = a->seg;
-  if (seg.key_width != 0 || seg.tid_width != 0 || seg.tid_codec != TidCodec::linear ||
-      b.verbatim != nullptr) {
-    return false;
-  }
+  if (a->key.width != 0 || !a->tids.exact() || b.verbatim != nullptr) return false;
   if (level_ > 0 && a->child.width != 0) return false;
   if (a->count < SegmentPlanner::kBlock) return false;  // too short to have a settled slope
-  const ColumnModel key = seg.key();
-  const ColumnModel tid = seg.tid();
-  if (!continues_exactly(key, a->count, columns_.codes + b.first, b.count)) return false;
+  const unsigned scale = a->tids.scale;
+  const ColumnModel tid = a->tids.model;
+  if (!continues_exactly(a->key, a->count, columns_.codes + b.first, b.count)) return false;
   for (std::uint32_t i = 0; i < b.count; i++) {
     const Tid t = columns_.tids[b.first + i];
-    if (seg.tid_scale != 0 && tid_offset(t) > seg.tid_scale) return false;
-    if (tid.predict(a->count + i) != tid_to_ordinal(t, seg.tid_scale)) return false;
+    if (scale != 0 && tid_offset(t) > scale) return false;
+    if (tid.predict(a->count + i) != tid_to_ordinal(t, scale)) return false;
   }
   if (level_ > 0) {
     for (std::uint32_t i = 0; i < b.count; i++) {

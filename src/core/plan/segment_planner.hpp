@@ -7,37 +7,22 @@
 // continues exactly is extended without a new fit, so regular data takes one pass.
 #pragma once
 
-#include "core/page/format.hpp"
+#include "core/page/write.hpp"
 
 namespace learned {
 
 // A plan never has more segments than this; a plan that would is of no use for one page (or two).
 inline constexpr std::size_t kMaxPlanned = 512;
 
-struct PlannedSegment {
-  Segment seg;          // first_rank and offset are set by the page writer
-  ColumnModel child;    // inner pages
-  std::uint32_t first;  // index of its first entry in the planner's columns
-  std::uint32_t count;
-  std::uint32_t bytes;           // of its residuals
-  const std::uint8_t* verbatim;  // residuals to copy instead of encoding the columns; null: encode
-
+struct PlannedSegment : NewSegment {
   // Facts about its TIDs that spare the planner another pass when it merges.
   std::uint32_t run_begin;   // first of the planner's run starts behind `first`
   std::uint32_t breaks;      // runs of consecutive TIDs, less one
-  std::uint64_t ordinal_lo;  // extremes of the ordinals under seg.tid_scale (TidCodec::linear, leaves)
+  std::uint64_t ordinal_lo;  // extremes of the ordinals under the scale max_offset (leaves)
   std::uint64_t ordinal_hi;
   std::uint16_t max_offset;
   bool lined;      // a line was worth it
   bool ascending;  // strictly
-};
-
-// Columns of `n` entries sorted by (code, tid); children is null for leaves.
-struct Columns {
-  const Code* codes;
-  const Tid* tids;
-  const Block* children;
-  std::uint32_t* runs;  // scratch, as long as the columns: where runs of consecutive TIDs start
 };
 
 class SegmentPlanner {
@@ -81,9 +66,6 @@ class SegmentPlanner {
   PlannedSegment fit_merged(const PlannedSegment& a, const PlannedSegment& b) const;
   void fit_key(PlannedSegment* p) const;
   void fit_tid(PlannedSegment* p, bool try_line) const;
-  void fit_tid_line(PlannedSegment* p) const;
-  void fit_tid_runs(PlannedSegment* p) const;
-  void fit_tid_ascending(PlannedSegment* p) const;
   void finish_fit(PlannedSegment* p) const;
   void note_runs(std::uint32_t first, std::uint32_t n);
   bool extend_exactly(PlannedSegment* a, const PlannedSegment& b) const;
@@ -102,11 +84,5 @@ class SegmentPlanner {
   std::uint16_t offset_hint_ = 0;  // highest offset of scattered TIDs so far
   bool overflow_ = false;
 };
-
-// Fits a column of n TIDs by itself: codec, scale and model. `raw` keeps them as 48-bit integers.
-void fit_tids(const Tid* tids, std::uint32_t n, bool raw, Segment* seg);
-
-// Bytes of the residuals of a segment with n entries.
-std::size_t segment_bytes(const Segment& seg, const ColumnModel& child, std::uint32_t n, unsigned level);
 
 }  // namespace learned

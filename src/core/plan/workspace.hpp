@@ -2,6 +2,7 @@
 // provided once per process by the caller; only the parts in use are ever touched.
 #pragma once
 
+#include "core/page/check.hpp"
 #include "core/plan/segment_planner.hpp"
 
 namespace learned {
@@ -29,6 +30,11 @@ struct Workspace {
 // The workspace's columns, as a page of this level uses them.
 inline Columns workspace_columns(Workspace* ws, unsigned level) {
   return {ws->codes, ws->tids, level > 0 ? ws->children : nullptr, ws->runs};
+}
+
+// check_page() (core/page/check.hpp), which leaves the page's content in the workspace.
+inline Fault check_page(const std::uint8_t* page, Workspace* ws) {
+  return check_page(page, CheckedEntries{ws->codes, ws->tids, ws->children, ws->delta});
 }
 
 constexpr std::size_t workspace_bytes() { return sizeof(Workspace); }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/page/write.hpp"
+#include "core/plan/planned_page.hpp"
 #include "core/plan/workspace.hpp"
 
 namespace learned {

@@ -5,8 +5,12 @@
 // locks. Where a prediction, a link or a downlink leads is believed only after its fences have been read.
 #pragma once
 
+#include "core/page/kill_marks.hpp"
 #include "core/page/meta.hpp"
-#include "core/plan/merge.hpp"
+#include "core/page/search.hpp"
+#include "core/plan/planned_page.hpp"
+#include "core/plan/retrain.hpp"
+#include "core/plan/split.hpp"
 #include "core/tree/store.hpp"
 
 namespace learned {

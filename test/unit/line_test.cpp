@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -150,6 +151,132 @@ TEST(ColumnModelTest, PredictionIsTheSameNumberEverywhere) {
   EXPECT_EQ(down.predict(49151), std::uint64_t{1000} - 114685);
   const ColumnModel steep{kMax, kMax, 0, 0};
   EXPECT_EQ(steep.predict(1), kMax - 1) << "modulo 2^64";
+}
+
+// --- the packed column ---
+
+struct Packed {
+  Packed(const ColumnModel& m, const Values& values) : model(m), size(LineCodec::bytes(m, values.size())) {
+    bytes.reset(new std::uint8_t[size + kBitSlack]());
+    const std::uint8_t* end =
+        LineCodec::encode(bytes.get(), m, values.size(), [&](std::size_t i) { return values[i]; });
+    EXPECT_EQ(end, bytes.get() + size);
+  }
+  ColumnModel model;
+  std::size_t size;
+  std::unique_ptr<std::uint8_t[]> bytes;
+};
+
+void expect_packs(const ColumnModel& model, const Values& values) {
+  const Packed packed(model, values);
+  const std::uint8_t* bits = nullptr;
+  Extent all{packed.bytes.get(), packed.size};
+  ASSERT_TRUE(LineCodec::load(&all, model, values.size(), &bits));
+  if (packed.size > 0) {
+    Extent less{packed.bytes.get(), packed.size - 1};
+    EXPECT_FALSE(LineCodec::load(&less, model, values.size(), &bits)) << "a byte is missing";
+  }
+  Values out(values.size());
+  LineCodec::decode(model, bits, 0, static_cast<unsigned>(values.size()), out.data());
+  ASSERT_EQ(out, values);
+  const Span span = LineCodec::span(model, values.size());
+  for (std::size_t i = 0; i < values.size(); i++) {
+    ASSERT_EQ(LineCodec::at(model, bits, static_cast<unsigned>(i)), values[i]);
+    ASSERT_LE(span.lo, values[i]);
+    ASSERT_GE(span.hi, values[i]);
+  }
+  const std::size_t begin = values.size() / 3;
+  LineCodec::decode(model, bits, static_cast<unsigned>(begin), static_cast<unsigned>(values.size() - begin),
+                    out.data());
+  ASSERT_TRUE(std::equal(values.begin() + static_cast<std::ptrdiff_t>(begin), values.end(), out.begin()));
+}
+
+void expect_searches(const ColumnModel& model, const Values& values, std::mt19937_64& random) {
+  const Packed packed(model, values);
+  const auto count = static_cast<unsigned>(values.size());
+  const LineCodec::Sorted column{model, packed.bytes.get(), count, values[0]};
+  const auto expect_found = [&](std::uint64_t value) {
+    unsigned reads;
+    const unsigned rank = LineCodec::lower_bound(column, value, &reads, [](std::size_t) {});
+    const auto expected = std::lower_bound(values.begin(), values.end(), value) - values.begin();
+    ASSERT_EQ(rank, expected) << value;
+  };
+  for (int round = 0; round < 200; round++) {
+    const std::uint64_t value = values[random() % count];
+    for (const std::uint64_t near : {value - 1, value, value + 1})
+      ASSERT_NO_FATAL_FAILURE(expect_found(near));
+    ASSERT_NO_FATAL_FAILURE(expect_found(random() >> (random() % 64)));
+  }
+  ASSERT_NO_FATAL_FAILURE(expect_found(0));
+  ASSERT_NO_FATAL_FAILURE(expect_found(kMax));
+}
+
+TEST(LineCodecTest, PacksSearchesAndSlicesAnyAscendingColumn) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 150; round++) {
+    const std::size_t n = 1 + random() % 2000;
+    const unsigned bits = 1 + static_cast<unsigned>(random() % 64);
+    Values values = make(n, [&](std::size_t) { return random() & low_mask(bits); });
+    if (round % 3 == 0) values = make(n, [&](std::size_t i) { return 1000 + i * 77 + random() % 50; });
+    std::sort(values.begin(), values.end());
+    const ColumnModel model = fit_ascending(values.data(), n);
+    ASSERT_NO_FATAL_FAILURE(expect_packs(model, values));
+    ASSERT_NO_FATAL_FAILURE(expect_searches(model, values, random));
+    const std::size_t cut = random() % n;
+    const auto at = [&](std::size_t i) { return values[cut + i]; };
+    const Values front(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(cut));
+    const Values back(values.begin() + static_cast<std::ptrdiff_t>(cut), values.end());
+    if (cut > 0) {
+      ASSERT_NO_FATAL_FAILURE(
+          expect_packs(LineCodec::slice(model, true, cut, [&](std::size_t i) { return values[i]; }), front));
+    }
+    const ColumnModel part = LineCodec::slice(model, false, back.size(), at);
+    EXPECT_LE(part.width, model.width + 1);
+    ASSERT_NO_FATAL_FAILURE(expect_packs(part, back));
+    ASSERT_NO_FATAL_FAILURE(expect_searches(part, back, random));
+  }
+}
+
+TEST(LineCodecTest, SpansOfExactLinesAreExact) {
+  EXPECT_EQ(LineCodec::span({5, 0, 0, 0}, 9), (Span{5, 5}));
+  EXPECT_EQ(LineCodec::span({5, 3, 0, 0}, 9), (Span{5, 29}));
+  EXPECT_EQ(LineCodec::span({50, 3, ColumnModel::kDescending, 0}, 9), (Span{26, 50}));
+  EXPECT_EQ(LineCodec::span({5, 0, 0, 4}, 9), (Span{5, 20}));
+  EXPECT_EQ(LineCodec::span({kMax, 0, 0, 0}, 9), (Span{kMax, kMax}));
+  // What may wrap may be anything.
+  EXPECT_EQ(LineCodec::span({kMax, 0, 0, 1}, 9), kWholeSpan);
+  EXPECT_EQ(LineCodec::span({2, 3, ColumnModel::kDescending, 0}, 9), kWholeSpan);
+  EXPECT_EQ(LineCodec::span({0, kMax, 0, 0}, 9), kWholeSpan);
+}
+
+TEST(LineCodecTest, ModelsFromDiskStayWithinTheirBytesAndSpans) {
+  std::mt19937_64 random(12);
+  unsigned loaded = 0;
+  for (int round = 0; round < 20000; round++) {
+    const auto word = [&] { return random() >> (random() % 64); };
+    const ColumnModel model{word(), word(), static_cast<std::uint8_t>(random() % 20 | (random() % 2) << 7),
+                            static_cast<std::uint8_t>(random() % (round % 2 == 0 ? 70 : 12))};
+    const auto n = 1 + static_cast<unsigned>(random() % 200);
+    const std::size_t size = random() % 600;
+    const std::unique_ptr<std::uint8_t[]> bytes(new std::uint8_t[size + kBitSlack]);
+    for (std::size_t i = 0; i < size + kBitSlack; i++) bytes[i] = static_cast<std::uint8_t>(random());
+    Extent extent{bytes.get(), size};
+    const std::uint8_t* bits = nullptr;
+    if (!LineCodec::load(&extent, model, n, &bits)) continue;
+    loaded++;
+    ASSERT_LE(LineCodec::bytes(model, n), size);
+    Values out(n);
+    LineCodec::decode(model, bits, 0, n, out.data());
+    const Span span = LineCodec::span(model, n);
+    for (unsigned i = 0; i < n; i++) {
+      ASSERT_EQ(LineCodec::at(model, bits, i), out[i]);
+      ASSERT_LE(span.lo, out[i]);
+      ASSERT_GE(span.hi, out[i]);
+    }
+    unsigned reads;
+    ASSERT_LE(LineCodec::lower_bound({model, bits, n, out[0]}, word(), &reads, [](std::size_t) {}), n);
+  }
+  EXPECT_GT(loaded, 500u);
 }
 
 }  // namespace

@@ -389,28 +389,28 @@ std::size_t slice_bound(const PageView& page, unsigned begin, unsigned end) {
   for (unsigned s = 0; s < page.segments(); s++) {
     SegmentRef ref;
     EXPECT_TRUE(load_segment(page, s, &ref));
-    const unsigned first = ref.seg.first_rank;
+    const unsigned first = ref.first_rank;
     const unsigned from = std::max(begin, first);
     const unsigned to = std::min(end, first + ref.count);
     if (from >= to) continue;
     const unsigned n = to - from;
     const bool back = from > first;
-    total += segment_size(page.level()) + bytes(n, wider(ref.seg.key_width, back));
-    if (page.level() > 0) total += bytes(n, wider(ref.seg.child_width, back));
-    if (ref.seg.tid_codec == TidCodec::linear) {
-      total += bytes(n, wider(ref.seg.tid_width, back));
-    } else if (ref.seg.tid_codec == TidCodec::ascending) {
+    total += segment_size(page.level()) + bytes(n, wider(ref.key.width, back));
+    if (page.level() > 0) total += bytes(n, wider(ref.child.width, back));
+    if (ref.tids.codec == TidCodec::linear) {
+      total += bytes(n, wider(ref.tids.model.width, back));
+    } else if (ref.tids.codec == TidCodec::ascending) {
       // The high parts: a bit an entry, and one for each step of their range.
-      total += bytes(n, ref.seg.tid_width) + (n + (ref.seg.tid_slope >> ref.seg.tid_width) + 7) / 8;
+      total += bytes(n, ref.tids.model.width) + (n + (ref.tids.model.slope >> ref.tids.model.width) + 7) / 8;
     } else {
       unsigned runs = 0;  // that begin in the part
       bool cut = true;
-      for (unsigned r = 0; r < ref.seg.runs; r++) {
-        const auto start = static_cast<unsigned>(read_bits(ref.rank_bits, r, ref.seg.rank_width)) + first;
+      for (unsigned r = 0; r < ref.tids.runs; r++) {
+        const auto start = static_cast<unsigned>(read_bits(ref.tid_bits.more, r, ref.tids.rank_width)) + first;
         runs += from <= start && start < to ? 1 : 0;
         cut = cut && start != from;
       }
-      total += bytes(runs, ref.seg.rank_width) + bytes(runs, wider(ref.seg.tid_width, back));
+      total += bytes(runs, ref.tids.rank_width) + bytes(runs, wider(ref.tids.model.width, back));
       // One column of keys is then two.
       if (cut) total += segment_size(page.level()) + 1;
     }
@@ -440,7 +440,7 @@ TEST_F(PageWriterTest, SlicesCostNoMoreThanTheirBound) {
     for (unsigned s = 0; s < page.segments(); s++) {
       SegmentRef ref;
       ASSERT_TRUE(load_segment(page, s, &ref));
-      codecs[static_cast<int>(ref.seg.tid_codec)]++;
+      codecs[static_cast<int>(ref.tids.codec)]++;
     }
     for (int cut = 0; cut < 12; cut++) {
       // A full page's back part: never more than three quarters, so that it has room for what it may cost more.

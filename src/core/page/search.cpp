@@ -1,0 +1,195 @@
+#include "core/page/search.hpp"
+
+namespace learned {
+
+unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
+  unsigned reads;
+  const unsigned i = LineCodec::lower_bound(
+      {key, key_bits, count, first_code}, code, &reads,
+      // The entry will be near: fetch its TID along with its key.
+      [&](std::size_t middle) { __builtin_prefetch(tid_bits.bits + middle * tids.model.width / 8); });
+  if (probes != nullptr) *probes = reads;
+  return i;
+}
+
+namespace {
+
+Code first_code_of(const PageView& page, unsigned s) {
+  return load<Code>(page.high_part() + kSpecial - (s + 1) * segment_size(page.level()));
+}
+
+// How many segments start below the code. The first entry that does not is in the last of them, or the first one behind.
+unsigned segments_below(const PageView& page, Code code) {
+  const std::size_t size = segment_size(page.level());
+  const std::uint8_t* base = page.high_part() + kSpecial;
+  unsigned lo = 0;
+  unsigned hi = page.segments();
+  while (lo < hi) {
+    const unsigned mid = (lo + hi) / 2;
+    if (load<Code>(base - (mid + 1) * size) < code) {
+      lo = mid + 1;
+    } else {
+      hi = mid;
+    }
+  }
+  return lo;
+}
+
+// First encoded rank with a code >= `code`.
+bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
+  const unsigned below = segments_below(page, code);
+  if (below == 0) {
+    *rank = 0;
+    return true;
+  }
+  SegmentRef ref;
+  if (!load_segment(page, below - 1, &ref)) return false;
+  *rank = ref.first_rank + ref.lower_bound(code);
+  return true;
+}
+
+}  // namespace
+
+bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
+  if (!lower_bound_code(page, key.code, rank)) return false;
+  if (key.tid == 0 || *rank >= page.encoded()) return true;
+  // Among entries of equal code TIDs ascend; the search stays within that run.
+  unsigned lo = *rank;
+  unsigned hi = page.encoded();
+  // Mostly there is one such entry, or none: see before searching for the end of the run.
+  {
+    SegmentRef ref;
+    if (!load_segment(page, segment_of_rank(page, lo), &ref)) return false;
+    unsigned i = lo - ref.first_rank;
+    if (lo < ref.first_rank || i >= ref.count) return false;
+    if (ref.code_at(i) > key.code || ref.tid_at(i) >= key.tid) return true;
+    lo++;
+    if (++i < ref.count && ref.code_at(i) > key.code) {
+      *rank = lo;
+      return true;
+    }
+  }
+  if (key.code != kMaxCode && !lower_bound_code(page, key.code + 1, &hi)) return false;
+  SegmentRef ref;
+  unsigned loaded_begin = 1;
+  unsigned loaded_end = 0;
+  while (lo < hi) {
+    const unsigned mid = (lo + hi) / 2;
+    if (mid < loaded_begin || mid >= loaded_end) {
+      if (!load_segment(page, segment_of_rank(page, mid), &ref)) return false;
+      loaded_begin = ref.first_rank;
+      loaded_end = loaded_begin + ref.count;
+      if (mid < loaded_begin || mid >= loaded_end) return false;
+    }
+    if (ref.tid_at(mid - loaded_begin) < key.tid) {
+      lo = mid + 1;
+    } else {
+      hi = mid;
+    }
+  }
+  *rank = lo;
+  return true;
+}
+
+bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found) {
+  found->count = 0;
+  const unsigned below = segments_below(page, code);
+  const auto next_begins_with_it = [&] {
+    return below < page.segments() && first_code_of(page, below) == code;
+  };
+  bool more;  // than what *end says below
+  *begin = 0;
+  if (below > 0 && !load_segment(page, below - 1, found)) return false;
+  const unsigned i = below > 0 ? found->lower_bound(code) : 0;
+  if (below > 0) *begin = found->first_rank + i;
+  *end = *begin;
+  if (i < found->count) {
+    // Nearly always there is one entry or none; more are worth a second search.
+    if (found->code_at(i) != code) return true;
+    ++*end;
+    more = i + 1 < found->count ? found->code_at(i + 1) == code : next_begins_with_it();
+  } else {
+    more = next_begins_with_it();
+  }
+  if (!more) return true;
+  found->count = 0;
+  if (code == kMaxCode) {
+    *end = page.encoded();
+    return *begin <= *end;
+  }
+  return lower_bound_code(page, code + 1, end) && *end >= *begin;
+}
+
+namespace {
+
+// The general way of find_child() among the encoded separators. `*rank`: the first one above the key.
+bool rank_above(const PageView& page, const Entry& key, unsigned* rank) {
+  const Entry above = key.tid < kMaxTid ? Entry{key.code, key.tid + 1} : Entry{key.code + 1, 0};
+  if (key.tid == kMaxTid && key.code == kMaxCode) {
+    *rank = page.encoded();
+    return true;
+  }
+  return lower_bound(page, above, rank) && *rank <= page.encoded();
+}
+
+// The last encoded separator <= key: its segment and its index there. False: corrupt. *none: there is none.
+bool separator_before(const PageView& page, const Entry& key, SegmentRef* ref, unsigned* i, bool* none) {
+  const unsigned below = segments_below(page, key.code);
+  *none = false;
+  // Nearly always no separator has the key's own code, and one search in one segment answers.
+  if (below > 0) {
+    if (!load_segment(page, below - 1, ref)) return false;
+    const unsigned at = ref->lower_bound(key.code);
+    const bool apart = at < ref->count ? ref->code_at(at) != key.code
+                                       : below == page.segments() || first_code_of(page, below) != key.code;
+    if (at > 0 && apart) {
+      *i = at - 1;
+      return true;
+    }
+  }
+  unsigned rank;
+  if (!rank_above(page, key, &rank)) return false;
+  *none = rank == 0;
+  if (*none) return true;
+  if (!load_segment(page, segment_of_rank(page, rank - 1), ref)) return false;
+  *i = rank - 1 - ref->first_rank;
+  return *i < ref->count;
+}
+
+}  // namespace
+
+bool find_child(const PageView& page, const Entry& key, Item* found, Code* next) {
+  if (next != nullptr) *next = kMaxCode;
+  bool have = false;
+  const unsigned deltas = page.deltas();
+  const std::size_t size = delta_size(page.level());
+  const std::uint8_t* p = page.high_part() + page.dir();
+  const std::uint8_t* best = nullptr;
+  Entry best_entry{0, 0};
+  for (unsigned j = 0; j < deltas; j++) {
+    p -= size;
+    const Entry e{load<Code>(p), PageView::delta_tid(p)};
+    if (e <= key && (best == nullptr || e > best_entry)) {
+      best = p;
+      best_entry = e;
+    }
+  }
+  if (best != nullptr) {
+    // The one that is believed is checked: its check costs more than the whole search.
+    if (!PageView::delta_sound(best, page.level())) return false;
+    *found = {best_entry.code, best_entry.tid, load<Block>(best + 16)};
+    have = true;
+  }
+  if (page.encoded() == 0) return have;
+  SegmentRef ref;
+  unsigned i = 0;
+  bool none = false;
+  if (!separator_before(page, key, &ref, &i, &none)) return false;
+  if (none) return have;
+  const Item item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
+  if (next != nullptr && i + 1 < ref.count) *next = ref.code_at(i + 1);
+  if (!have || item.entry() > found->entry()) *found = item;
+  return true;
+}
+
+}  // namespace learned

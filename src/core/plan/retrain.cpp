@@ -1,0 +1,33 @@
+#include "core/plan/retrain.hpp"
+
+#include "core/plan/merge.hpp"
+#include "core/plan/planned_page.hpp"
+
+namespace learned {
+
+bool plan_retrain(const PageView& page, Workspace* ws, bool* better) {
+  *better = false;
+  std::uint32_t n;
+  if (!decode_live(page, ws, &n)) return false;
+  const unsigned level = page.level();
+  const PageIdentity id = identity_of(page);
+  std::memset(ws->page, 0, kPageSize);
+  if (n == 0) {
+    write_empty_page(ws->page, id);
+    *better = page.encoded() > 0 || page.deltas() > 0;
+    return true;
+  }
+  const Columns columns = workspace_columns(ws, level);
+  SegmentPlanner plan(ws->segments, columns, level);
+  plan.push(0, n);
+  plan.compact();
+  // A dead bitmap or its reserve is in both sums; deltas count as what they take.
+  const std::size_t now = page.lower() + (kPageSize - page.upper()) +
+                          ((page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + 7u) / 8);
+  if (!plan_fits(plan, level, 0) || plan_bytes(plan) >= now) return true;
+  write_page(ws->page, id, plan, columns, nullptr, 0);
+  *better = true;
+  return true;
+}
+
+}  // namespace learned

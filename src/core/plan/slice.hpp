@@ -1,0 +1,19 @@
+// A part of a page as a page of its own: segments are kept, or cut with their models kept.
+#pragma once
+
+#include "core/plan/workspace.hpp"
+
+namespace learned {
+
+// Turns encoded segment s of `page` into a planned segment that is copied as it is. False: corrupt.
+bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out);
+
+// Writes encoded entries [begin, end) of `page`, dead marks included, and the delta entries within
+// [id.low, id.high) as a page of their own, keeping the models. A whole segment is copied; the front part of a
+// segment too. The back part of a segment follows the same lines from other starting ranks, which may cost one bit per
+// entry and column (per run, where TIDs are runs) as the lines are rounded down anew. The rest of a run that is cut
+// becomes a segment of its own, without a bit for its TIDs. False: corrupt, or it does not fit.
+bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
+                 unsigned end, Workspace* ws);
+
+}  // namespace learned
