@@ -55,7 +55,7 @@ class KillMarksTest : public ::testing::Test {
     }
     // A copy says the same.
     KillMarks copy(page());
-    std::uint64_t words[kMaxMarkWords];
+    std::uint64_t words[kMaxKillWords];
     copy.detach(words);
     for (unsigned r = 0; r < n; r++) EXPECT_EQ(copy.killed(r), found[r]);
     return found;

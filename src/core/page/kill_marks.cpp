@@ -143,7 +143,7 @@ struct Head {
   }
   static constexpr std::uint64_t kTag = 0xB;
 };
-static_assert(kMaxMarkWords < 1 << 10 && kMaxDelta <= 3 * kMarksPerWord);
+static_assert(kMaxKillWords < 1 << 10 && kMaxDelta <= 3 * kMarksPerWord);
 
 // Whether the content of a word 0 is possible.
 bool parse_head(std::uint64_t word, const PageView& page, Head* head) {

@@ -37,7 +37,7 @@ namespace learned {
 
 inline constexpr unsigned kMarksPerWord = 48;
 // Most words of kill marks in a page.
-inline constexpr std::size_t kMaxMarkWords = (kSpecial - kHeaderSize) / 8;
+inline constexpr std::size_t kMaxKillWords = (kSpecial - kHeaderSize) / 8;
 
 // Where the words are.
 struct KillMarkArea {
@@ -76,7 +76,7 @@ class KillMarks {
   unsigned run_begin() const { return run_begin_; }
   unsigned run_end() const { return run_end_; }
 
-  // Copies the words to `out` (kMaxMarkWords), to be read without the page and its lock.
+  // Copies the words to `out` (kMaxKillWords), to be read without the page and its lock.
   void detach(std::uint64_t* out);
 
  private:
@@ -147,7 +147,7 @@ class SavedKillMarks {
 
  private:
   KillMarks marks_;
-  std::uint64_t words_[kMaxMarkWords];
+  std::uint64_t words_[kMaxKillWords];
 };
 
 // Marks the entries of the leaf `page` whose bits [from, from + encoded()) are set in `map`.
