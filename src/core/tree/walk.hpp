@@ -72,7 +72,7 @@ class LeafVisit {
 
   bool within(const Entry& e) const { return e >= low_ && (rightmost_ || e < high_); }
   void arrive(const PageView& page, Block block);
-  // Leaves out what lies before `fence`, in the walk's direction. Where that is a part of the page, no link leads to what lies there.
+  // Leaves out what lies before `fence`, in the walk's direction. If the page has that, no link leads to it.
   void clip(const Entry& fence, bool forward);
 
   TreeId tree_ = TreeId::keys;
