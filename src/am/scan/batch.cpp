@@ -17,27 +17,6 @@ bool Batch::decode_from(const LeafEntries& leaf, int number, bool forward) {
   return decode(leaf, begin, end);
 }
 
-void Batch::finish() {
-  fresh_ = true;
-  clean_ = clean_ || std::none_of(dead_, dead_ + (end_ - begin_), [](bool dead) { return dead; });
-  tuples_ = 0;
-}
-
-bool Batch::points_beyond(BlockNumber blocks) const {
-  const int n = end_ - begin_;
-  const Tid limit = Tid{blocks} << 16;
-  // The top bit says so: of a negative difference, as TIDs have 48 bits.
-  const auto wrong = [limit](Tid tid) { return (limit - 1 - tid) | ((tid & 0xFFFF) - 1); };
-  std::uint64_t any = 0;
-  if (clean_) {
-    for (int i = 0; i < n; i++) any |= wrong(tids_[i]);
-  } else {
-    // (What was removed may have been on blocks that the table has no more.)
-    for (int i = 0; i < n; i++) any |= dead_[i] ? 0 : wrong(tids_[i]);
-  }
-  return any >> 63 != 0;
-}
-
 void Batch::make_tuples(KeyType key, bool nulls) {
   const auto n = static_cast<unsigned>(end_ - begin_);
   constexpr Size kKey = MAXALIGN(sizeof(IndexTupleData));
@@ -51,7 +30,7 @@ void Batch::make_tuples(KeyType key, bool nulls) {
   const auto header = [rest](Tid tid) {
     return tid >> 32 | (tid & 0xFFFF0000) | (tid & 0xFFFF) << 32 | rest;
   };
-  if (nulls) {
+  if (nulls) [[unlikely]] {
     // A clear bit means NULL.
     for (unsigned i = 0; i < n; i++) {
       store(tuples_of_[i], header(tids_[i]));

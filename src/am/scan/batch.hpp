@@ -67,11 +67,28 @@ class Batch {
     clean_ = !dead;
   }
   // What is done for all entries of a new batch together: the first part, and the last, which is for index-only scans.
-  void finish();
+  void finish() {
+    fresh_ = true;
+    clean_ = clean_ || std::none_of(dead_, dead_ + (end_ - begin_), [](bool dead) { return dead; });
+    tuples_ = 0;
+  }
   void make_tuples(KeyType key, bool nulls);
 
   // Whether an entry that is not dead has a TID that no table of so many blocks can have.
-  bool points_beyond(BlockNumber blocks) const;
+  bool points_beyond(BlockNumber blocks) const {
+    const int n = end_ - begin_;
+    const Tid limit = Tid{blocks} << 16;
+    // The top bit says so: of a negative difference, as TIDs have 48 bits.
+    const auto wrong = [limit](Tid tid) { return (limit - 1 - tid) | ((tid & 0xFFFF) - 1); };
+    std::uint64_t any = 0;
+    if (clean_) {
+      for (int i = 0; i < n; i++) any |= wrong(tids_[i]);
+    } else {
+      // (What was removed may have been on blocks that the table has no more.)
+      for (int i = 0; i < n; i++) any |= dead_[i] ? 0 : wrong(tids_[i]);
+    }
+    return any >> 63 != 0;
+  }
 
  private:
   EntryColumns columns() { return {codes_, tids_, dead_}; }

@@ -24,8 +24,7 @@ LeafCursor::LeafCursor(Relation index, MemoryContext context)
 
 // ---- leaves -----------------------------------------------------------------------------------------
 
-void LeafCursor::set_kill_marks() {
-  if (kills_.empty()) return;
+void LeafCursor::write_kill_marks() {
   KilledLeaf killed{leaf().tree(), leaf().block(), pinned_, lsn_};
   kills_.set(&store_, &killed);
   lsn_ = killed.lsn;
@@ -145,13 +144,17 @@ bool LeafCursor::cut(int most, bool forward, Entry* next) {
 // A TID that no table can have is damage, and better said so than by what reads the table.
 void LeafCursor::check_tids(IndexScanDesc scan) {
   if (batch_.end() == batch_.begin() || (heap_blocks_ > 0 && !batch_.points_beyond(heap_blocks_))) return;
+  look_up_table(scan);
+  if (batch_.points_beyond(heap_blocks_)) store_.corrupt(leaf().block(), "entry points beyond the table");
+}
+
+[[gnu::cold]] void LeafCursor::look_up_table(IndexScanDesc scan) {
   // Bitmap scans come without the table; whoever scans has it open and locked.
   const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
   if (RelationIsValid(heap)) {
     heap_blocks_ = RelationGetNumberOfBlocks(heap);
     RelationClose(heap);
   }
-  if (batch_.points_beyond(heap_blocks_)) store_.corrupt(leaf().block(), "entry points beyond the table");
 }
 
 // No content lock is held: the table may be looked up.

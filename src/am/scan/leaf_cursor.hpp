@@ -24,7 +24,9 @@ class LeafCursor {
   // Lets go of the leaf, and of its pin.
   void unload();
   // Sets the kill marks that are due. No content lock is held.
-  void set_kill_marks();
+  void set_kill_marks() {
+    if (!kills_.empty()) write_kill_marks();
+  }
   // Tells one loading from another.
   uint64 serial() const { return serial_; }
   // What was visited on it, and where its links lead. REQUIRES: loaded()
@@ -103,6 +105,8 @@ class LeafCursor {
   bool decode_more(IndexScanDesc scan, bool forward);
   void finish_batch(IndexScanDesc scan);
   void check_tids(IndexScanDesc scan);
+  void look_up_table(IndexScanDesc scan);
+  void write_kill_marks();
   [[noreturn]] void damaged() { store_.corrupt(leaf().block(), "page does not decode"); }
 
   int number_ = -1;  // of the current entry; -1 and the total are the ends

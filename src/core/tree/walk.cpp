@@ -4,17 +4,6 @@
 
 namespace learned {
 
-void LeafVisit::arrive(const PageView& page, Block block) {
-  tree_ = page.tree();
-  rightmost_ = page.rightmost();
-  clipped_ = false;
-  block_ = block;
-  left_ = page.left();
-  right_ = page.right();
-  low_ = page.low();
-  high_ = page.high();
-}
-
 void LeafVisit::clip(const Entry& fence, bool forward) {
   if (forward && low_ != fence) {
     low_ = fence;
@@ -28,7 +17,7 @@ void LeafVisit::clip(const Entry& fence, bool forward) {
   }
 }
 
-bool LeafVisit::ranks(const PageView& page, const TreeRange& range, LeafRanks* out) const {
+bool LeafVisit::ranks_between(const PageView& page, const TreeRange& range, LeafRanks* out) const {
   unsigned begin = 0;
   unsigned end = page.encoded();
   bool sound = true;

@@ -60,7 +60,15 @@ class LeafVisit {
   }
 
   // Of the page that is visited (or a copy of it), the encoded entries that belong to the range and to the visit. False: corrupt.
-  bool ranks(const PageView& page, const TreeRange& range, LeafRanks* out) const;
+  bool ranks(const PageView& page, const TreeRange& range, LeafRanks* out) const {
+    if (range.lo != range.hi || clipped_ || range.tree != TreeId::keys)
+      return ranks_between(page, range, out);
+    out->begin = 0;
+    out->end = page.encoded();
+    out->segment.count = 0;
+    return equal_range(page, range.lo, &out->begin, &out->end, &out->segment) && out->begin <= out->end &&
+           out->end <= page.encoded();
+  }
   // Whether a delta entry of the page belongs to both.
   bool takes(const TreeRange& range, const Entry& e) const {
     return range.includes(e) && (!clipped_ || within(e));
@@ -70,8 +78,18 @@ class LeafVisit {
   template <PageStore Store>
   friend class LeafWalk;
 
+  bool ranks_between(const PageView& page, const TreeRange& range, LeafRanks* out) const;
   bool within(const Entry& e) const { return e >= low_ && (rightmost_ || e < high_); }
-  void arrive(const PageView& page, Block block);
+  void arrive(const PageView& page, Block block) {
+    tree_ = page.tree();
+    rightmost_ = page.rightmost();
+    clipped_ = false;
+    block_ = block;
+    left_ = page.left();
+    right_ = page.right();
+    low_ = page.low();
+    high_ = page.high();
+  }
   // Leaves out what lies before `fence`, in the walk's direction. If the page has that, no link leads to it.
   void clip(const Entry& fence, bool forward);
 
@@ -107,7 +125,8 @@ class LeafWalk {
   }
   // Goes to the leaf that has a position: `hint`, if it still does (kNoBlock: unknown).
   template <class OnLeaf>
-  Handle enter_at(TreeId id, const Entry& position, Block hint, const OnLeaf& on_leaf) {
+  [[gnu::always_inline]] Handle enter_at(TreeId id, const Entry& position, Block hint,
+                                         const OnLeaf& on_leaf) {
     Tree<Store> tree(store_, id);
     return arrive(hint == kNoBlock ? tree.locate(position, LockMode::share)
                                    : tree.locate_at(hint, position, LockMode::share),
