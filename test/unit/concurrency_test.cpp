@@ -61,7 +61,7 @@ class ConcurrencyTest : public ::testing::Test {
   }
   // As a scan: header, search, marks in place and detached, a compact copy.
   void read() {
-    std::uint64_t words[kMaxMarkWords];
+    std::uint64_t words[kMaxKillWords];
     std::vector<std::uint8_t> memory(kPageSize + 8);
     Random random(1);
     while (!stop_) {

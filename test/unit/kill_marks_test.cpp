@@ -55,7 +55,7 @@ class KillMarksTest : public ::testing::Test {
     }
     // A copy says the same.
     KillMarks copy(page());
-    std::uint64_t words[kMaxMarkWords];
+    std::uint64_t words[kMaxKillWords];
     copy.detach(words);
     for (unsigned r = 0; r < n; r++) EXPECT_EQ(copy.killed(r), found[r]);
     return found;
@@ -199,7 +199,7 @@ TEST_F(KillMarksTest, DamageHidesNothing) {
   marker.finish();
   const PageBytes sound = page_;
   const KillMarkArea area = kill_mark_area(page());
-  const unsigned used = 1 + area.delta_words + page().encoded() / kMarksPerWord + 1;
+  const unsigned used = 1 + area.delta_words + page().encoded() / kKillMarksPerWord + 1;
   const auto hides_nothing = [&] {
     const KillMarks marks(page());
     for (unsigned r = 0; r < gone.size(); r++) {
@@ -460,8 +460,8 @@ TEST_F(TornMarksTest, MarksOfAnOlderVersionAreNotBelieved) {
       auto* words = reinterpret_cast<std::uint64_t*>(bytes->bytes + area.base);
       for (unsigned i = 0; i < area.words; i++) {
         if (words[i] == 0) continue;
-        const std::uint64_t content = words[i] & low_mask(kMarksPerWord);
-        words[i] = content | std::uint64_t{plain_check(page(), content, i)} << kMarksPerWord;
+        const std::uint64_t content = words[i] & low_mask(kKillMarksPerWord);
+        words[i] = content | std::uint64_t{plain_check(page(), content, i)} << kKillMarksPerWord;
       }
     };
     const PageBytes now = page_;

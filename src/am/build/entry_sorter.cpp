@@ -22,7 +22,7 @@ constexpr std::size_t kBatch = 8 * kEntriesPerBlock;
 // Larger buffers than this do not make reading a stream any faster.
 constexpr std::size_t kMaxStreamBuffer = (std::size_t{1} << 20) / sizeof(Entry);
 
-// The head of a stream that has ended: greater than every entry, as no TID, marked or not, is so great.
+// The head of a stream that has ended: greater than every entry, as no TID, tagged or not, is so great.
 constexpr Entry kExhausted{kMaxCode, ~Tid{0}};
 constexpr bool exhausted(const Entry& head) { return head.tid == kExhausted.tid; }
 
@@ -188,9 +188,9 @@ void EntrySorter::write_entries(RunFile* out, const Entry* entries, std::size_t 
   run->count += count;
   for (std::size_t done = 0; done < count;) {
     CHECK_FOR_INTERRUPTS();
-    const std::size_t part = std::min(kBatch, count - done);
-    BufFileWrite(out->file, const_cast<Entry*>(entries + done), part * sizeof(Entry));
-    done += part;
+    const std::size_t chunk = std::min(kBatch, count - done);
+    BufFileWrite(out->file, const_cast<Entry*>(entries + done), chunk * sizeof(Entry));
+    done += chunk;
   }
 }
 
@@ -239,7 +239,7 @@ void EntrySorter::form_streams() {
     }
     std::push_heap(streams_, streams_ + stream_count_, ends_later);
   }
-  // In order of first entries, so that a pass over part of the streams makes a short range.
+  // In order of first entries, so that a pass over some of the streams makes a short range.
   std::sort(streams_, streams_ + stream_count_,
             [](const Stream& a, const Stream& b) { return a.first_run < b.first_run; });
 }

@@ -70,11 +70,11 @@ void estimate(ParallelContext* context, Size bytes) {
   shm_toc_estimate_keys(&context->estimator, 1);
 }
 
-// Reserves a piece of the shared memory and makes it known to the workers.
+// Reserves a chunk of the shared memory and makes it known to the workers.
 void* allocate(ParallelContext* context, SharedKey key, Size bytes) {
-  void* piece = shm_toc_allocate(context->toc, bytes);
-  shm_toc_insert(context->toc, key, piece);
-  return piece;
+  void* chunk = shm_toc_allocate(context->toc, bytes);
+  shm_toc_insert(context->toc, key, chunk);
+  return chunk;
 }
 
 shm_mq* queue_of(void* queues, int worker) {
@@ -145,7 +145,7 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
   shared->index_tuples = 0;
   shared->broken_hot_chain = false;
   table_parallelscan_initialize(heap, shared_scan(shared), snapshot);
-  // Each part of the table shall arrive in ascending order, from its beginning: see RowCollector::collect().
+  // Each share of the table shall arrive in ascending order, from its beginning: see RowCollector::collect().
   shared_scan(shared)->phs_syncscan = false;
 
   build->wal_usage_ =
@@ -247,9 +247,9 @@ namespace {
 bool send_entries(shm_mq_handle* queue, EntrySorter* sorter) {
   for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
     while (!batch.empty()) {
-      const std::span<const Entry> part = batch.first(std::min(batch.size(), kMessageEntries));
-      if (shm_mq_send(queue, part.size_bytes(), part.data(), false, false) != SHM_MQ_SUCCESS) return false;
-      batch = batch.subspan(part.size());
+      const std::span<const Entry> chunk = batch.first(std::min(batch.size(), kMessageEntries));
+      if (shm_mq_send(queue, chunk.size_bytes(), chunk.data(), false, false) != SHM_MQ_SUCCESS) return false;
+      batch = batch.subspan(chunk.size());
     }
   }
   return shm_mq_send(queue, sizeof(kEndMark), &kEndMark, false, true) == SHM_MQ_SUCCESS;

@@ -1,10 +1,10 @@
-// Parallel CREATE INDEX: workers scan and sort parts of the table, the leader takes part, merges and writes.
+// Parallel CREATE INDEX: workers scan and sort shares of the table, the leader one too, merges and writes.
 //
 //   leader                                    worker (one of several)
 //   begin(): shared state, launch             learned_parallel_build_main()
-//   collect(): its part of the scan, sort     its part of the scan, sort
+//   collect(): its share of the scan, sort    its share of the scan, sort
 //     wait until everybody has sorted         report counts and broken HOT chains
-//   for each tree: next_batch() until empty   for each tree: send the sorted entries, then an end mark
+//   for each tree: next_batch() until empty   for each tree: send the sorted entries, then an end
 //   end(): wait for exits, add up usage       exit
 //
 // Sorted entries travel through one message queue per worker, some tens of thousands at a time, so each process
@@ -31,7 +31,7 @@ class ParallelBuild {
   // How many rows are expected of each participant.
   double worker_rows() const;
 
-  // Scans and sorts this process's part, then waits for the workers to have done the same. Returns the number of
+  // Scans and sorts this process's share, then waits for the workers to have done the same. Returns the number of
   // rows of the table, and says in `index_info` whether anybody met a broken HOT chain.
   double collect(RowCollector* rows, IndexInfo* index_info);
 
@@ -56,7 +56,7 @@ class ParallelBuild {
     EntrySorter* own_;
     ParallelContext* context_;
     shm_mq_handle** queues_;
-    bool* ended_;  // per worker: the end mark of the current tree was read
+    bool* ended_;  // per worker: the end of the current tree was read
   };
   using Merge = MergeTree<Source>;
 

@@ -5,7 +5,7 @@
 namespace learned {
 namespace {
 
-// Of the memory, the part of 1 / kNullShare that the sorter of keys leaves to the sorter of NULLs. Without NULLs
+// Of the memory, the fraction 1 / kNullShare that the sorter of keys leaves to the sorter of NULLs. Without NULLs
 // it stays unused; with many, they also take what the keys do not need.
 constexpr std::size_t kNullShare = 16;
 
@@ -55,7 +55,7 @@ void RowCollector::add_row(Relation /*index*/, ItemPointer tid, Datum* values, b
                            void* state) {
   auto* rows = static_cast<RowCollector*>(state);
   Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
-  if (rows->unique_) packed = UniqueBuild::marked(packed, is_alive);
+  if (rows->unique_) packed = UniqueBuild::tagged(packed, is_alive);
   if (isnull[0]) {
     rows->sorters_[static_cast<int>(TreeId::nulls)]->add(0, packed);
   } else {

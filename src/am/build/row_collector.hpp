@@ -1,4 +1,4 @@
-// The first half of a build, the same in every process that takes part: scan the table, or a part of it, and
+// The first half of a build, the same in every process that takes part: scan the table, or a share of it, and
 // sort what the index is to hold.
 #pragma once
 
@@ -26,7 +26,7 @@ class RowCollector {
   // together; `expected` is an estimate of the rows, 0 if there is none.
   void open(Relation index, bool unique, std::size_t memory_bytes, double expected);
 
-  // Scans the whole table, or this process's part of a parallel scan, which is ended. Returns the number of
+  // Scans the whole table, or this process's share of a parallel scan, which is ended. Returns the number of
   // rows that the table has there.
   double collect(Relation heap, Relation index, IndexInfo* index_info, bool report_progress,
                  TableScanDesc scan);

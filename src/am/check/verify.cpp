@@ -14,7 +14,7 @@
 //              fences as separators. Only a page to the right of an unfinished split has none
 //   blocks     each block of the file is the metapage, in a tree exactly once, a deleted page, or new (all zero)
 //   rows       with heapallindexed: each row that a new snapshot sees has its entry, looked up one by one, and that is
-//              not marked as dead (kill_marks.hpp)
+//              not killed (kill_marks.hpp)
 //
 // Default: AccessShareLock, as bt_index_check(); nobody waits, also in a hot standby, where no other lock can be had. It
 // verifies the same, and raises no false alarm although pages change between one look and the next. Each page is copied
@@ -46,7 +46,7 @@
 //
 // *Rows.* The snapshot is taken before any entry is looked for. What it sees was committed, so its entry was in the index
 // before that (or replayed: entries come before the commit); and while it is registered nobody's horizon
-// passes it, so neither VACUUM removes the entry nor does a scan mark it dead. HOT chains: the entry is that of the
+// passes it, so neither VACUUM removes the entry nor does a scan kill it. HOT chains: the entry is that of the
 // chain's root, and lives as long as any of its members can be seen. (A standby's snapshot holds nothing back, but replay
 // cancels it before it removes what it sees.)
 #include "am/check/verify.hpp"

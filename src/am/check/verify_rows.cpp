@@ -59,7 +59,7 @@ class RowCheck {
 
   // Scans pass over entries with kill marks. (A standby does not, and its snapshots may see rows that are dead to the
   // primary; also when it has been promoted since.)
-  bool unmarked(bool holds) {
+  bool not_killed(bool holds) {
     if (!holds && !snapshot_->takenDuringRecovery)
       store_.corrupt(block_, "entry of a visible row is marked as dead");
     return true;
@@ -82,10 +82,10 @@ class RowCheck {
     if (rank < page.encoded()) {
       if (!decode(page, rank, rank + 1, &found.code, &found.tid))
         store_.corrupt(block_, "page does not decode");
-      if (found == entry && !page.is_dead(rank)) return unmarked(!KillMarks(page).killed(rank));
+      if (found == entry && !page.is_dead(rank)) return not_killed(!KillMarks(page).killed(rank));
     }
     for (unsigned j = 0; j < page.deltas(); j++) {
-      if (page.delta_item(j).entry() == entry) return unmarked(!KillMarks(page).delta_killed(j));
+      if (page.delta_item(j).entry() == entry) return not_killed(!KillMarks(page).delta_killed(j));
     }
     return false;
   }

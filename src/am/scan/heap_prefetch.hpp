@@ -69,11 +69,11 @@ class HeapPrefetch {
 
   uint32 slot_of(BlockNumber block) const { return (block + (salt_ >> 12)) % kSlots; }
 
-  bool active_;
-  uint32 salt_;
-  unsigned highest_offset_;  // seen so far; 0 at first
-  BlockNumber visited_;
-  BlockNumber fetched_;
+  bool active_ = false;
+  uint32 salt_ = 0;
+  unsigned highest_offset_ = 0;  // seen so far
+  BlockNumber visited_ = InvalidBlockNumber;
+  BlockNumber fetched_ = InvalidBlockNumber;
 };
 static_assert(std::is_trivially_destructible_v<HeapPrefetch>);
 

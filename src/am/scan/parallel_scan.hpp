@@ -13,7 +13,7 @@
 
 namespace learned {
 
-// In a part (scan_state.hpp), the entries from `fence` on, or, backward, those before it.
+// In a part (scan_parts.hpp), the entries from `fence` on, or, backward, those before it.
 struct ScanPlace {
   int part;
   Entry fence;
@@ -29,10 +29,10 @@ struct SharedScan {
   ConditionVariable moved;
 };
 
-// Waits for the place, and takes it. `fresh`: the scan has not begun, there is no place yet. False: it is over.
-// REQUIRES: put_place() or end_place() follows.
-bool take_place(SharedScan* shared, ScanPlace* place, bool* fresh);
-void put_place(SharedScan* shared, const ScanPlace& place);
-void end_place(SharedScan* shared);
+// Takes the next piece from what is left to scan, and stands where it begins. False: nothing is left.
+bool take_piece(IndexScanDesc scan, bool forward);
+
+// Ends a parallel scan that cannot match anything. True: this process was the first.
+bool begin_and_end_pieces(IndexScanDesc scan);
 
 }  // namespace learned

@@ -140,7 +140,7 @@ inline int build_workers(Relation heap, Relation index, [[maybe_unused]] const I
 #endif
 }
 
-// One participant's part of a parallel scan.
+// One participant's share of a parallel scan.
 inline TableScanDesc begin_parallel_scan(Relation heap, ParallelTableScanDesc shared) {
 #if PG_VERSION_NUM >= 190000
   return table_beginscan_parallel(heap, shared, SO_NONE);
@@ -280,7 +280,7 @@ inline void count_index_search(IndexScanDesc scan) {
 #endif
 }
 
-// The access method's part of what the processes of a parallel scan share.
+// The access method's own among what the processes of a parallel scan share.
 template <class Shared>
 Shared* shared_scan(IndexScanDesc scan) {
 #if PG_VERSION_NUM >= 180000
@@ -291,7 +291,7 @@ Shared* shared_scan(IndexScanDesc scan) {
   return reinterpret_cast<Shared*>(reinterpret_cast<char*>(scan->parallel_scan) + offset);
 }
 
-// amestimateparallelscan, for a part of fixed size.
+// amestimateparallelscan, for something of fixed size.
 template <Size size>
 constexpr amestimateparallelscan_function fixed_parallel_scan_size() {
 #if PG_VERSION_NUM >= 180000

@@ -51,7 +51,7 @@ Buffer BufferStore::pin(Block block) {
   const Buffer seen = seen_buffers[slot];
   // The buffer table costs two cache misses that the buffer itself does not.
   if (BufferIsValid(seen)) {
-    prefetch_page(seen_pages[slot], seen, place_);
+    prefetch_page(seen_pages[slot], seen, fraction_);
     if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
@@ -232,7 +232,7 @@ unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->le
 
 Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
   parent_ = kNoBlock;
-  place_ = -1.0F;
+  fraction_ = -1.0F;
   from_end_ = false;
   if (model_cache_kilobytes == 0) return kNoBlock;
   const int t = static_cast<int>(tree);
@@ -253,7 +253,7 @@ Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
       Code next;
       if (!find_child(inner->view, key, &child, &next)) return kNoBlock;
       if (level == 1 && next > child.code) {
-        place_ = static_cast<float>(key.code - child.code) / static_cast<float>(next - child.code);
+        fraction_ = static_cast<float>(key.code - child.code) / static_cast<float>(next - child.code);
       }
     } else {
       const Buffer buffer = read(block, LockMode::share);

@@ -58,7 +58,7 @@ class BufferStore {
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
   // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
-  // others hold move along with entries; whoever reads takes them (leaf_cursor.cpp).
+  // others hold move along with entries; whoever reads takes them (OnLeaf in leaf_cursor.cpp).
   void inserting(Handle h);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
   void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
@@ -79,7 +79,7 @@ class BufferStore {
   GenericXLogState* xlog_ = nullptr;
   // Where the last prediction expects its key in the leaf, 0 at its beginning, 1 at its end; negative: no idea.
   // Only decides what is fetched into the cache early.
-  float place_ = -1.0F;
+  float fraction_ = -1.0F;
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool from_end_ = false;    // it was the remembered rightmost leaf
 };

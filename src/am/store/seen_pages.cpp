@@ -16,11 +16,11 @@ namespace {
 constexpr std::size_t kLine = 64;
 constexpr uint32 kPopular = 2;
 
-// The lines around a place in an area of the page. Inlined by force: g++ takes a function that only prefetches for
+// The lines around what lies behind a fraction of an area of the page. Inlined by force: g++ takes a function that only prefetches for
 // one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch_around(const std::uint8_t* page, std::size_t begin,
-                                                   std::size_t size, float place, std::size_t margin) {
-  const auto middle = begin + static_cast<std::size_t>(place * static_cast<float>(size));
+                                                   std::size_t size, float fraction, std::size_t margin) {
+  const auto middle = begin + static_cast<std::size_t>(fraction * static_cast<float>(size));
   const std::size_t from = middle > begin + margin ? middle - margin : begin;
   const std::size_t to = middle + margin < begin + size ? middle + margin : begin + size;
   for (std::size_t at = from & ~(kLine - 1); at < to; at += kLine) __builtin_prefetch(page + at);
@@ -44,7 +44,7 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
   seen->encoded = static_cast<uint16>(page.encoded());
 }
 
-void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
+void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   __builtin_prefetch(&seen);
   if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
   const std::uint8_t* page = buffer_bytes(buffer);
@@ -53,9 +53,9 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float place) {
   __builtin_prefetch(page + kSpecial);
   __builtin_prefetch(page + kSpecial - segment_size(0));
   if (seen.segments > 1) __builtin_prefetch(page + kSpecial - 2 * segment_size(0));
-  if (place >= 0.0F && place <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
+  if (fraction >= 0.0F && fraction <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
     // A page of random keys strays from the line by about the square root of their number.
-    const float rank = place * static_cast<float>(seen.encoded);
+    const float rank = fraction * static_cast<float>(seen.encoded);
     unsigned s = 0;
     while (s + 1 < seen.segments && rank >= static_cast<float>(seen.first_rank[s])) s++;
     const unsigned first = s > 0 ? seen.first_rank[s - 1] : 0;

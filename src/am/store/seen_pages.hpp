@@ -50,9 +50,9 @@ inline uint32 seen_tag(Relation index, Block block, uint32 check) {
 // Records that a page was found sound. REQUIRES: check_header() found nothing.
 void remember_page(SeenPage* seen, uint32 tag, const PageView& page);
 
-// Begins to fetch what a search for a key at `place` (a fraction of the page's entries; negative: unknown) reads.
+// Begins to fetch what a search for a key behind a `fraction` of the page's entries (negative: unknown) reads.
 // REQUIRES: the page's last buffer is valid.
-void prefetch_page(const SeenPage& seen, Buffer buffer, float place);
+void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction);
 
 // Whether a buffer may be pinned by ReadRecentBuffer, which before 19 does not raise its usage count: true if its count
 // is so high already that the clock sweep treats it as an often visited one. A hint, read without a lock.

@@ -29,7 +29,7 @@ class UniqueBuild {
  public:
   UniqueBuild(Relation heap, Relation index) : heap_(heap), index_(index), type_(key_type_of(index)) {}
 
-  static constexpr Tid marked(Tid tid, bool alive) { return tid << 1 | (alive ? 1 : 0); }
+  static constexpr Tid tagged(Tid tid, bool alive) { return tid << 1 | (alive ? 1 : 0); }
 
   // Begins a tree. NULLs are checked only if they are not distinct.
   void begin(TreeId tree, bool check) {

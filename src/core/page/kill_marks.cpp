@@ -8,7 +8,7 @@ namespace learned {
 
 namespace {
 
-constexpr std::uint64_t kContent = low_mask(kMarksPerWord);
+constexpr std::uint64_t kContent = low_mask(kKillMarksPerWord);
 
 // CRC-16-CCITT, bytewise: any three flipped bits of up to 2^15 are noticed.
 constexpr std::array<std::uint16_t, 256> make_crc_table() {
@@ -26,7 +26,7 @@ constexpr std::array<std::uint16_t, 256> kCrc = make_crc_table();
 
 constexpr std::uint16_t crc_of(std::uint64_t content) {
   std::uint16_t crc = 0;
-  for (unsigned shift = 0; shift < kMarksPerWord; shift += 8) {
+  for (unsigned shift = 0; shift < kKillMarksPerWord; shift += 8) {
     crc = static_cast<std::uint16_t>((crc << 8) ^ kCrc[(crc >> 8) ^ ((content >> shift) & 0xFF)]);
   }
   return crc;
@@ -38,8 +38,8 @@ constexpr std::uint16_t crc_of(std::uint64_t content) {
 constexpr std::array<std::uint64_t, 1024> make_near() {
   std::array<std::uint16_t, 64> flip{};
   for (unsigned bit = 0; bit < 64; bit++) {
-    flip[bit] = bit < kMarksPerWord ? crc_of(std::uint64_t{1} << bit)
-                                    : static_cast<std::uint16_t>(1u << (bit - kMarksPerWord));
+    flip[bit] = bit < kKillMarksPerWord ? crc_of(std::uint64_t{1} << bit)
+                                        : static_cast<std::uint16_t>(1u << (bit - kKillMarksPerWord));
   }
   std::array<std::uint64_t, 1024> near{};
   const auto add = [&near](unsigned difference) {
@@ -59,12 +59,12 @@ constexpr std::array<std::uint64_t, 1024> make_near() {
 constexpr std::array<std::uint64_t, 1024> kNear = make_near();
 constexpr bool is_near(unsigned difference) { return (kNear[difference / 64] >> difference % 64 & 1) != 0; }
 
-// The page and the place are mixed into a check beside the CRC, which keeps what that promises about the word itself. This
-// is how 0.2 did it: then a word in the wrong place, a zero, or a word of another layout may be few flips from a sound one.
-std::uint16_t plain_place(unsigned number, std::uint32_t seed) {
+// The page and the word's number are mixed into a check beside the CRC, which keeps what that promises about the word itself. This
+// is how 0.2 did it: then a word with the wrong number, a zero, or a word of another layout may be few flips from a sound one.
+std::uint16_t plain_number(unsigned number, std::uint32_t seed) {
   return static_cast<std::uint16_t>((seed | std::uint64_t{number} << 32) * 0x9E3779B97F4A7C15u >> 48);
 }
-// And this is how it is done now: never near to zero, nor to what 0.2 makes in the same place. For each parity of what 0.2
+// And this is how it is done now: never near to zero, nor to what 0.2 makes of the same. For each parity of what 0.2
 // makes, one of three differences does.
 constexpr std::uint16_t kApart[2][3] = {{0xAA44, 0xF429, 0x277B}, {0x4566, 0xCB78, 0xBD79}};
 constexpr std::uint16_t set_apart(std::uint16_t plain) {
@@ -91,8 +91,8 @@ static_assert(every_part(std::make_integer_sequence<unsigned, 16>{}));
 
 std::uint64_t make_word(std::uint64_t content, unsigned number, std::uint32_t seed) {
   return content |
-         std::uint64_t{static_cast<std::uint16_t>(crc_of(content) ^ set_apart(plain_place(number, seed)))}
-             << kMarksPerWord;
+         std::uint64_t{static_cast<std::uint16_t>(crc_of(content) ^ set_apart(plain_number(number, seed)))}
+             << kKillMarksPerWord;
 }
 
 // Other backends store words while we read them.
@@ -126,8 +126,8 @@ bool matches(std::uint64_t word, unsigned number, std::uint32_t seed) {
 }
 // A word of 0.2. Nobody believes it: what it means depends on a word 0 that may not have reached the disk with it.
 bool matches_plain(std::uint64_t word, unsigned number, std::uint32_t seed) {
-  return word >> kMarksPerWord ==
-         static_cast<std::uint16_t>(crc_of(word & kContent) ^ plain_place(number, seed));
+  return word >> kKillMarksPerWord ==
+         static_cast<std::uint16_t>(crc_of(word & kContent) ^ plain_number(number, seed));
 }
 
 // Content of word 0. Its top bits are constant: many bits must change to make one out of zero.
@@ -143,7 +143,7 @@ struct Head {
   }
   static constexpr std::uint64_t kTag = 0xB;
 };
-static_assert(kMaxMarkWords < 1 << 10 && kMaxDelta <= 3 * kMarksPerWord);
+static_assert(kMaxKillWords < 1 << 10 && kMaxDelta <= 3 * kKillMarksPerWord);
 
 // Whether the content of a word 0 is possible.
 bool parse_head(std::uint64_t word, const PageView& page, Head* head) {
@@ -167,7 +167,7 @@ KillMarkArea kill_mark_area(const PageView& page) {
   // must follow from nothing but what the seed is a hash of.
   const std::size_t deltas = std::min(kMaxDelta, (page.dir() - lower) / delta_size(page.level()));
   return {base, limit > base ? static_cast<unsigned>((limit - base) / 8) : 0,
-          static_cast<unsigned>((deltas + kMarksPerWord - 1) / kMarksPerWord)};
+          static_cast<unsigned>((deltas + kKillMarksPerWord - 1) / kKillMarksPerWord)};
 }
 
 bool kill_words_sound(const PageView& page) {
@@ -234,9 +234,9 @@ unsigned KillMarks::next(unsigned rank, unsigned end, bool killed) const {
       rank = run_end_;
       continue;
     }
-    const unsigned i = rank / kMarksPerWord;
-    const unsigned first = i * kMarksPerWord;
-    unsigned stop = std::min(end, first + kMarksPerWord);
+    const unsigned i = rank / kKillMarksPerWord;
+    const unsigned first = i * kKillMarksPerWord;
+    unsigned stop = std::min(end, first + kKillMarksPerWord);
     if (rank < run_begin_) stop = std::min(stop, run_begin_);
     if (killed && 1 + delta_words_ + i >= used_) {
       // No words from here on: only the run may follow.
@@ -258,8 +258,8 @@ unsigned KillMarks::live_before(unsigned begin, unsigned rank) const {
       rank = run_begin_;
       continue;
     }
-    const unsigned i = (rank - 1) / kMarksPerWord;
-    const unsigned first = i * kMarksPerWord;
+    const unsigned i = (rank - 1) / kKillMarksPerWord;
+    const unsigned first = i * kKillMarksPerWord;
     unsigned stop = std::max(begin, first);
     if (rank > run_end_) stop = std::max(stop, run_end_);
     const std::uint64_t live = ~rank_word(i) & low_mask(rank - first);
@@ -276,15 +276,15 @@ void KillMarks::detach(std::uint64_t* out) {
 }
 
 KillMarker::KillMarker(std::uint8_t* page)
-    : page_(page), area_(kill_mark_area(page_)), marks_(page_), seed_(seed_of(page_)) {
+    : page_(page), area_(kill_mark_area(page_)), kill_marks_(page_), seed_(seed_of(page_)) {
   words_ = reinterpret_cast<std::uint64_t*>(page + area_.base);
-  known_ = {marks_.run_begin_, marks_.run_end_};
+  known_ = {kill_marks_.run_begin_, kill_marks_.run_end_};
 }
 
 // Counts words below `used` as in use, and makes them so. False: there is no room for them.
 bool KillMarker::claim(unsigned used) {
   if (used > area_.words) return false;
-  if (used <= marks_.used_) return true;
+  if (used <= kill_marks_.used_) return true;
   std::uint64_t old = load_word(words_);
   Head head{};
   do {
@@ -296,19 +296,19 @@ bool KillMarker::claim(unsigned used) {
     if (head.used >= used) break;
     head.used = used;
   } while (!exchange_word(words_, &old, make_word(head.content(), 0, seed_)));
-  for (unsigned i = std::max(marks_.used_, 1u); i < used; i++) {
+  for (unsigned i = std::max(kill_marks_.used_, 1u); i < used; i++) {
     if (!matches(load_word(words_ + i), i, seed_)) store_word(words_ + i, make_word(0, i, seed_));
   }
-  marks_.words_ = words_;
-  marks_.seed_ = seed_;
-  marks_.delta_words_ = area_.delta_words;
-  marks_.used_ = used;
+  kill_marks_.words_ = words_;
+  kill_marks_.seed_ = seed_;
+  kill_marks_.delta_words_ = area_.delta_words;
+  kill_marks_.used_ = used;
   changed_ = true;
   return true;
 }
 
 // Before the first words are counted: what an older version or damage left in the hole makes way. (Another backend that
-// begins at the same time may lose marks.)
+// begins at the same time may lose kill marks.)
 void KillMarker::drop_unknown() {
   for (unsigned i = 1; i < area_.words; i++) {
     const std::uint64_t word = load_word(words_ + i);
@@ -316,31 +316,31 @@ void KillMarker::drop_unknown() {
   }
 }
 
-void KillMarker::set(unsigned number, std::uint64_t marks) {
+void KillMarker::set(unsigned number, std::uint64_t kill_marks) {
   if (!claim(number + 1)) return;
   const std::uint64_t old = load_word(words_ + number);
   const std::uint64_t before = matches(old, number, seed_) ? old & kContent : 0;
-  const std::uint64_t word = make_word(before | marks, number, seed_);
+  const std::uint64_t word = make_word(before | kill_marks, number, seed_);
   if (word == old) return;
   store_word(words_ + number, word);
   changed_ = true;
 }
 
 void KillMarker::flush() {
-  if (pending_ > 0) set(pending_, pending_marks_);
+  if (pending_ > 0) set(pending_, pending_kill_marks_);
   pending_ = 0;
-  pending_marks_ = 0;
+  pending_kill_marks_ = 0;
 }
 
 void KillMarker::add(unsigned begin, unsigned end) {
   for (unsigned rank = begin; rank < end;) {
-    const unsigned i = rank / kMarksPerWord;
-    const unsigned stop = std::min(end, (i + 1) * kMarksPerWord);
+    const unsigned i = rank / kKillMarksPerWord;
+    const unsigned stop = std::min(end, (i + 1) * kKillMarksPerWord);
     const unsigned number = 1 + area_.delta_words + i;
     if (number >= area_.words) break;
     if (pending_ != number) flush();
     pending_ = number;
-    pending_marks_ |= low_mask(stop - rank) << (rank - i * kMarksPerWord);
+    pending_kill_marks_ |= low_mask(stop - rank) << (rank - i * kKillMarksPerWord);
     rank = stop;
   }
   const Run run{begin, end};
@@ -356,22 +356,23 @@ void KillMarker::add(unsigned begin, unsigned end) {
 }
 
 void KillMarker::add_delta(unsigned j) {
-  if (j / kMarksPerWord < area_.delta_words)
-    set(1 + j / kMarksPerWord, std::uint64_t{1} << j % kMarksPerWord);
+  if (j / kKillMarksPerWord < area_.delta_words)
+    set(1 + j / kKillMarksPerWord, std::uint64_t{1} << j % kKillMarksPerWord);
 }
 
-void KillMarker::add_all(const KillMarks& marks) {
-  if (area_.delta_words != marks.delta_words_) return;
-  for (unsigned i = marks.used_; i-- > 1;) {
-    const std::uint64_t content = marks.word(i);
+void KillMarker::add_all(const KillMarks& kill_marks) {
+  if (area_.delta_words != kill_marks.delta_words_) return;
+  for (unsigned i = kill_marks.used_; i-- > 1;) {
+    const std::uint64_t content = kill_marks.word(i);
     if (content != 0) set(i, content);
   }
-  if (marks.run_end_ - marks.run_begin_ > known_.size()) known_ = {marks.run_begin_, marks.run_end_};
+  if (kill_marks.run_end_ - kill_marks.run_begin_ > known_.size())
+    known_ = {kill_marks.run_begin_, kill_marks.run_end_};
 }
 
-// Takes in what is marked beside a run; what VACUUM marked may lie between.
+// Takes in what is killed beside a run; what VACUUM removed may lie between.
 void KillMarker::extend(Run* run) const {
-  const auto gone = [&](unsigned rank) { return marks_.killed(rank) || page_.is_dead(rank); };
+  const auto gone = [&](unsigned rank) { return kill_marks_.killed(rank) || page_.is_dead(rank); };
   while (run->end < page_.encoded() && gone(run->end)) run->end++;
   while (run->begin > 0 && gone(run->begin - 1)) run->begin--;
 }
@@ -385,7 +386,7 @@ bool KillMarker::finish() {
   std::uint64_t old = load_word(words_);
   Head head{};
   do {
-    if (!read_head(old, page_, seed_, &head)) head = {0, 0, marks_.used_, area_.delta_words};
+    if (!read_head(old, page_, seed_, &head)) head = {0, 0, kill_marks_.used_, area_.delta_words};
     if (head.begin <= best.begin && head.end >= best.end) return changed_;
     if (head.end - head.begin > best.size()) return changed_;
     head = {best.begin, best.end, head.used, head.delta_words};

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMaxDigitBits = 11;
 constexpr int kMinDigitBits = 4;
 
-// Digits of the passes in place, and how many entries ahead a bucket's places are fetched. Each bucket has a line at
+// Digits of the passes in place, and how many entries ahead a bucket's slots are fetched. Each bucket has a line at
 // work, which should stay in the second-level cache.
 constexpr int kFlagBits = 10;
 constexpr std::ptrdiff_t kFlagAhead = 8;
@@ -28,51 +28,51 @@ static_assert(kBlock <= kSortPollItems / 2);
 //   a Code:  0 the code, 1 the tid
 //   Words:   2 * i the flag before word i, 2 * i + 1 the word, behind all of them the tid
 template <class K>
-struct Parts {
+struct SortColumns {
   static constexpr unsigned kTid = 2 * KeyTraits<K>::kWords;
-  static constexpr bool is_flag(unsigned part) { return part < kTid && part % 2 == 0; }
-  template <unsigned part>
+  static constexpr bool is_flag(unsigned column) { return column < kTid && column % 2 == 0; }
+  template <unsigned column>
   static std::uint64_t value(const BasicEntry<K>& entry) {
-    if constexpr (part == kTid) return entry.tid;
-    if constexpr (is_flag(part)) return entry.code.flag(part / 2);
-    if constexpr (part < kTid) return entry.code.word[part / 2];
+    if constexpr (column == kTid) return entry.tid;
+    if constexpr (is_flag(column)) return entry.code.flag(column / 2);
+    if constexpr (column < kTid) return entry.code.word[column / 2];
   }
 };
 template <>
-struct Parts<Code> {
+struct SortColumns<Code> {
   static constexpr unsigned kTid = 1;
   static constexpr bool is_flag(unsigned) { return false; }
-  template <unsigned part>
+  template <unsigned column>
   static std::uint64_t value(const Entry& entry) {
-    return part == kTid ? entry.tid : entry.code;
+    return column == kTid ? entry.tid : entry.code;
   }
 };
 
 template <class K>
 class Sorter {
   using Entry = BasicEntry<K>;
-  static constexpr unsigned kTid = Parts<K>::kTid;
+  static constexpr unsigned kTid = SortColumns<K>::kTid;
 
  public:
   // `varying`: the flags that are not the same in all entries.
   Sorter(std::span<Entry> scratch, unsigned varying, SortPoll poll)
       : scratch_(scratch), varying_(varying), poll_(poll) {}
 
-  // Looks once at a range: smallest and largest value of the part sorted by, and whether it is sorted.
+  // Looks once at a range: smallest and largest value of the column sorted by, and whether it is sorted.
   struct Survey {
     std::uint64_t low;
     std::uint64_t high;
     bool sorted;
   };
 
-  template <unsigned part>
+  template <unsigned column>
   Survey survey(const Entry* from, std::size_t count) {
-    Survey result{value<part>(from[0]), value<part>(from[0]), true};
+    Survey result{value<column>(from[0]), value<column>(from[0]), true};
     for (std::size_t begin = 1; begin < count; begin += kBlock) {
       const std::size_t end = std::min(count, begin + kBlock);
       bool sorted = true;
       for (std::size_t i = begin; i < end; ++i) {
-        const std::uint64_t v = value<part>(from[i]);
+        const std::uint64_t v = value<column>(from[i]);
         result.low = std::min(result.low, v);
         result.high = std::max(result.high, v);
         sorted &= !less(from[i], from[i - 1]);
@@ -89,29 +89,29 @@ class Sorter {
   // difference between largest and smallest value, hence at most 64 / 4 levels for each word (and one for its flag) and
   // 49 / 4 for tids; with 8 kB of counters each, that is less than 256 kB of stack in the worst case for one word, 700 kB for
   // four, and three levels in practice.
-  template <unsigned part>
+  template <unsigned column>
   void sort(Entry* from, Entry* other, std::size_t count, bool into_other) {
     if (count <= kInsertionLimit) {
       insertion_sort(from, into_other ? other : from, count);
       return;
     }
-    if constexpr (Parts<K>::is_flag(part)) {
-      if (!varies<part>()) return sort<part + 1>(from, other, count, into_other);
+    if constexpr (SortColumns<K>::is_flag(column)) {
+      if (!varies<column>()) return sort<column + 1>(from, other, count, into_other);
     }
-    sort_surveyed<part>(from, other, count, into_other, survey<part>(from, count));
+    sort_surveyed<column>(from, other, count, into_other, survey<column>(from, count));
   }
 
-  template <unsigned part>
+  template <unsigned column>
   void sort_surveyed(Entry* from, Entry* other, std::size_t count, bool into_other, const Survey& seen) {
     if (seen.sorted) {
       if (into_other) copy(from, other, count);
       return;
     }
     if (seen.low == seen.high) {
-      // One code, tids out of order: a heap scan reports the root of a HOT chain, not the row's own place; and a pass in
+      // One code, tids out of order: a heap scan reports the root of a HOT chain, not the row's own; and a pass in
       // place does not keep the order of equals.
       // By tid this cannot happen: equal tids are sorted.
-      if constexpr (part < kTid) sort<part + 1>(from, other, count, into_other);
+      if constexpr (column < kTid) sort<column + 1>(from, other, count, into_other);
       return;
     }
 
@@ -121,32 +121,32 @@ class Sorter {
     const int shift = std::max(0, range_bits - digit_bits);
     const std::size_t buckets = std::size_t{1} << std::min(digit_bits, range_bits);
 
-    std::uint32_t place[std::size_t{1} << kMaxDigitBits];
-    std::fill_n(place, buckets, 0u);
+    std::uint32_t slot[std::size_t{1} << kMaxDigitBits];
+    std::fill_n(slot, buckets, 0u);
     for (std::size_t begin = 0; begin < count; begin += kBlock) {
       const std::size_t end = std::min(count, begin + kBlock);
-      for (std::size_t i = begin; i < end; ++i) ++place[(value<part>(from[i]) - seen.low) >> shift];
+      for (std::size_t i = begin; i < end; ++i) ++slot[(value<column>(from[i]) - seen.low) >> shift];
       spent(end - begin);
     }
     std::uint32_t total = 0;
     for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
-      const std::uint32_t size = place[bucket];
-      place[bucket] = total;
+      const std::uint32_t size = slot[bucket];
+      slot[bucket] = total;
       total += size;
     }
     for (std::size_t begin = 0; begin < count; begin += kBlock) {
       const std::size_t end = std::min(count, begin + kBlock);
       for (std::size_t i = begin; i < end; ++i) {
-        other[place[(value<part>(from[i]) - seen.low) >> shift]++] = from[i];
+        other[slot[(value<column>(from[i]) - seen.low) >> shift]++] = from[i];
       }
       spent(end - begin);
     }
 
-    // place[bucket] is now the end of that bucket. The entries changed buffers, and so does the wish.
+    // slot[bucket] is now the end of that bucket. The entries changed buffers, and so does the wish.
     std::size_t begin = 0;
     for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
-      const std::size_t end = place[bucket];
-      if (end > begin) sort<part>(other + begin, from + begin, end - begin, !into_other);
+      const std::size_t end = slot[bucket];
+      if (end > begin) sort<column>(other + begin, from + begin, end - begin, !into_other);
       begin = end;
     }
   }
@@ -155,25 +155,25 @@ class Sorter {
   //
   // Depth: a level in place takes kFlagBits off the difference, where sort() may need two levels for so many, and its
   // counters take as much of the stack as a level there: the bound stays.
-  template <unsigned part>
+  template <unsigned column>
   void sort_here(Entry* from, std::size_t count) {
     if (count <= scratch_.size()) {
-      sort<part>(from, scratch_.data(), count, false);
+      sort<column>(from, scratch_.data(), count, false);
       return;
     }
-    if constexpr (Parts<K>::is_flag(part)) {
-      if (!varies<part>()) return sort_here<part + 1>(from, count);
+    if constexpr (SortColumns<K>::is_flag(column)) {
+      if (!varies<column>()) return sort_here<column + 1>(from, count);
     }
-    const Survey seen = survey<part>(from, count);
+    const Survey seen = survey<column>(from, count);
     if (seen.sorted) return;
     if (seen.low == seen.high) {
-      if constexpr (part < kTid) sort_here<part + 1>(from, count);
+      if constexpr (column < kTid) sort_here<column + 1>(from, count);
       return;
     }
     const int range_bits = std::bit_width(seen.high - seen.low);
     const int shift = std::max(0, range_bits - kFlagBits);
     const std::size_t buckets = std::size_t{1} << std::min(kFlagBits, range_bits);
-    const auto bucket_of = [&](const Entry& e) { return (value<part>(e) - seen.low) >> shift; };
+    const auto bucket_of = [&](const Entry& e) { return (value<column>(e) - seen.low) >> shift; };
 
     std::uint32_t next[std::size_t{1} << kFlagBits];  // where each bucket's next entry goes
     std::uint32_t stop[std::size_t{1} << kFlagBits];  // behind its last one
@@ -196,10 +196,10 @@ class Sorter {
       while (next[bucket] < stop[bucket]) {
         Entry entry = from[next[bucket]];
         for (std::size_t home; (home = bucket_of(entry)) != bucket; ++moved) {
-          Entry* place = from + next[home]++;
+          Entry* slot = from + next[home]++;
           // The bucket's next lines come from memory otherwise, when they are needed.
-          __builtin_prefetch(place + kFlagAhead, 1);
-          std::swap(entry, *place);
+          __builtin_prefetch(slot + kFlagAhead, 1);
+          std::swap(entry, *slot);
           // (A chain may go through everything.)
           if (moved >= kBlock) {
             spent(moved);
@@ -214,19 +214,19 @@ class Sorter {
     std::size_t begin = 0;
     for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
       const std::size_t end = stop[bucket];
-      if (end > begin) sort_here<part>(from + begin, end - begin);
+      if (end > begin) sort_here<column>(from + begin, end - begin);
       begin = end;
     }
   }
 
  private:
-  template <unsigned part>
+  template <unsigned column>
   static std::uint64_t value(const Entry& entry) {
-    return Parts<K>::template value<part>(entry);
+    return SortColumns<K>::template value<column>(entry);
   }
-  template <unsigned part>
+  template <unsigned column>
   bool varies() const {
-    return (varying_ >> part / 2 & 1) != 0;
+    return (varying_ >> column / 2 & 1) != 0;
   }
 
   static bool less(const Entry& a, const Entry& b) {

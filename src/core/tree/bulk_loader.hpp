@@ -119,10 +119,10 @@ class PageFiller {
 
   bool plan_block() {
     if (try_block(SegmentPlanner::kBlock)) return false;
-    // Fill up with ever smaller parts of the block.
+    // Fill up with ever smaller chunks of the block.
     std::uint32_t left = SegmentPlanner::kBlock;
-    for (std::uint32_t part = left / 2; part >= 8; part /= 2) {
-      if (part < left && try_block(part)) left -= part;
+    for (std::uint32_t chunk = left / 2; chunk >= 8; chunk /= 2) {
+      if (chunk < left && try_block(chunk)) left -= chunk;
     }
     full_ = true;
     return true;

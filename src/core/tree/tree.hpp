@@ -196,15 +196,15 @@ class Tree {
         continue;
       }
       if (delta_room(view(parent)) == 0 && !make_room(parent, separator, kRoomAfterMerge)) continue;
-      SavedKillMarks marks;
-      marks.save(view(left));
+      SavedKillMarks kill_marks;
+      kill_marks.save(view(left));
       store_->begin();
       std::uint8_t* child_image = store_->edit(left, false);
       set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
       seal(child_image);
       add_delta(store_->edit(parent, false), downlink);
       store_->commit();
-      marks.restore(store_->hints(left));
+      kill_marks.restore(store_->hints(left));
       store_->release(parent);
       return true;
     }
@@ -417,8 +417,8 @@ class Tree {
     info.root[index()] = store_->block(root);
     info.level[index()] = static_cast<std::uint8_t>(level);
 
-    SavedKillMarks marks;
-    marks.save(view(left));
+    SavedKillMarks kill_marks;
+    kill_marks.save(view(left));
     store_->begin();
     copy_content(store_->edit(root, true), ws->page);
     write_meta_page(store_->edit(meta, false), info);
@@ -426,7 +426,7 @@ class Tree {
     set_flags(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
     seal(image);
     store_->commit();
-    marks.restore(store_->hints(left));
+    kill_marks.restore(store_->hints(left));
     store_->release(meta);
     store_->release(root);
   }

@@ -16,9 +16,9 @@ concept VacuumStore = PageStore<S> && requires(S store, typename S::Handle* out,
   { store.joined(block, block) } -> std::same_as<void>;
 };
 
-// Removes the entries that the caller marked: bit r of `encoded` and bit j of `deltas` for a leaf that is
-// locked for cleanup. Refits the page where a fifth or more of it is dead and that makes it smaller; otherwise dead
-// marks do, which always fit.
+// Removes the entries that the caller names: bit r of `encoded` and bit j of `deltas` for a leaf that is
+// locked for cleanup. Refits the page where a fifth or more of it is dead and that makes it smaller; otherwise the dead
+// bitmap does, which always fits.
 // `scratch` is a page of the caller's. No entry moves to another page.
 template <VacuumStore Store>
 void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded,
@@ -30,8 +30,8 @@ void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* 
   seal(scratch);
   bool better = false;
   // A fit costs more than all else here. A page that lost little is worth it only when its next merge comes anyway.
-  const PageView marked(scratch);
-  if (marked.dead() * 5 >= marked.encoded() &&
+  const PageView thinned(scratch);
+  if (thinned.dead() * 5 >= thinned.encoded() &&
       !plan_retrain(PageView(scratch), store->workspace(), &better)) {
     store->corrupt(store->block(h), "page does not decode");
   }

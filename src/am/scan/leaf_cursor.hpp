@@ -1,0 +1,129 @@
+// The leaf that a scan stands on, the entries that it visits there, and the way to the next leaf.
+//
+// Which entries of a leaf belong to the current part is computed under the share lock. If they are few they are decoded at
+// once; otherwise the page is copied and decoded lazily, in batches. Either way the lock is gone before an entry is
+// returned; the pin stays where TIDs need protection from VACUUM (index-only scans, snapshots that are not MVCC;
+// src/README.md, "Pins").
+//
+// An entry is known by its number on the leaf (leaf_entries.hpp), and when pages change, by its position (code, TID): every
+// movement that meets a surprise descends again with that (core/tree/walk.hpp).
+#pragma once
+
+#include "am/scan/batch.hpp"
+#include "am/scan/kill_items.hpp"
+#include "am/scan/leaf_entries.hpp"
+#include "am/store/buffer_store.hpp"
+
+namespace learned {
+
+class LeafCursor {
+ public:
+  LeafCursor(Relation index, MemoryContext context);
+
+  bool loaded() const { return walk_.on_leaf(); }
+  // Lets go of the leaf, and of its pin.
+  void unload();
+  // Sets the kill marks that are due. No content lock is held.
+  void set_kill_marks() {
+    if (!kills_.empty()) write_kill_marks();
+  }
+  // Tells one loading from another.
+  uint64 serial() const { return serial_; }
+  // What was visited on it, and where its links lead. REQUIRES: loaded()
+  const LeafVisit& leaf() const { return walk_.leaf(); }
+
+  // ---- to a leaf: the scan then stands before the first entry of the part there, or, backward, behind the last
+
+  // Whether the part begins on the loaded leaf.
+  bool has_start(const TreeRange& part, bool forward) const {
+    return walk_.leaf().covers(part.tree, part.start(forward));
+  }
+  // To where the part begins.
+  void enter(IndexScanDesc scan, const TreeRange& part, bool forward);
+  // To the next leaf. REQUIRES: leaf().goes_on(part, forward)
+  void cross(IndexScanDesc scan, const TreeRange& part, bool forward);
+  // To where another process had come to: the position, and the leaf that had it.
+  void take_over(IndexScanDesc scan, const TreeRange& part, Entry fence, Block hint, bool forward);
+  // To an entry that was in this block once: stands so that a step in this direction leaves it behind.
+  void return_to(IndexScanDesc scan, const TreeRange& part, Entry entry, Block hint, bool forward);
+
+  // Leaves the scan no more than `most` entries here, the next ones in its direction. True: there were more, and *next is the position
+  // where they begin (backward: before which they end). REQUIRES: the leaf was just entered in a parallel scan.
+  bool cut(int most, bool forward, Entry* next);
+
+  // ---- on the leaf
+
+  // Goes to the next entry here that is not dead, and decodes it. False: there is none, and the scan stands at the end.
+  bool next(IndexScanDesc scan, bool forward) {
+    for (;;) {
+      number_ += forward ? 1 : -1;
+      if (!on_entry() || !ensure_decoded(scan, forward)) return false;
+      if (!batch_.dead(number_)) return true;
+    }
+  }
+  // The same if no more needs to be done for it than to count. False: see next().
+  bool next_decoded(bool forward) {
+    const int next = number_ + (forward ? 1 : -1);
+    if (!batch_.has(next) || !batch_.clean()) return false;
+    number_ = next;
+    return true;
+  }
+  // The same if the next one has its index tuple, too.
+  bool next_tuple(bool forward) {
+    const int next = number_ + (forward ? 1 : -1);
+    if (!batch_.has_live_tuple(next)) return false;
+    number_ = next;
+    return true;
+  }
+
+  // Whether the scan stands on an entry, not at an end.
+  bool on_entry() const { return number_ >= 0 && number_ < entries_.total(); }
+  int number() const { return number_; }
+  // Goes back to an entry of this loading.
+  void stand_on(int number) { number_ = number; }
+  // Decodes the entry if it is not, and those that a scan in this direction comes to then. False: from there on all are dead,
+  // and the scan stands at the end.
+  bool ensure_decoded(IndexScanDesc scan, bool forward) {
+    return batch_.has(number_) || decode_more(scan, forward);
+  }
+
+  // REQUIRES: it is decoded
+  Entry entry() const { return batch_.entry(number_); }
+  Tid tid() const { return batch_.tid(number_); }
+  IndexTuple tuple() { return batch_.tuple(number_); }
+  Batch& batch() { return batch_; }
+
+  // The entry is dead to every transaction: its kill mark is set before the leaf is left.
+  void kill();
+
+ private:
+  void load(IndexScanDesc scan, const TreeRange& part, Buffer buffer);
+  void keep_page();
+  void let_go();
+  void select(const TreeRange& part, LeafRanks* ranks);
+  void stand_at_start(bool forward) { number_ = forward ? -1 : entries_.total(); }
+  bool decode_more(IndexScanDesc scan, bool forward);
+  void finish_batch(IndexScanDesc scan);
+  void check_tids(IndexScanDesc scan);
+  void look_up_table(IndexScanDesc scan);
+  void write_kill_marks();
+  [[noreturn]] void damaged() { store_.corrupt(leaf().block(), "page does not decode"); }
+
+  int number_ = -1;  // of the current entry; -1 and the total are the ends
+  uint64 serial_ = 0;
+  Buffer pinned_ = InvalidBuffer;  // unless the pin must be kept
+  XLogRecPtr lsn_ = InvalidXLogRecPtr;
+  BlockNumber heap_blocks_ = 0;  // the table has at least so many
+  KeyType key_;
+  MemoryContext context_;
+  std::uint8_t* copy_ = nullptr;         // kPageSize bytes, made on first use
+  std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
+  BufferStore store_;
+  LeafWalk<BufferStore> walk_;
+  KillItems kills_;
+  LeafEntries entries_;
+  Batch batch_;
+};
+static_assert(std::is_trivially_destructible_v<LeafCursor>);
+
+}  // namespace learned
