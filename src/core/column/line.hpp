@@ -138,7 +138,7 @@ struct LineCodec {
 
   // An ascending column to be searched: `first` is its first value, exactly.
   struct Sorted {
-    ColumnModel model;
+    const ColumnModel& model;
     const std::uint8_t* bits;
     unsigned count;
     std::uint64_t first;
@@ -151,11 +151,13 @@ struct LineCodec {
   // [line(i), line(i) + max_residual]. So entries with line(i) + max_residual < target are too small and entries with
   // line(i) >= target are large enough: what remains is the window that is bisected.
   template <class Near>
-  static inline unsigned lower_bound(const Sorted& column, std::uint64_t value, unsigned* reads, Near near);
+  [[gnu::always_inline]] static inline unsigned lower_bound(const Sorted& column, std::uint64_t value,
+                                                            unsigned* reads, Near near);
 
  private:
   template <class At>
-  static inline unsigned bisect(unsigned lo, unsigned hi, std::uint64_t value, unsigned* reads, At at) {
+  [[gnu::always_inline]] static inline unsigned bisect(unsigned lo, unsigned hi, std::uint64_t value,
+                                                       unsigned* reads, At at) {
     unsigned n = 0;
     while (lo < hi) {
       const unsigned mid = (lo + hi) / 2;
@@ -176,7 +178,7 @@ inline unsigned LineCodec::lower_bound(const Sorted& column, std::uint64_t value
                                        Near near) {
   *reads = 0;
   if (value <= column.first) return 0;
-  const ColumnModel model = column.model;
+  const ColumnModel& model = column.model;
   const std::uint8_t* const bits = column.bits;
   const unsigned count = column.count;
   unsigned lo = 0;

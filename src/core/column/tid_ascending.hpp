@@ -91,7 +91,8 @@ struct TidAscending {
   // Longer bitmaps than any page are of damaged bytes; told so before they are counted in 32 bits.
   static bool possible(const TidColumn& column) {
     constexpr std::uint64_t kMaxBits = 65536;
-    return column.model.width <= 48 && (column.model.slope >> column.model.width) <= kMaxBits;
+    return LineCodec::possible(column.model) && column.model.width <= 48 &&
+           (column.model.slope >> column.model.width) <= kMaxBits;
   }
   // Bytes of the bitmap of high parts.
   static std::size_t high_bytes(const TidColumn& column, std::size_t n) {

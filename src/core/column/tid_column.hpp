@@ -51,7 +51,7 @@ inline void decode_tids(const TidColumn& column, const TidBits& data, unsigned b
 
 inline bool load_tids(Extent* bytes, const TidColumn& column, std::size_t n, TidBits* data) {
   *data = {};
-  return TidCodecs::known(column.codec) && LineCodec::possible(column.model) &&
+  return TidCodecs::known(column.codec) &&
          TidCodecs::with(column.codec, [&](auto codec) { return codec.load(bytes, column, n, data); });
 }
 inline bool tids_grow(const TidColumn& column) {

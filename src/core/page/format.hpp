@@ -116,19 +116,31 @@ inline std::size_t segment_bytes(const SegmentModels& models, std::size_t n) {
 
 // The models of a stored segment. `at` is where it is.
 inline void get_models(const std::uint8_t* at, const Segment& seg, unsigned level, SegmentModels* models) {
+  // Field by field: a struct built aside would be copied before its parts have arrived where it is read.
   models->first_code = seg.first_code;
-  models->key = {seg.key_base, seg.key_slope, seg.key_shift, seg.key_width};
-  models->tids = {{seg.tid_base, seg.tid_slope, seg.tid_shift, seg.tid_width},
-                  seg.tid_scale,
-                  seg.runs,
-                  seg.rank_width,
-                  seg.tid_codec};
-  models->child = {};
-  if (level > 0) {
-    const auto child = load<ChildModel>(at + sizeof(Segment));
-    models->child = {child.base, child.slope, seg.child_shift, seg.child_width};
+  models->key.base = seg.key_base;
+  models->key.slope = seg.key_slope;
+  models->key.shift = seg.key_shift;
+  models->key.width = seg.key_width;
+  models->tids.model.base = seg.tid_base;
+  models->tids.model.slope = seg.tid_slope;
+  models->tids.model.shift = seg.tid_shift;
+  models->tids.model.width = seg.tid_width;
+  models->tids.scale = seg.tid_scale;
+  models->tids.runs = seg.runs;
+  models->tids.rank_width = seg.rank_width;
+  models->tids.codec = seg.tid_codec;
+  if (level == 0) {
+    models->child = {};
+    return;
   }
+  const auto child = load<ChildModel>(at + sizeof(Segment));
+  models->child.base = child.base;
+  models->child.slope = child.slope;
+  models->child.shift = seg.child_shift;
+  models->child.width = seg.child_width;
 }
+
 constexpr std::size_t segment_size(unsigned level) {
   return sizeof(Segment) + (level > 0 ? sizeof(ChildModel) : 0);
 }

@@ -55,7 +55,7 @@ bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   Extent bytes{page.low_part() + seg.offset, lower - seg.offset};
   return LineCodec::load(&bytes, ref->key, ref->count, &ref->key_bits) &&
          load_tids(&bytes, ref->tids, ref->count, &ref->tid_bits) &&
-         LineCodec::load(&bytes, ref->child, ref->count, &ref->child_bits);
+         (level == 0 || LineCodec::load(&bytes, ref->child, ref->count, &ref->child_bits));
 }
 
 unsigned segment_of_rank(const PageView& page, unsigned rank) {
