@@ -42,6 +42,9 @@ int learned_tree_height(Relation index);
 // planner_doubles.cpp. Called when the library is loaded; sets a hook.
 void register_planner_doubles();
 
+// row_comparisons.cpp. The same.
+void register_row_comparisons();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 

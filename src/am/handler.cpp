@@ -17,6 +17,7 @@ LEARNED_SQL_FUNCTION(learned_handler);
 extern "C" void _PG_init(void) {
   learned::register_options();
   learned::register_planner_doubles();
+  learned::register_row_comparisons();
   learned::register_refusals();
 }
 

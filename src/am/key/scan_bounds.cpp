@@ -396,7 +396,8 @@ void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
       continue;
     }
     if ((scan_key.sk_flags & SK_ROW_HEADER) != 0) {
-      elog(ERROR, "row comparisons are not supported");
+      // The planner's are made plain comparisons (row_comparisons.cpp).
+      elog(ERROR, "unexpected row comparison among the scan keys of a learned index");
     }
     equal = equal || scan_key.sk_strategy == BTEqualStrategyNumber;
     const bool array = (scan_key.sk_flags & SK_SEARCHARRAY) != 0;

@@ -1,0 +1,179 @@
+// Row comparisons, `(ts, id) > (x, y)`, as conditions on learned indexes. The planner derives a condition from one, here
+// `ts >= x` with the comparison as a filter, for indexes that say that they are btrees, and for no other (match_rowcompare_
+// to_indexcol in the server's indxpath.c). So where there is a row comparison to be had, ours say so while the planner
+// looks for index paths once more; src/README.md tells what that rests on.
+#include "am/callbacks.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+set_rel_pathlist_hook_type previous_hook;
+
+bool any_row_comparison(const List* clauses);
+
+// A restriction, or what is ANDed in an arm of an OR: row comparisons in there serve bitmap scans.
+bool has_row_comparison(const Node* clause) {
+  if (IsA(clause, BoolExpr)) return any_row_comparison(reinterpret_cast<const BoolExpr*>(clause)->args);
+  const auto* restriction = reinterpret_cast<const RestrictInfo*>(clause);
+  if (restriction->orclause != nullptr) {
+    return has_row_comparison(reinterpret_cast<const Node*>(restriction->orclause));
+  }
+  return IsA(restriction->clause, RowCompareExpr);
+}
+
+bool any_row_comparison(const List* clauses) {
+  for (int i = 0; i < list_length(clauses); i++) {
+    if (has_row_comparison(static_cast<const Node*>(list_nth(clauses, i)))) return true;
+  }
+  return false;
+}
+
+// Doubles of our indexes (planner_doubles.cpp) that are in a btree's name already stay as they are; the others of them
+// match no condition under any name.
+bool may_take_row_comparison(const IndexOptInfo* index) {
+  return index->relam != BTREE_AM_OID && compat::estimates_costs_of(learned_cost_estimate, index);
+}
+
+// From a comparison of several columns that are all the index's, the planner makes a condition of several columns: also for
+// an index of one, from `(k, k) < (x, y)`. Executors before version 18 refuse to hand it to other access methods than
+// btree, and bounds_set does not take it: the first column is left of it, and the filter, as where the others are not the index's.
+void keep_first_column(PlannerInfo* root, const IndexOptInfo* index, IndexClause* condition) {
+  const auto* key = static_cast<const RestrictInfo*>(linitial(condition->indexquals));
+  if (!IsA(key->clause, RowCompareExpr)) return;
+  const auto* row = reinterpret_cast<const RowCompareExpr*>(key->clause);
+  const Oid family = index->opfamily[condition->indexcol];
+  const Oid comparison = linitial_oid(row->opnos);
+  Oid left;
+  Oid right;
+  op_input_types(comparison, &left, &right);
+  // Where the first column is equal the others decide.
+  int strategy = get_op_opfamily_strategy(comparison, family);
+  if (strategy == BTLessStrategyNumber) strategy = BTLessEqualStrategyNumber;
+  if (strategy == BTGreaterStrategyNumber) strategy = BTGreaterEqualStrategyNumber;
+  const Oid with_equal = get_opfamily_member(family, left, right, strategy);
+  if (!OidIsValid(with_equal)) {
+    elog(ERROR, "missing operator %d(%u,%u) in opfamily %u", strategy, left, right, family);
+  }
+  Expr* clause = make_opclause(
+      with_equal, BOOLOID, false, static_cast<Expr*>(copyObjectImpl(linitial(row->largs))),
+      static_cast<Expr*>(copyObjectImpl(linitial(row->rargs))), InvalidOid, linitial_oid(row->inputcollids));
+  condition->indexquals = list_make1(make_simple_restrictinfo(root, clause));
+  condition->indexcols = NIL;
+  condition->lossy = true;
+}
+
+// Calls visit(scan) for the scans of `indexes` in a path and what it consists of.
+template <typename Visit>
+void for_each_scan(const List* indexes, Path* path, Visit visit) {
+  const List* parts = NIL;
+  if (IsA(path, IndexPath)) {
+    auto* scan = reinterpret_cast<IndexPath*>(path);
+    if (list_member_ptr(indexes, scan->indexinfo)) visit(scan);
+  } else if (IsA(path, BitmapHeapPath)) {
+    for_each_scan(indexes, reinterpret_cast<BitmapHeapPath*>(path)->bitmapqual, visit);
+  } else if (IsA(path, BitmapAndPath)) {
+    parts = reinterpret_cast<BitmapAndPath*>(path)->bitmapquals;
+  } else if (IsA(path, BitmapOrPath)) {
+    parts = reinterpret_cast<BitmapOrPath*>(path)->bitmapquals;
+  }
+  for (int i = 0; i < list_length(parts); i++) {
+    for_each_scan(indexes, static_cast<Path*>(list_nth(parts, i)), visit);
+  }
+}
+
+// (Paths share conditions: each is done once.)
+void keep_first_columns(PlannerInfo* root, const List* indexes, const List* paths) {
+  for (int i = 0; i < list_length(paths); i++) {
+    for_each_scan(indexes, static_cast<Path*>(list_nth(paths, i)), [root](IndexPath* scan) {
+      for (int k = 0; k < list_length(scan->indexclauses); k++) {
+        keep_first_column(root, scan->indexinfo, static_cast<IndexClause*>(list_nth(scan->indexclauses, k)));
+      }
+    });
+  }
+}
+
+bool joins_by_equivalence(const IndexPath* scan) {
+  for (int i = 0; i < list_length(scan->indexclauses); i++) {
+    if (static_cast<const IndexClause*>(list_nth(scan->indexclauses, i))->rinfo->parent_ec != nullptr)
+      return true;
+  }
+  return false;
+}
+
+// Without the paths that scan `indexes` and will be found again, then with the conditions that row comparisons give. If
+// these conditions exclude less than a hundredth of the rows, the planner thinks the path without them as cheap, and keeps
+// what it had first: that would read those rows for every page of results. Only a join by an equivalence class is not found
+// again, as the index is a btree then but not in a btree's family.
+List* without_scans_of(const List* indexes, const List* paths) {
+  List* others = NIL;
+  for (int i = 0; i < list_length(paths); i++) {
+    auto* path = static_cast<Path*>(list_nth(paths, i));
+    bool scans = false;
+    bool found_again = true;
+    for_each_scan(indexes, path, [&](const IndexPath* scan) {
+      scans = true;
+      found_again = found_again && !joins_by_equivalence(scan);
+    });
+    if (!scans || !found_again) others = lappend(others, path);
+  }
+  return others;
+}
+
+// UPDATE ... WHERE CURRENT OF, whose table has nothing but a TID path from version 18 on, and must have no other; a row
+// comparison beside it comes from row security.
+bool is_current_of(const List* restrictions) {
+  for (int i = 0; i < list_length(restrictions); i++) {
+    if (IsA(static_cast<const RestrictInfo*>(list_nth(restrictions, i))->clause, CurrentOfExpr)) return true;
+  }
+  return false;
+}
+
+void add_row_comparison_paths(PlannerInfo* root, RelOptInfo* rel, Index relid, RangeTblEntry* rte) {
+  if (previous_hook != nullptr) previous_hook(root, rel, relid, rte);
+
+  if (rel->indexlist == NIL ||
+      (!any_row_comparison(rel->baserestrictinfo) && !any_row_comparison(rel->joininfo))) {
+    return;
+  }
+  // Only what the planner itself has looked for index paths of.
+  if (rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != nullptr || IS_DUMMY_REL(rel) ||
+      is_current_of(rel->baserestrictinfo))
+    return;
+
+  List* ours = NIL;
+  for (int i = 0; i < list_length(rel->indexlist); i++) {
+    auto* index = static_cast<IndexOptInfo*>(list_nth(rel->indexlist, i));
+    if (may_take_row_comparison(index)) ours = lappend(ours, index);
+  }
+  if (ours == NIL) return;
+
+  const Oid access_method = static_cast<const IndexOptInfo*>(linitial(ours))->relam;
+  for (int i = 0; i < list_length(ours); i++) {
+    static_cast<IndexOptInfo*>(list_nth(ours, i))->relam = BTREE_AM_OID;
+  }
+  rel->pathlist = without_scans_of(ours, rel->pathlist);
+  rel->partial_pathlist = without_scans_of(ours, rel->partial_pathlist);
+  // All indexes of the table, so that bitmaps of ours are combined with those of others. A path that is there already
+  // is not added again. (After an error nobody looks at the indexes any more.)
+  create_index_paths(root, rel);
+  for (int i = 0; i < list_length(ours); i++) {
+    static_cast<IndexOptInfo*>(list_nth(ours, i))->relam = access_method;
+  }
+  keep_first_columns(root, ours, rel->pathlist);
+  keep_first_columns(root, ours, rel->partial_pathlist);
+}
+
+}  // namespace
+
+void register_row_comparisons() {
+  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
+  static bool done = false;
+  if (done) return;
+  done = true;
+  previous_hook = set_rel_pathlist_hook;
+  set_rel_pathlist_hook = add_row_comparison_paths;
+}
+
+}  // namespace learned
