@@ -71,9 +71,10 @@ void refuse_key_type(Oid type) {
       ERROR,
       (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
        errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
-       errhint("Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, "
-               "money, date, time, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, oid8 in PostgreSQL 19, "
-               "and domains over these; index an expression of such a type, or use a btree index.")));
+       errhint(
+           "Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, "
+           "money, date, time, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, oid8 in PostgreSQL 19, "
+           "and domains over these; index an expression of such a type, or use a btree index.")));
   pg_unreachable();
 }
 

@@ -153,7 +153,8 @@ Place search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
   const Oid collation = bounds->collation;
   const auto compare = [function, key, collation, constant](Code code) {
     KeyStorage storage;
-    return DatumGetInt32(FunctionCall2Coll(function, collation, code_to_datum(key, code, &storage), constant));
+    return DatumGetInt32(
+        FunctionCall2Coll(function, collation, code_to_datum(key, code, &storage), constant));
   };
   const SearchDomain domain = search_domain(key.kind);
   const Cut lower = first_where(domain, [&compare](Code code) { return compare(code) >= 0; });
