@@ -120,7 +120,7 @@ BEGIN
   RETURN 1;
 END $$;
 
--- By `seq`, which decides, a query without ORDER BY has no order: so these are of sorted texts.
+-- A query without ORDER BY has no order that could be compared: conditions are asked for sorted texts.
 CREATE FUNCTION try_type(name text, definition text, OUT asked int, OUT wrong int) LANGUAGE plpgsql AS $$
 DECLARE
   of types := (SELECT t FROM types t WHERE type = name);
@@ -175,7 +175,6 @@ BEGIN
   END LOOP;
 END $$;
 
--- (How much is asked also depends on the aggregates that a version has.)
 \pset tuples_only on
 SELECT format('SELECT make_twins(%L, %L, %s)', type, definition, workers),
        'VACUUM (ANALYZE, INDEX_CLEANUP ON) learned, btree',
@@ -242,5 +241,41 @@ END $$;
 SELECT type, excludes(type, literal, other) FROM (VALUES ('bool', 't', 'f'), ('"char"', 'a', 'b'), ('xid8', '18446744073709551615', '0'),
   ('money', '-92233720368547758.08', '1'), ('pg_lsn', 'FFFFFFFF/FFFFFFFF', '0/0'), ('macaddr', 'ff:00:00:00:00:01', 'ff:00:00:00:01:00'),
   ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01')) v(type, literal, other);
+-- UNIQUE, from 18 on: the errors that a btree raises, with the key in them. (Older servers refuse such an index.)
+CREATE FUNCTION unique_errors(am text, name text, literal text, other text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  statement text;
+  state text;
+  message text;
+  detail text;
+  n bigint;
+  result text := '';
+BEGIN
+  EXECUTE format('CREATE TABLE one (k %s)', name);
+  EXECUTE format('INSERT INTO one VALUES (%L), (NULL), (%L), (NULL), (%1$L)', literal, other);
+  FOREACH statement IN ARRAY ARRAY[format('CREATE UNIQUE INDEX one_k ON one USING %I (k)', am),
+      format('DELETE FROM one WHERE ctid = (SELECT max(ctid) FROM one WHERE k = %L)', literal),
+      format('CREATE UNIQUE INDEX one_k ON one USING %I (k)', am), format('INSERT INTO one VALUES (%L)', literal),
+      format('UPDATE one SET k = %L WHERE k = %L', literal, other), format('INSERT INTO one VALUES (%L), (NULL) ON CONFLICT (k) DO NOTHING', other),
+      format('INSERT INTO one VALUES (%L) ON CONFLICT (k) DO UPDATE SET k = NULL', literal), format('INSERT INTO one VALUES (%L)', literal)] LOOP
+    BEGIN
+      EXECUTE statement;
+      GET DIAGNOSTICS n = ROW_COUNT;
+      result := result || n || E'\n';
+    EXCEPTION WHEN unique_violation THEN
+      GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+      result := result || state || ' ' || message || ' ' || detail || E'\n';
+    END;
+  END LOOP;
+  DROP TABLE one;
+  RETURN result;
+END $$;
+SELECT type, NOT pg_indexam_has_property(a.oid, 'can_unique')
+       OR unique_errors('learned', type, literal, other) = unique_errors('btree', type, literal, other) AS same,
+       unique_errors('btree', type, literal, other) ~ '(23505 .*Key \(k\)=.*){3}' AS errors
+  FROM pg_am a, (VALUES ('bool', 't', 'f'), ('"char"', 'a', 'b'), ('xid8', '18446744073709551615', '0'),
+  ('money', '-92233720368547758.08', '1'), ('pg_lsn', 'FFFFFFFF/FFFFFFFF', '0/0'), ('macaddr', 'ff:00:00:00:00:01', 'ff:00:00:00:01:00'),
+  ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01')) v(type, literal, other)
+ WHERE a.amname = 'learned';
 SET client_min_messages = error;
 DROP SCHEMA key_types CASCADE;
