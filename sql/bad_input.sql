@@ -22,7 +22,7 @@ EXCEPTION WHEN OTHERS THEN
   RETURN concat_ws(E'\n  ', state || ': ' || message, 'DETAIL: ' || NULLIF(detail, ''), 'HINT: ' || NULLIF(hint, ''));
 END $$;
 
-CREATE TABLE subject (i int4, j int8, t text, u uuid, n numeric, b boolean, a int4[], v interval, z timetz);
+CREATE TABLE subject (i int4, j int8, t text, u uuid, n numeric, b bytea, a int4[], v interval, z timetz);
 INSERT INTO subject (i, j, t) VALUES (1, 1, 'one'), (2, 2, 'two'), (2, 2, 'two');
 CREATE INDEX subject_i ON subject USING learned (i);
 CREATE INDEX subject_btree ON subject USING btree (i);

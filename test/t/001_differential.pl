@@ -132,6 +132,7 @@ sub comparison
 	{
 		my $query = "SELECT concat_ws(' ', min($norm), max($norm)) FROM t" . where(0);
 		$query = "SELECT concat_ws(' ', min(k), max(k)) FROM t" . where(0) if $norm eq 'k';
+		$query = "SELECT k AS x FROM t" . where(0) . ' ORDER BY k ' . pick('', 'DESC') . ' LIMIT 1' if $key->{ends};
 		return "SELECT compare('ordered', " . quoted($query) . ", '{index,only}');";
 	}
 	if ($choice == 17)

@@ -72,11 +72,26 @@ sub float_literal
 	return sprintf("%.${digits}g", $value);
 }
 
+sub lsn_literal
+{
+	my ($number) = @_;
+	return sprintf('%X/%X', $number >> 32, $number & 0xFFFFFFFF);
+}
+
+my @CHARACTERS = ('A' .. 'Z', 'a' .. 'z', '0' .. '9');
+
+sub character
+{
+	my ($number) = @_;
+	return $CHARACTERS[ abs($number) % @CHARACTERS ];
+}
+
 my @INTEGERS = ([ 'int2', -32_768, 32_767 ], [ 'int4', -2_147_483_648, 2_147_483_647 ]);
 my @DATES = ("'4713-01-01 BC'", "'0001-12-31 BC'", "'0044-03-15 BC'", "'1970-01-01'",
 	"'1999-12-31'", "'2000-01-01'", "'infinity'", "'-infinity'");
 
-# unit: how many of the family's finest steps one integer step of this type is. since: the server that brought it.
+# unit: how many of the family's finest steps one integer step of this type is. since: the server that brought it. ends: there
+# is no min() and max() of the type.
 our %KEY_TYPES = (
 	int8 => {
 		family => [qw(int2 int4 int8)],
@@ -141,6 +156,68 @@ our %KEY_TYPES = (
 		literal => sub { sprintf('%u', clamp($_[0], -2**50, 2**50) + (1 << 63)) },
 		wild => sub { sprintf('%u', random_bits64()) },
 		extremes => [qw(0 1 4294967296 9223372036854775807 9223372036854775808 18446744073709551614 18446744073709551615)],
+	},
+	# Within a family of their own, with the number in the middle of the type's range.
+	xid8 => {
+		family => [qw(xid8)],
+		unit => 1,
+		span => 2**40,
+		literal => sub { sprintf('%u', clamp($_[0], -2**50, 2**50) + (1 << 63)) },
+		wild => sub { sprintf('%u', random_bits64()) },
+		extremes => [qw(0 1 4294967296 9223372036854775807 9223372036854775808 18446744073709551614 18446744073709551615)],
+	},
+	pg_lsn => {
+		family => [qw(pg_lsn)],
+		unit => 1,
+		span => 2**40,
+		literal => sub { lsn_literal(clamp($_[0], -2**50, 2**50) + (1 << 63)) },
+		wild => sub { lsn_literal(random_bits64()) },
+		extremes => [qw(0/0 0/1 0/FFFFFFFF 1/0 7FFFFFFF/FFFFFFFF 80000000/0 FFFFFFFF/FFFFFFFE FFFFFFFF/FFFFFFFF)],
+	},
+	money => {
+		family => [qw(money)],
+		unit => 1,
+		span => 2**40,
+		literal => sub { my $n = clamp($_[0], -2**60, 2**60); sprintf('%s%d.%02d', $n < 0 ? '-' : '', int(abs($n) / 100), abs($n) % 100) },
+		wild => sub { random_int(-2**50, 2**50) . '.' . random_int(10, 99) },
+		extremes => [qw(-92233720368547758.08 -92233720368547758.07 -0.01 0 0.01 92233720368547758.06 92233720368547758.07)],
+	},
+	macaddr => {
+		family => [qw(macaddr)],
+		unit => 1,
+		span => 2**36,
+		literal => sub { sprintf('%012x', clamp($_[0], -2**46, 2**46) + 2**47) },
+		wild => sub { sprintf('%012x', random_bits64() >> 16) },
+		extremes => [qw(000000000000 000000000001 0000000000ff 000000ffffff 000001000000 7fffffffffff 800000000000 fffffffffffe ffffffffffff)],
+		ends => 1,
+	},
+	macaddr8 => {
+		family => [qw(macaddr8)],
+		unit => 1,
+		span => 2**40,
+		literal => sub { sprintf('%016x', clamp($_[0], -2**50, 2**50) + (1 << 63)) },
+		wild => sub { sprintf('%016x', random_bits64()) },
+		extremes => [qw(0000000000000000 0000000000000001 00000000ffffffff 0000000100000000 7fffffffffffffff 8000000000000000 fffffffffffffffe ffffffffffffffff)],
+		ends => 1,
+	},
+	bool => {
+		family => [qw(bool)],
+		unit => 1,
+		span => 64,
+		literal => sub { $_[0] % 2 ? 't' : 'f' },
+		wild => sub { pick(qw(t f)) },
+		extremes => [qw(t f)],
+		ends => 1,
+	},
+	# (Bytes that are no characters read and print differently from version to version.)
+	'"char"' => {
+		family => ['"char"'],
+		unit => 1,
+		span => 64,
+		literal => \&character,
+		wild => sub { character(random_int(0, 1000)) },
+		extremes => [qw(A Z a z 0 9 ~ !)],
+		ends => 1,
 	},
 	time => {
 		family => [qw(time)],

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -187,13 +189,63 @@ TEST(KeyCode, OidsAreUnsigned) {
   EXPECT_EQ(code_domain(KeyKind::oid).hi, code_from_oid(UINT32_MAX));
 }
 
+TEST(KeyCode, CharactersAreBytesWithoutSign) {
+  for (int value = 0; value < 256; ++value) {
+    const auto byte = static_cast<char>(static_cast<unsigned char>(value));
+    EXPECT_EQ(code_from_char(byte), static_cast<Code>(value));
+    EXPECT_EQ(char_from_code(static_cast<Code>(value)), byte);
+  }
+  EXPECT_EQ(code_domain(KeyKind::character).hi, 255u);
+  EXPECT_EQ(code_domain(KeyKind::boolean).hi, 1u);
+}
+
+// The oracle is memcmp.
+TEST(KeyCode, BytesAreInOrderAndComeBack) {
+  std::mt19937_64 random(7);
+  for (const KeyKind kind : {KeyKind::macaddr, KeyKind::macaddr8}) {
+    const int width = key_width(kind);
+    const auto size = static_cast<std::size_t>(width);
+    std::vector<std::array<unsigned char, 8>> sample;
+    for (const unsigned char fill : {0x00, 0x01, 0x7F, 0x80, 0xFF}) {
+      std::array<unsigned char, 8> bytes;
+      bytes.fill(fill);
+      sample.push_back(bytes);
+      for (std::size_t i = 0; i < size; ++i) {
+        for (const unsigned char other : {0x00, 0x7F, 0x80, 0xFF}) {
+          auto changed = bytes;
+          changed[i] = other;
+          sample.push_back(changed);
+        }
+      }
+    }
+    for (int i = 0; i < 100; ++i) sample.push_back(std::bit_cast<std::array<unsigned char, 8>>(random()));
+    for (const auto& a : sample) {
+      const Code code = code_from_bytes(a.data(), width);
+      EXPECT_LE(code, code_domain(kind).hi);
+      std::array<unsigned char, 9> back;
+      back.fill(0xA5);
+      bytes_from_code(code, width, back.data());
+      EXPECT_EQ(std::memcmp(back.data(), a.data(), size), 0);
+      EXPECT_EQ(back[size], 0xA5);  // and nothing behind them is written
+      for (const auto& b : sample) {
+        ASSERT_EQ(std::memcmp(a.data(), b.data(), size) <=> 0, code <=> code_from_bytes(b.data(), width));
+      }
+    }
+  }
+}
+
 TEST(KeyCode, WidthsAreThoseOfTheTypes) {
+  EXPECT_EQ(key_width(KeyKind::boolean), 1);
+  EXPECT_EQ(key_width(KeyKind::character), 1);
+  EXPECT_EQ(key_width(KeyKind::macaddr), 6);
+  EXPECT_EQ(code_domain(KeyKind::macaddr).hi, 0xFFFFFFFFFFFFu);
   EXPECT_EQ(key_width(KeyKind::int2), 2);
   for (const KeyKind kind : {KeyKind::int4, KeyKind::oid, KeyKind::float4, KeyKind::date}) {
     EXPECT_EQ(key_width(kind), 4);
   }
-  for (const KeyKind kind : {KeyKind::int8, KeyKind::float8, KeyKind::timestamp, KeyKind::timestamptz,
-                             KeyKind::time, KeyKind::oid8}) {
+  for (const KeyKind kind :
+       {KeyKind::int8, KeyKind::float8, KeyKind::timestamp, KeyKind::timestamptz, KeyKind::time,
+        KeyKind::oid8, KeyKind::xid8, KeyKind::money, KeyKind::pg_lsn, KeyKind::macaddr8}) {
     EXPECT_EQ(key_width(kind), 8);
     EXPECT_EQ(code_domain(kind).hi, kMaxCode);
   }
@@ -201,10 +253,10 @@ TEST(KeyCode, WidthsAreThoseOfTheTypes) {
 
 TEST(KeyCode, KindsFromDiskAreChecked) {
   EXPECT_FALSE(key_kind_valid(0));
-  for (std::uint8_t kind = 1; kind <= 11; ++kind) {
+  for (std::uint8_t kind = 1; kind <= 18; ++kind) {
     EXPECT_TRUE(key_kind_valid(kind));
   }
-  for (int kind = 12; kind < 256; ++kind) {
+  for (int kind = 19; kind < 256; ++kind) {
     EXPECT_FALSE(key_kind_valid(static_cast<std::uint8_t>(kind)));
   }
 }
@@ -218,6 +270,11 @@ TEST(KeyCode, GoldenCodes) {
   EXPECT_EQ(code_from_float8(-1.0), 0x4000000000000000u);
   EXPECT_EQ(code_from_float4(1.0f), 0xBF000001u);
   EXPECT_EQ(code_from_float4(-1.0f), 0x40000000u);
+  EXPECT_EQ(code_from_char('a'), 0x61u);
+  EXPECT_EQ(code_from_char('\xE4'), 0xE4u);
+  constexpr unsigned char kBytes[] = {0x08, 0x00, 0x2B, 0x01, 0x02, 0x03, 0x04, 0x05};
+  EXPECT_EQ(code_from_bytes(kBytes, 6), 0x08002B010203u);
+  EXPECT_EQ(code_from_bytes(kBytes, 8), 0x08002B0102030405u);
 }
 
 }  // namespace

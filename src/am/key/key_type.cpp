@@ -40,6 +40,27 @@ bool key_kind_of_type(Oid type, KeyKind* kind) {
     case TIMEOID:
       *kind = KeyKind::time;
       return true;
+    case BOOLOID:
+      *kind = KeyKind::boolean;
+      return true;
+    case CHAROID:
+      *kind = KeyKind::character;
+      return true;
+    case XID8OID:
+      *kind = KeyKind::xid8;
+      return true;
+    case MONEYOID:
+      *kind = KeyKind::money;
+      return true;
+    case PG_LSNOID:
+      *kind = KeyKind::pg_lsn;
+      return true;
+    case MACADDROID:
+      *kind = KeyKind::macaddr;
+      return true;
+    case MACADDR8OID:
+      *kind = KeyKind::macaddr8;
+      return true;
     default:
       return false;
   }
@@ -50,10 +71,10 @@ void refuse_key_type(Oid type) {
       ERROR,
       (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
        errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
-       errhint("Supported are smallint, integer, bigint, oid, real, double precision, date, time, timestamp, "
-               "timestamptz, oid8 in PostgreSQL 19, and domains over these; index an expression of such a "
-               "type, or use a btree "
-               "index.")));
+       errhint(
+           "Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, "
+           "money, date, time, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, oid8 in PostgreSQL 19, "
+           "and domains over these; index an expression of such a type, or use a btree index.")));
   pg_unreachable();
 }
 

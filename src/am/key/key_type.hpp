@@ -11,8 +11,19 @@ struct KeyType {
   KeyKind kind;
 
   int width() const { return key_width(kind); }
-  // Whether values are 64-bit integers, as those of the types for time are.
-  bool is_int8() const { return width() == 8 && kind != KeyKind::float8 && kind != KeyKind::oid8; }
+  // Whether values are 64-bit integers with a sign, as those of the types for time are.
+  bool is_int8() const {
+    switch (kind) {
+      case KeyKind::int8:
+      case KeyKind::timestamp:
+      case KeyKind::timestamptz:
+      case KeyKind::time:
+      case KeyKind::money:
+        return true;
+      default:
+        return false;
+    }
+  }
 };
 static_assert(std::is_trivially_copyable_v<KeyType>);
 
@@ -26,6 +37,11 @@ bool key_kind_of_type(Oid type, KeyKind* kind);
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED, with a hint that names what has one.
 [[noreturn]] void refuse_key_type(Oid type);
 
+// Room for a value that its Datum points to.
+struct KeyStorage {
+  alignas(8) unsigned char bytes[kMaxKeyWidth];
+};
+
 // The code of a non-null key.
 inline Code datum_to_code(KeyType type, Datum value) {
   switch (type.kind) {
@@ -37,7 +53,17 @@ inline Code datum_to_code(KeyType type, Datum value) {
     case KeyKind::oid:
       return code_from_oid(DatumGetObjectId(value));
     case KeyKind::oid8:
+    case KeyKind::xid8:
+    case KeyKind::pg_lsn:
       return DatumGetUInt64(value);
+    case KeyKind::boolean:
+      return DatumGetBool(value) ? 1 : 0;
+    case KeyKind::character:
+      return code_from_char(DatumGetChar(value));
+    case KeyKind::macaddr:
+      return code_from_bytes(reinterpret_cast<const unsigned char*>(DatumGetPointer(value)), 6);
+    case KeyKind::macaddr8:
+      return code_from_bytes(reinterpret_cast<const unsigned char*>(DatumGetPointer(value)), 8);
     case KeyKind::float4:
       return code_from_float4_bits(DatumGetUInt32(value));
     case KeyKind::float8:
@@ -48,8 +74,8 @@ inline Code datum_to_code(KeyType type, Datum value) {
 }
 
 // The key of a code, bit for bit as it was stored. A code outside the type's domain (a damaged page) gives
-// some value of the type.
-inline Datum code_to_datum(KeyType type, Code code) {
+// some value of the type. The Datum of a by-reference type points to `storage`.
+inline Datum code_to_datum(KeyType type, Code code, KeyStorage* storage) {
   switch (type.kind) {
     case KeyKind::int2:
       return Int16GetDatum(static_cast<int16>(int_from_code(code)));
@@ -60,7 +86,17 @@ inline Datum code_to_datum(KeyType type, Code code) {
       // As fetch_att does for any four-byte attribute, so that Datums of one value are the same bits.
       return Int32GetDatum(static_cast<int32>(oid_from_code(code)));
     case KeyKind::oid8:
+    case KeyKind::xid8:
+    case KeyKind::pg_lsn:
       return UInt64GetDatum(code);
+    case KeyKind::boolean:
+      return BoolGetDatum(code != 0);
+    case KeyKind::character:
+      return CharGetDatum(char_from_code(code));
+    case KeyKind::macaddr:
+    case KeyKind::macaddr8:
+      bytes_from_code(code, type.width(), storage->bytes);
+      return PointerGetDatum(storage->bytes);
     case KeyKind::float4:
       return Int32GetDatum(static_cast<int32>(float4_bits_from_code(code)));
     case KeyKind::float8:
@@ -73,23 +109,34 @@ inline Datum code_to_datum(KeyType type, Code code) {
 // Writes the attribute's bytes, type.width() of them, where an index tuple holds its only key. Such a tuple
 // has its data at MAXALIGN(sizeof(IndexTupleData)), which suits every width.
 inline void store_code(KeyType type, Code code, char* dest) {
+  KeyStorage storage;
+  const Datum key = code_to_datum(type, code, &storage);
   // On every platform the server runs on, a by-value attribute is the value's own bytes in native order.
   switch (type.width()) {
+    case 1:
+      *dest = static_cast<char>(key);
+      break;
     case 2: {
-      const auto value = static_cast<int16>(int_from_code(code));
+      const auto value = static_cast<uint16>(key);
       std::memcpy(dest, &value, sizeof value);
       break;
     }
     case 4: {
-      const auto value = static_cast<uint32>(code_to_datum(type, code));
+      const auto value = static_cast<uint32>(key);
       std::memcpy(dest, &value, sizeof value);
       break;
     }
-    default: {
-      const auto value = static_cast<uint64>(code_to_datum(type, code));
-      std::memcpy(dest, &value, sizeof value);
+    case 6:
+      std::memcpy(dest, storage.bytes, 6);
       break;
-    }
+    default:
+      if (type.kind == KeyKind::macaddr8) {
+        std::memcpy(dest, storage.bytes, 8);
+      } else {
+        const auto value = static_cast<uint64>(key);
+        std::memcpy(dest, &value, sizeof value);
+      }
+      break;
   }
 }
 

@@ -152,7 +152,9 @@ Place search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
   const KeyType key = bounds->key;
   const Oid collation = bounds->collation;
   const auto compare = [function, key, collation, constant](Code code) {
-    return DatumGetInt32(FunctionCall2Coll(function, collation, code_to_datum(key, code), constant));
+    KeyStorage storage;
+    return DatumGetInt32(
+        FunctionCall2Coll(function, collation, code_to_datum(key, code, &storage), constant));
   };
   const SearchDomain domain = search_domain(key.kind);
   const Cut lower = first_where(domain, [&compare](Code code) { return compare(code) >= 0; });

@@ -100,7 +100,18 @@ bool only_equalities(const Query* parse) {
   return true;
 }
 
+// The planner turns `flag = true` into `flag` at once, and of the indexes that this fits it knows by family: up to 15, of
+// built-in families only. The btree's has the operators of ours, under the same strategies; a plan has the index's OID and
+// its operators, and the executor looks these up in the index's own family.
+void take_boolean_conditions(const RelOptInfo* rel) {
+  for (int i = 0; i < list_length(rel->indexlist); i++) {
+    const auto* index = static_cast<const IndexOptInfo*>(list_nth(rel->indexlist, i));
+    if (index->opcintype[0] == BOOLOID && is_learned(index)) index->opfamily[0] = BOOL_BTREE_FAM_OID;
+  }
+}
+
 void add_doubles(PlannerInfo* root, RelOptInfo* rel, bool inhparent) {
+  if (!compat::kBooleanConditionsOfAnyFamily) take_boolean_conditions(rel);
   // (A partitioned table's indexes have no file to look into.)
   const bool end_probe = !inhparent && compat::planner_probes_btrees_only() && !only_equalities(root->parse);
   if (!end_probe && !compat::kUniqueIndexes) return;

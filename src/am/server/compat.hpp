@@ -368,6 +368,9 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
   return InvalidOid;
 }
 
+// Whether a boolean column as a condition, `WHERE flag`, is matched with indexes of families that are not built in.
+inline constexpr bool kBooleanConditionsOfAnyFamily = PG_VERSION_NUM >= 160000;
+
 // ---- the access method's routine --------------------------------------------------------------------
 
 #if PG_VERSION_NUM >= 180000

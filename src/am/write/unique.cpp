@@ -227,7 +227,8 @@ bool insert_unique(const UniqueInsertion& insertion) { return UniqueInserter(ins
 
 void UniqueBuild::refuse(Code code) {
   const char* name = RelationGetRelationName(index_);
-  Datum value = tree_ == TreeId::nulls ? Datum{0} : code_to_datum(type_, code);
+  KeyStorage storage;
+  Datum value = tree_ == TreeId::nulls ? Datum{0} : code_to_datum(type_, code, &storage);
   bool isnull = tree_ == TreeId::nulls;
   const char* key = BuildIndexValueDescription(index_, &value, &isnull);
   ereport(ERROR,

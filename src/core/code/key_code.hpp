@@ -2,8 +2,11 @@
 //
 //   type                     code
 //   int2, int4, int8, date,  the value as int64 with its sign bit flipped: one map for every width, so that
-//   timestamp[tz], time      constants of another width need no conversion
-//   oid, oid8                the value
+//   timestamp[tz], time,     constants of another width need no conversion
+//   money
+//   oid, oid8, xid8, pg_lsn  the value
+//   bool, "char"             0 or 1; the byte, without sign as in SQL's order
+//   macaddr, macaddr8        the bytes as one number, the first of them on top (48 and 64 bits)
 //   float8                   IEEE bits, made ascending (negative: all bits flipped, else: sign bit set), then
 //                            rotated so that -infinity is 0
 //   float4                   the same in 32 bits
@@ -38,13 +41,24 @@ enum class KeyKind : std::uint8_t {
   timestamptz = 9,
   time = 10,
   oid8 = 11,
+  boolean = 12,
+  character = 13,  // "char"
+  xid8 = 14,
+  money = 15,
+  pg_lsn = 16,
+  macaddr = 17,
+  macaddr8 = 18,
 };
 
-constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 11; }
+constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 18; }
 
-// Bytes of a value of that kind in a tuple: 2, 4 or 8.
+// Bytes of a value of that kind in a tuple: 1, 2, 4, 6 or 8.
+constexpr int kMaxKeyWidth = 8;
 constexpr int key_width(KeyKind kind) {
   switch (kind) {
+    case KeyKind::boolean:
+    case KeyKind::character:
+      return 1;
     case KeyKind::int2:
       return 2;
     case KeyKind::int4:
@@ -52,15 +66,21 @@ constexpr int key_width(KeyKind kind) {
     case KeyKind::float4:
     case KeyKind::date:
       return 4;
+    case KeyKind::macaddr:
+      return 6;
     case KeyKind::int8:
     case KeyKind::float8:
     case KeyKind::timestamp:
     case KeyKind::timestamptz:
     case KeyKind::time:
     case KeyKind::oid8:
-      return 8;
+    case KeyKind::xid8:
+    case KeyKind::money:
+    case KeyKind::pg_lsn:
+    case KeyKind::macaddr8:
+      return kMaxKeyWidth;
   }
-  return 8;
+  return kMaxKeyWidth;
 }
 
 constexpr Code code_from_int(std::int64_t value) { return static_cast<Code>(value) ^ (Code{1} << 63); }
@@ -68,6 +88,22 @@ constexpr std::int64_t int_from_code(Code code) { return static_cast<std::int64_
 
 constexpr Code code_from_oid(std::uint32_t value) { return value; }
 constexpr std::uint32_t oid_from_code(Code code) { return static_cast<std::uint32_t>(code); }
+
+constexpr Code code_from_char(char value) { return static_cast<unsigned char>(value); }
+constexpr char char_from_code(Code code) { return static_cast<char>(static_cast<unsigned char>(code)); }
+
+// Values that are compared byte by byte, `width` of them (at most 8), in memory as in SQL's text.
+constexpr Code code_from_bytes(const unsigned char* bytes, int width) {
+  Code code = 0;
+  for (int i = 0; i < width; ++i) code = code << 8 | bytes[i];
+  return code;
+}
+constexpr void bytes_from_code(Code code, int width, unsigned char* bytes) {
+  for (int i = width - 1; i >= 0; --i) {
+    bytes[i] = static_cast<unsigned char>(code);
+    code >>= 8;
+  }
+}
 
 namespace key_code_detail {
 
@@ -148,6 +184,12 @@ constexpr CodeRange code_domain(KeyKind kind) {
     case KeyKind::oid:
     case KeyKind::float4:
       return {0, UINT32_MAX};
+    case KeyKind::boolean:
+      return {0, 1};
+    case KeyKind::character:
+      return {0, UINT8_MAX};
+    case KeyKind::macaddr:
+      return {0, (Code{1} << 48) - 1};
     default:
       return {0, kMaxCode};
   }
