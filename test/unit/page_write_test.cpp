@@ -406,7 +406,8 @@ std::size_t slice_bound(const PageView& page, unsigned begin, unsigned end) {
       unsigned runs = 0;  // that begin in the part
       bool cut = true;
       for (unsigned r = 0; r < ref.tids.runs; r++) {
-        const auto start = static_cast<unsigned>(read_bits(ref.tid_bits.more, r, ref.tids.rank_width)) + first;
+        const auto start =
+            static_cast<unsigned>(read_bits(ref.tid_bits.more, r, ref.tids.rank_width)) + first;
         runs += from <= start && start < to ? 1 : 0;
         cut = cut && start != from;
       }

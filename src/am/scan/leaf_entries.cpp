@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/page/search.hpp"
+
 namespace learned {
 
 bool LeafEntries::select(const LeafVisit& visit, const TreeRange& range, LeafRanks* ranks) {

@@ -17,6 +17,7 @@
 // must be there before the content lock goes, also where nothing matches, as a gap has been read then.
 #pragma once
 
+#include "core/page/search.hpp"
 #include "core/tree/tree.hpp"
 
 namespace learned {
