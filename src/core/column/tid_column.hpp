@@ -19,6 +19,12 @@ struct TidCodecList {
     return pick<Use, Codecs...>(codec, use);
   }
 
+  // use(C{}), which says whether it worked. False for an unknown number.
+  template <class Use>
+  static bool try_with(TidCodec codec, Use use) {
+    return ((codec == Codecs::kCodec && use(Codecs{})) || ...);
+  }
+
  private:
   template <class Use, class Codec, class... Others>
   static decltype(auto) pick(TidCodec codec, Use& use) {
@@ -50,9 +56,7 @@ inline void decode_tids(const TidColumn& column, const TidBits& data, unsigned b
 }
 
 inline bool load_tids(Extent* bytes, const TidColumn& column, std::size_t n, TidBits* data) {
-  *data = {};
-  return TidCodecs::known(column.codec) &&
-         TidCodecs::with(column.codec, [&](auto codec) { return codec.load(bytes, column, n, data); });
+  return TidCodecs::try_with(column.codec, [&](auto codec) { return codec.load(bytes, column, n, data); });
 }
 inline bool tids_grow(const TidColumn& column) {
   return TidCodecs::with(column.codec, [&](auto codec) { return codec.grows(column); });

@@ -58,8 +58,9 @@ struct TidColumn {
 struct TidBits {
   const std::uint8_t*
       bits;  // residuals (of the runs' first ordinals: TidCodec::runs), low bits (TidCodec::ascending)
-  const std::uint8_t* more;  // first ranks of the runs, bitmap of high parts (TidCodec::ascending); else null
-  std::uint32_t more_size;   // bytes of it
+  const std::uint8_t*
+      more;                 // first ranks of the runs, bitmap of high parts (TidCodec::ascending); else unset
+  std::uint32_t more_size;  // bytes of it
 };
 
 // TIDs to be fitted, and what the planner knows of them already.

@@ -77,7 +77,7 @@ Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::si
   if (seg.first_rank >= end || end > page.encoded()) return "ranks of the segments do not ascend";
   const unsigned count = end - seg.first_rank;
   SegmentModels models;
-  get_models(page.high_part() + kSpecial - (s + 1) * size, seg, level, &models);
+  get_models(page.high_part() + kSpecial - (s + 1) * size, level, &models);
   if (!LineCodec::possible(models.key)) return "segment has an impossible key model";
   if (Fault fault = check_tid_model(models.tids, count)) return fault;
   if (models.tids.codec == TidCodec::ascending && level > 0) return "segment has an unknown tid codec";

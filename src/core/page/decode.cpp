@@ -3,7 +3,7 @@
 
 namespace learned {
 
-Tid SegmentRef::tid_at(unsigned i) const { return learned::tid_at(tids, tid_bits, i); }
+[[gnu::flatten]] Tid SegmentRef::tid_at(unsigned i) const { return learned::tid_at(tids, tid_bits, i); }
 
 bool decode(const PageView& page, unsigned begin, unsigned end, Code* codes, Tid* tids, Block* children) {
   if (begin >= end) return true;

@@ -106,7 +106,7 @@ struct SegmentModels {
   Code first_code;
   ColumnModel key;
   TidColumn tids;
-  ColumnModel child;  // inner pages; all zero in leaves
+  ColumnModel child;  // inner pages; of no width in leaves
 };
 
 // Bytes of the residuals of a segment with n entries.
@@ -114,31 +114,30 @@ inline std::size_t segment_bytes(const SegmentModels& models, std::size_t n) {
   return LineCodec::bytes(models.key, n) + tid_bytes(models.tids, n) + LineCodec::bytes(models.child, n);
 }
 
-// The models of a stored segment. `at` is where it is.
-inline void get_models(const std::uint8_t* at, const Segment& seg, unsigned level, SegmentModels* models) {
-  // Field by field: a struct built aside would be copied before its parts have arrived where it is read.
-  models->first_code = seg.first_code;
-  models->key.base = seg.key_base;
-  models->key.slope = seg.key_slope;
-  models->key.shift = seg.key_shift;
-  models->key.width = seg.key_width;
-  models->tids.model.base = seg.tid_base;
-  models->tids.model.slope = seg.tid_slope;
-  models->tids.model.shift = seg.tid_shift;
-  models->tids.model.width = seg.tid_width;
-  models->tids.scale = seg.tid_scale;
-  models->tids.runs = seg.runs;
-  models->tids.rank_width = seg.rank_width;
-  models->tids.codec = seg.tid_codec;
+// The models of the segment stored at `at`. (What is copied aside first is read again before it has arrived there.)
+inline void get_models(const std::uint8_t* at, unsigned level, SegmentModels* models) {
+  models->first_code = load<Code>(at + offsetof(Segment, first_code));
+  models->key.base = load<std::uint64_t>(at + offsetof(Segment, key_base));
+  models->key.slope = load<std::uint64_t>(at + offsetof(Segment, key_slope));
+  models->key.shift = at[offsetof(Segment, key_shift)];
+  models->key.width = at[offsetof(Segment, key_width)];
+  models->tids.model.base = load<std::uint64_t>(at + offsetof(Segment, tid_base));
+  models->tids.model.slope = load<std::uint64_t>(at + offsetof(Segment, tid_slope));
+  models->tids.model.shift = at[offsetof(Segment, tid_shift)];
+  models->tids.model.width = at[offsetof(Segment, tid_width)];
+  models->tids.scale = load<std::uint16_t>(at + offsetof(Segment, tid_scale));
+  models->tids.runs = load<std::uint16_t>(at + offsetof(Segment, runs));
+  models->tids.rank_width = at[offsetof(Segment, rank_width)];
+  models->tids.codec = static_cast<TidCodec>(at[offsetof(Segment, tid_codec)]);
   if (level == 0) {
-    models->child = {};
+    models->child.shift = 0;
+    models->child.width = 0;
     return;
   }
-  const auto child = load<ChildModel>(at + sizeof(Segment));
-  models->child.base = child.base;
-  models->child.slope = child.slope;
-  models->child.shift = seg.child_shift;
-  models->child.width = seg.child_width;
+  models->child.base = load<std::uint64_t>(at + sizeof(Segment) + offsetof(ChildModel, base));
+  models->child.slope = load<std::uint64_t>(at + sizeof(Segment) + offsetof(ChildModel, slope));
+  models->child.shift = at[offsetof(Segment, child_shift)];
+  models->child.width = at[offsetof(Segment, child_width)];
 }
 
 constexpr std::size_t segment_size(unsigned level) {

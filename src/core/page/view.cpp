@@ -38,21 +38,23 @@ Fault check_header(const PageView& page) {
   return nullptr;
 }
 
-bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
+// (Flat, so that what is left of the bytes stays in registers.)
+[[gnu::flatten]] bool load_segment(const PageView& page, unsigned s, SegmentRef* ref) {
   const unsigned level = page.level();
   const std::size_t size = segment_size(level);
   const std::uint8_t* p = page.high_part() + kSpecial - (s + 1) * size;
-  const auto seg = load<Segment>(p);
+  const unsigned first_rank = load<std::uint16_t>(p + offsetof(Segment, first_rank));
   const unsigned end = s + 1 < page.segments() ? load<std::uint16_t>(p - size + offsetof(Segment, first_rank))
                                                : page.encoded();
-  if (seg.first_rank >= end || end > page.encoded() || (s == 0 && seg.first_rank != 0)) return false;
-  ref->first_rank = seg.first_rank;
-  ref->offset = seg.offset;
-  ref->count = end - seg.first_rank;
-  get_models(p, seg, level, ref);
+  if (first_rank >= end || end > page.encoded() || (s == 0 && first_rank != 0)) return false;
+  const auto offset = load<std::uint16_t>(p + offsetof(Segment, offset));
+  ref->first_rank = first_rank;
+  ref->offset = offset;
+  ref->count = end - first_rank;
+  get_models(p, level, ref);
   const std::size_t lower = page.lower();
-  if (seg.offset < kHeaderSize || seg.offset > lower) return false;
-  Extent bytes{page.low_part() + seg.offset, lower - seg.offset};
+  if (offset < kHeaderSize || offset > lower) return false;
+  Extent bytes{page.low_part() + offset, lower - offset};
   return LineCodec::load(&bytes, ref->key, ref->count, &ref->key_bits) &&
          load_tids(&bytes, ref->tids, ref->count, &ref->tid_bits) &&
          (level == 0 || LineCodec::load(&bytes, ref->child, ref->count, &ref->child_bits));

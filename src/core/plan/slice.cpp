@@ -7,7 +7,10 @@ namespace learned {
 bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
   SegmentRef ref;
   if (!load_segment(page, s, &ref)) return false;
-  static_cast<SegmentModels&>(*out) = ref;
+  out->first_code = ref.first_code;
+  out->key = ref.key;
+  out->tids = ref.tids;
+  out->child = page.level() > 0 ? ref.child : ColumnModel{};
   out->first = 0;
   out->count = ref.count;
   out->bytes = static_cast<std::uint32_t>(segment_bytes(ref, ref.count));
