@@ -53,6 +53,8 @@ struct KeyTraits<Code> {
   static constexpr std::uint8_t flags(Code) { return 0; }
   // The key before this one. REQUIRES: it is not the lowest.
   static constexpr Code before(Code key) { return key - 1; }
+  // The key behind this one. REQUIRES: it is not the highest.
+  static constexpr Code after(Code key) { return key + 1; }
 };
 
 template <unsigned W>
@@ -77,6 +79,30 @@ struct KeyTraits<Words<W>> {
     }
     return key;
   }
+  static constexpr Words<W> after(Words<W> key) {
+    for (unsigned i = W; i-- > 0;) {
+      if (++key.word[i] != 0) break;
+      // From the highest word in front of a flag to the lowest one behind it.
+      const auto bit = static_cast<std::uint8_t>(1u << i);
+      key.flags ^= bit;
+      if ((key.flags & bit) != 0) break;
+    }
+    return key;
+  }
 };
+
+// The lowest key that has the first `words` words and their flags.
+template <class K>
+constexpr K key_prefix(const K& key, unsigned words) {
+  K prefix = key;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    for (unsigned i = words; i < KeyTraits<K>::kWords; i++) prefix.word[i] = 0;
+    prefix.flags &= static_cast<std::uint8_t>((1u << words) - 1);
+  }
+  return prefix;
+}
+
+// The keys that templates in .cpp files are instantiated for: LEARNED_FOR_EVERY_KEY(X), X(K) being an instantiation.
+#define LEARNED_FOR_EVERY_KEY(X) X(Code) X(Words<2>) X(Words<3>) X(Words<4>)
 
 }  // namespace learned
