@@ -19,8 +19,14 @@
 
 namespace learned {
 
-class MemoryStore {
+template <class K>
+class BasicMemoryStore {
  public:
+  using Key = K;
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using PageView = BasicPageView<K>;
+  using Workspace = BasicWorkspace<K>;
   using Handle = Block;
   static constexpr Handle kNoHandle = kNoBlock;
 
@@ -28,7 +34,7 @@ class MemoryStore {
     std::uint8_t bytes[kPageSize];
   };
 
-  MemoryStore() : workspace_(new Workspace) { init_empty(); }
+  BasicMemoryStore() : workspace_(new Workspace) { init_empty(); }
 
   // An index with two empty leaves.
   void init_empty() {
@@ -37,8 +43,8 @@ class MemoryStore {
     add_page();
     for (int t = 0; t < kTreeCount; t++) {
       const Block b = add_page();
-      write_empty_page(pages_[b]->bytes,
-                       {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
+      write_empty_page<K>(pages_[b]->bytes, {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock,
+                                             lowest_entry<K>(), lowest_entry<K>()});
     }
     write_meta_page(pages_[0]->bytes, {{1, 2}, {0, 0}, 0});
   }
@@ -68,7 +74,7 @@ class MemoryStore {
     while (!free_.empty()) {
       const Block b = free_.back();
       free_.pop_back();
-      if (b < pages_.size() && locked_[b] == 0 && is_free_page(pages_[b]->bytes))
+      if (b < pages_.size() && locked_[b] == 0 && is_free_page<K>(pages_[b]->bytes))
         return read(b, LockMode::exclusive);
     }
     return read(add_page(), LockMode::exclusive);
@@ -81,7 +87,7 @@ class MemoryStore {
     if (edits_.size() == 4) fail("more than four pages in one record");
     if (!fresh) verify_strictly(h);
     edits_.emplace_back(h, std::make_unique<Page>(*pages_[h]));
-    clear_hole(edits_.back().second->bytes);
+    clear_hole<K>(edits_.back().second->bytes);
     if (fresh) std::memset(edits_.back().second->bytes, 0, kPageSize);
     return edits_.back().second->bytes;
   }
@@ -103,9 +109,9 @@ class MemoryStore {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     imaged_.insert(h);
     bool sound = false;
-    const std::uint32_t checksum = extended_checksum(pages_[h]->bytes, &sound);
+    const std::uint32_t checksum = extended_checksum<K>(pages_[h]->bytes, &sound);
     if (!sound) corrupt(h, "page checksum does not match");
-    extend_exactly(pages_[h]->bytes, checksum);
+    extend_exactly<K>(pages_[h]->bytes, checksum);
   }
   std::uint8_t* hints(Handle h) {
     if (locked_[h] == 0) fail("marked page is not locked");
@@ -120,7 +126,7 @@ class MemoryStore {
     if (seen->check != now.check || seen->upper < now.upper) {
       verify_strictly(h);
     } else if (const Fault fault = verify_delta(
-                   page, static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level())));
+                   page, static_cast<unsigned>((page.dir() - seen->upper) / delta_size<K>(page.level())));
                fault != nullptr) {
       corrupt(h, fault);
     }
@@ -202,7 +208,7 @@ class MemoryStore {
   // Pages edited since then (once per record) whose image was not due.
   std::size_t rewrites() const { return rewrites_; }
   Block locate_leaf(const Entry& key) {
-    const Handle h = Tree<MemoryStore>(this, TreeId::keys).locate(key, LockMode::share);
+    const Handle h = Tree<BasicMemoryStore>(this, TreeId::keys).locate(key, LockMode::share);
     release(h);
     return h;
   }
@@ -230,7 +236,7 @@ class MemoryStore {
  private:
   void verify_strictly(Block b) {
     const std::uint8_t* page = pages_[b]->bytes;
-    const Fault fault = b == kMetaBlock ? verify_meta_page(page) : verify_page(page);
+    const Fault fault = b == kMetaBlock ? verify_meta_page(page) : verify_page<K>(page);
     if (fault) corrupt(b, fault);
   }
   void inherit_predicate_lock(Block from, Block to) {
@@ -271,6 +277,7 @@ class MemoryStore {
   std::size_t rewrites_ = 0;
 };
 
-static_assert(VacuumStore<MemoryStore>);
+using MemoryStore = BasicMemoryStore<Code>;
+static_assert(VacuumStore<MemoryStore> && VacuumStore<BasicMemoryStore<Words<2>>>);
 
 }  // namespace learned

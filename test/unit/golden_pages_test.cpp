@@ -46,10 +46,13 @@ Tid rows_of_any_width(std::uint64_t i, Numbers&) {
 
 constexpr Shape kShapes[] = {
     {"serial", [](std::uint64_t i, Numbers&) { return Code{1} << 63 | i; }, in_order, 0x59E4858DC9F243F3},
-    {"jitter", [](std::uint64_t i, Numbers& n) { return i * 1000000 + n.below(250000); }, in_order, 0xDCB6B9C16813730C},
+    {"jitter", [](std::uint64_t i, Numbers& n) { return i * 1000000 + n.below(250000); }, in_order,
+     0xDCB6B9C16813730C},
     {"random", [](std::uint64_t, Numbers& n) { return n.next(); }, scattered, 0x553093BFD2E9644A},
-    {"few values", [](std::uint64_t, Numbers& n) { return n.below(40); }, rows_of_any_width, 0x794E1D997BF66AEB},
-    {"jumps", [](std::uint64_t i, Numbers& n) { return i / 500 * 0x123456789ABCu + n.below(900); }, scattered, 0x5CEF92A53CDE19AA},
+    {"few values", [](std::uint64_t, Numbers& n) { return n.below(40); }, rows_of_any_width,
+     0x794E1D997BF66AEB},
+    {"jumps", [](std::uint64_t i, Numbers& n) { return i / 500 * 0x123456789ABCu + n.below(900); }, scattered,
+     0x5CEF92A53CDE19AA},
     {"one value", [](std::uint64_t, Numbers&) { return Code{7}; }, rows_of_any_width, 0xE4AB7DCC88C42249},
 };
 

@@ -41,23 +41,18 @@ constexpr std::uint8_t line_shift(std::uint64_t rise) {
 // leaves the smaller residuals. The width is measured with ColumnModel::predict's arithmetic (line_errors.hpp).
 ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n);
 
-// Fits values in any order; get(ctx, i) yields value i. A line is tried only where the ends suggest one.
+// Fits n >= 1 values whose extremes are given; get(i) yields value i. A line is tried only where the ends suggest one; if
+// values ascend it is preferred to a constant of the same width, as it helps a search.
 template <class Get>
-ColumnModel fit_any(std::size_t n, Get get) {
-  std::uint64_t lo = ~std::uint64_t{0};
-  std::uint64_t hi = 0;
-  for (std::size_t i = 0; i < n; i++) {
-    const std::uint64_t v = get(i);
-    lo = v < lo ? v : lo;
-    hi = v > hi ? v : hi;
-  }
-  ColumnModel flat{lo, 0, 0, static_cast<std::uint8_t>(bits_for(hi - lo))};
+ColumnModel fit_within(std::size_t n, const Span& extremes, bool ascending, Get get) {
+  const std::uint64_t range = extremes.hi - extremes.lo;
+  ColumnModel flat{extremes.lo, 0, 0, static_cast<std::uint8_t>(bits_for(range))};
   const std::uint64_t first = get(0);
   const std::uint64_t last = get(n - 1);
   const bool descends = last < first;
   const std::uint64_t rise = descends ? first - last : last - first;
-  // Values are below 2^62, so that signed differences cannot overflow.
-  if (flat.width == 0 || n < 2 || hi >= (std::uint64_t{1} << 62) || rise < (hi - lo) / 2) return flat;
+  // So that signed differences cannot overflow: values of any order are up to twice the range from their line.
+  if (flat.width == 0 || n < 2 || range >> (ascending ? 63 : 62) != 0 || rise < range / 2) return flat;
   ColumnModel lined{0, 0, line_shift(rise), 0};
   lined.slope = (rise << lined.shift) / (n - 1);
   std::int64_t min_error = 0;
@@ -72,8 +67,21 @@ ColumnModel fit_any(std::size_t n, Get get) {
   }
   if (descends) lined.shift |= ColumnModel::kDescending;
   lined.base = first + static_cast<std::uint64_t>(min_error);
-  lined.width = static_cast<std::uint8_t>(bits_for(static_cast<std::uint64_t>(max_error - min_error)));
-  return lined.width < flat.width ? lined : flat;
+  lined.width = static_cast<std::uint8_t>(
+      bits_for(static_cast<std::uint64_t>(max_error) - static_cast<std::uint64_t>(min_error)));
+  return lined.width < flat.width + (ascending ? 1 : 0) ? lined : flat;
+}
+
+// Fits values in any order.
+template <class Get>
+ColumnModel fit_any(std::size_t n, Get get) {
+  Span extremes{~std::uint64_t{0}, 0};
+  for (std::size_t i = 0; i < n; i++) {
+    const std::uint64_t v = get(i);
+    extremes.lo = v < extremes.lo ? v : extremes.lo;
+    extremes.hi = v > extremes.hi ? v : extremes.hi;
+  }
+  return fit_within(n, extremes, false, get);
 }
 
 // The column itself: packed residuals, value i at bit i * width. What keys and children are stored as, and what TID codecs

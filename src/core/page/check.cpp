@@ -12,14 +12,27 @@ constexpr std::uint16_t kKnownFlags = kIncompleteSplit | kDeleted | kHasDead | k
 // lower_bound() is tried for about this many entries of a page.
 constexpr unsigned kSearchSample = 512;
 
-std::size_t dead_map_bytes(const PageView& page) { return (page.encoded() + std::size_t{7}) / 8; }
-bool has_dead_map(const PageView& page) { return (page.flags() & kHasDead) != 0; }
+template <class K>
+std::size_t dead_map_bytes(const BasicPageView<K>& page) {
+  return (page.encoded() + std::size_t{7}) / 8;
+}
+template <class K>
+bool has_dead_map(const BasicPageView<K>& page) {
+  return (page.flags() & kHasDead) != 0;
+}
+
+// Flags of words that the key does not have.
+template <class K>
+bool unknown_flags(const K& key) {
+  return KeyTraits<K>::flags(key) >> KeyTraits<K>::kWords != 0;
+}
 
 // A TID that a heap can have: offsets begin at 1, and the last block number means "none".
 bool is_heap_tid(Tid tid) { return tid_offset(tid) != 0 && tid_block(tid) != kNoBlock; }
 
 // The hole is zero, but for sound kill marks in leaves.
-Fault check_hole(const std::uint8_t* bytes, const PageView& page) {
+template <class K>
+Fault check_hole(const std::uint8_t* bytes, const BasicPageView<K>& page) {
   const bool leaf = page.level() == 0 && !page.deleted();
   const KillMarkArea area = leaf ? kill_mark_area(page) : KillMarkArea{page.lower(), 0, 0};
   std::size_t at = page.lower();
@@ -33,52 +46,61 @@ Fault check_hole(const std::uint8_t* bytes, const PageView& page) {
   return nullptr;
 }
 
-Fault check_trailer(const std::uint8_t* bytes, const PageView& page) {
+template <class K>
+Fault check_trailer(const std::uint8_t* bytes, const BasicPageView<K>& page) {
   if (Fault fault = check_header(page)) return fault;
   if (load<std::uint16_t>(bytes + kPageSizeVersionOffset) != (kPageSize | kServerLayoutVersion)) {
     return "page has an unknown server layout";
   }
-  const PageTrailer t = page.trailer();
+  const BasicPageTrailer<K> t = page.trailer();
   if ((t.flags & ~kKnownFlags) != 0) return "page has unknown flags";
   if (t.reserved != 0) return "reserved field of the page trailer is not zero";
-  if (t.check != page_checksum(bytes)) return "page checksum does not match";
+  if (t.check != page_checksum<K>(bytes)) return "page checksum does not match";
   return check_hole(bytes, page);
 }
 
-Fault check_fences(const PageView& page) {
-  const PageTrailer t = page.trailer();
+template <class K>
+Fault check_fences(const BasicPageView<K>& page) {
+  const BasicPageTrailer<K> t = page.trailer();
+  const BasicEntry<K> low = page.low();
+  const BasicEntry<K> high = page.high();
   if (page.rightmost()) {
     if (t.right != kNoBlock) return "rightmost page has a right sibling";
-    if (t.high != Entry{0, 0}) return "rightmost page has a high fence";
+    if (high != lowest_entry<K>()) return "rightmost page has a high fence";
     if (page.incomplete_split()) return "incomplete split without a right sibling";
   } else {
     if (t.right == kNoBlock) return "page without a right sibling is not marked as the rightmost one";
     if (t.right == kMetaBlock) return "right link leads to the metapage";
-    if (!(t.low < t.high)) return "low fence is not below the high fence";
+    if (!(low < high)) return "low fence is not below the high fence";
   }
   if (t.left == kMetaBlock) return "left link leads to the metapage";
-  if ((t.left == kNoBlock) != (t.low == Entry{0, 0})) return "left link and low fence contradict each other";
-  if (page.tree() == TreeId::nulls && (t.low.code != 0 || t.high.code != 0)) {
+  if ((t.left == kNoBlock) != (low == lowest_entry<K>()))
+    return "left link and low fence contradict each other";
+  if (page.tree() == TreeId::nulls &&
+      (low.code != KeyTraits<K>::lowest() || high.code != KeyTraits<K>::lowest())) {
     return "fence in the tree of nulls has a key";
   }
+  if (unknown_flags(low.code) || unknown_flags(high.code)) return "fence has unknown flags";
   return nullptr;
 }
 
 // Fields and bounds of segment s. `*at` is where its residuals may begin, and becomes where they end.
-Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::size_t* at, SegmentRef* ref) {
+template <class K>
+Fault check_segment(const BasicPageView<K>& page, unsigned s, std::size_t limit, std::size_t* at,
+                    BasicSegmentRef<K>* ref) {
   const unsigned level = page.level();
-  const std::size_t size = segment_size(level);
+  const std::size_t size = segment_size<K>(level);
   const auto segment = [&](unsigned i) {
-    return load<Segment>(page.high_part() + kSpecial - (i + 1) * size);
+    return load<BasicSegment<K>>(page.high_part() + kSpecialOf<K> - (i + 1) * size);
   };
-  const Segment seg = segment(s);
+  const BasicSegment<K> seg = segment(s);
   const unsigned end = s + 1 < page.segments() ? segment(s + 1).first_rank : page.encoded();
   if (s == 0 && seg.first_rank != 0) return "ranks of the segments do not begin at 0";
   if (seg.first_rank >= end || end > page.encoded()) return "ranks of the segments do not ascend";
   const unsigned count = end - seg.first_rank;
-  SegmentModels models;
-  get_models(page.high_part() + kSpecial - (s + 1) * size, level, &models);
-  if (!LineCodec::possible(models.key)) return "segment has an impossible key model";
+  BasicSegmentModels<K> models;
+  get_models(page.high_part() + kSpecialOf<K> - (s + 1) * size, level, &models);
+  if (!KeyCodec<K>::possible(models.key)) return "segment has an impossible key model";
   if (Fault fault = check_tid_model(models.tids, count)) return fault;
   if (models.tids.codec == TidCodec::ascending && level > 0) return "segment has an unknown tid codec";
   if (level > 0 ? !LineCodec::possible(models.child) : seg.child_width != 0 || seg.child_shift != 0) {
@@ -91,7 +113,9 @@ Fault check_segment(const PageView& page, unsigned s, std::size_t limit, std::si
 }
 
 // The decoded entries of one segment against what single reads give.
-Fault check_single_reads(const PageView& page, const SegmentRef& ref, const CheckedEntries& out) {
+template <class K>
+Fault check_single_reads(const BasicPageView<K>& page, const BasicSegmentRef<K>& ref,
+                         const BasicCheckedEntries<K>& out) {
   const unsigned first = ref.first_rank;
   if (ref.first_code != out.codes[first]) return "first code of a segment is not that of its first entry";
   for (unsigned i = 0; i < ref.count; i++) {
@@ -104,10 +128,11 @@ Fault check_single_reads(const PageView& page, const SegmentRef& ref, const Chec
 }
 
 // A page without segments has no entries either: check_header().
-Fault check_segments(const PageView& page, const CheckedEntries& out) {
+template <class K>
+Fault check_segments(const BasicPageView<K>& page, const BasicCheckedEntries<K>& out) {
   const std::size_t limit = page.lower() - (has_dead_map(page) ? dead_map_bytes(page) : 0);
   std::size_t at = kHeaderSize;
-  SegmentRef ref;
+  BasicSegmentRef<K> ref;
   for (unsigned s = 0; s < page.segments(); s++) {
     if (Fault fault = check_segment(page, s, limit, &at, &ref)) return fault;
     if (Fault fault = check_tids(ref.tids, ref.tid_bits, ref.count)) return fault;
@@ -123,17 +148,21 @@ Fault check_segments(const PageView& page, const CheckedEntries& out) {
 }
 
 // What holds for every entry by itself, encoded or in the delta.
-Fault check_item(const PageView& page, const Item& item) {
-  if (page.tree() == TreeId::nulls && item.code != 0) return "entry in the tree of nulls has a key";
+template <class K>
+Fault check_item(const BasicPageView<K>& page, const BasicItem<K>& item) {
+  if (page.tree() == TreeId::nulls && item.code != KeyTraits<K>::lowest())
+    return "entry in the tree of nulls has a key";
   if (page.level() == 0 && !is_heap_tid(item.tid)) return "entry has an impossible heap tid";
   if (page.level() > 0 && (item.child == kMetaBlock || item.child == kNoBlock)) {
     return "downlink leads to an impossible block";
   }
+  if (unknown_flags(item.code)) return "entry has unknown flags";
   if (!page.covers(item.entry())) return "entry lies outside the fences";
   return nullptr;
 }
 
-Fault check_search(const PageView& page, const CheckedEntries& out) {
+template <class K>
+Fault check_search(const BasicPageView<K>& page, const BasicCheckedEntries<K>& out) {
   const auto found = [&](unsigned i) {
     unsigned rank = page.encoded();
     return lower_bound(page, {out.codes[i], out.tids[i]}, &rank) && rank == i;
@@ -143,7 +172,7 @@ Fault check_search(const PageView& page, const CheckedEntries& out) {
     if (!found(i)) return "search does not find an entry where it is";
   }
   for (unsigned s = 0; s < page.segments(); s++) {
-    SegmentRef ref;
+    BasicSegmentRef<K> ref;
     if (!load_segment(page, s, &ref)) return "page does not decode";
     if (!found(ref.first_rank) || !found(ref.first_rank + ref.count - 1)) {
       return "search does not find an entry where it is";
@@ -152,11 +181,12 @@ Fault check_search(const PageView& page, const CheckedEntries& out) {
   return nullptr;
 }
 
-Fault check_encoded(const PageView& page, const CheckedEntries& out) {
+template <class K>
+Fault check_encoded(const BasicPageView<K>& page, const BasicCheckedEntries<K>& out) {
   const bool inner = page.level() > 0;
   for (unsigned i = 0; i < page.encoded(); i++) {
-    const Item item{out.codes[i], out.tids[i], inner ? out.children[i] : kNoBlock};
-    if (i > 0 && !(Entry{out.codes[i - 1], out.tids[i - 1]} < item.entry())) {
+    const BasicItem<K> item{out.codes[i], out.tids[i], inner ? out.children[i] : kNoBlock};
+    if (i > 0 && !(BasicEntry<K>{out.codes[i - 1], out.tids[i - 1]} < item.entry())) {
       return "encoded entries do not ascend";
     }
     if (Fault fault = check_item(page, item)) return fault;
@@ -164,7 +194,8 @@ Fault check_encoded(const PageView& page, const CheckedEntries& out) {
   return check_search(page, out);
 }
 
-Fault check_dead(const PageView& page) {
+template <class K>
+Fault check_dead(const BasicPageView<K>& page) {
   const std::size_t bytes = dead_map_bytes(page);
   if (!has_dead_map(page)) {
     if (page.upper() - std::size_t{page.lower()} < bytes) return "room for dead marks is taken";
@@ -180,21 +211,24 @@ Fault check_dead(const PageView& page) {
   return nullptr;
 }
 
-Fault check_delta(const PageView& page, const CheckedEntries& out) {
+template <class K>
+Fault check_delta(const BasicPageView<K>& page, const BasicCheckedEntries<K>& out) {
   const unsigned deltas = page.deltas();
   for (unsigned j = 0; j < deltas; j++) {
     const std::uint8_t* p = page.delta_at(j);
-    if (!PageView::delta_sound(p, page.level())) return "delta entry does not match its check";
-    if (page.level() > 0 && load<std::uint32_t>(p + 20) != 0) return "padding of a delta entry is not zero";
+    if (!BasicPageView<K>::delta_sound(p, page.level())) return "delta entry does not match its check";
+    if (KeyTraits<K>::kWords == 1 && page.level() > 0 && load<std::uint32_t>(p + 20) != 0)
+      return "padding of a delta entry is not zero";
     if (Fault fault = check_item(page, page.delta_item(j))) return fault;
   }
   sorted_delta(page, out.delta);
   unsigned rank = 0;
   for (unsigned j = 0; j < deltas; j++) {
-    const Entry entry = out.delta[j].entry();
+    const BasicEntry<K> entry = out.delta[j].entry();
     if (j > 0 && out.delta[j - 1].entry() == entry) return "two delta entries are equal";
-    while (rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} < entry) rank++;
-    if (rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} == entry && !page.is_dead(rank)) {
+    while (rank < page.encoded() && BasicEntry<K>{out.codes[rank], out.tids[rank]} < entry) rank++;
+    if (rank < page.encoded() && BasicEntry<K>{out.codes[rank], out.tids[rank]} == entry &&
+        !page.is_dead(rank)) {
       return "delta entry equals an encoded entry";
     }
   }
@@ -202,19 +236,21 @@ Fault check_delta(const PageView& page, const CheckedEntries& out) {
 }
 
 // Keys below the first separator would have no child to go to.
-Fault check_first_separator(const PageView& page, const CheckedEntries& out) {
+template <class K>
+Fault check_first_separator(const BasicPageView<K>& page, const BasicCheckedEntries<K>& out) {
   if (page.live() == 0) return "inner page has no downlink";
   unsigned rank = 0;
   while (rank < page.encoded() && page.is_dead(rank)) rank++;
-  const bool encoded = rank < page.encoded() && Entry{out.codes[rank], out.tids[rank]} == page.low();
+  const bool encoded = rank < page.encoded() && BasicEntry<K>{out.codes[rank], out.tids[rank]} == page.low();
   const bool in_delta = page.deltas() > 0 && out.delta[0].entry() == page.low();
   return encoded || in_delta ? nullptr : "first separator is not the low fence";
 }
 
 }  // namespace
 
-Fault check_page(const std::uint8_t* bytes, const CheckedEntries& out) {
-  const PageView page(bytes);
+template <class K>
+Fault check_page(const std::uint8_t* bytes, const BasicCheckedEntries<K>& out) {
+  const BasicPageView<K> page(bytes);
   if (Fault fault = check_trailer(bytes, page)) return fault;
   if (page.deleted()) {
     return page.encoded() > 0 || page.deltas() > 0 ? "deleted page has entries" : nullptr;
@@ -226,5 +262,8 @@ Fault check_page(const std::uint8_t* bytes, const CheckedEntries& out) {
   if (Fault fault = check_delta(page, out)) return fault;
   return page.level() > 0 ? check_first_separator(page, out) : nullptr;
 }
+
+#define LEARNED_INSTANTIATE(K) template Fault check_page(const std::uint8_t*, const BasicCheckedEntries<K>&);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -29,16 +29,19 @@
 namespace learned {
 
 // Where a page's content is left.
-struct CheckedEntries {
-  Code* codes;  // of the encoded entries, dead ones included: room for kMaxEntries
+template <class K>
+struct BasicCheckedEntries {
+  K* codes;  // of the encoded entries, dead ones included: room for kMaxEntries
   Tid* tids;
   Block* children;
-  Item* delta;  // sorted: room for kMaxDelta
+  BasicItem<K>* delta;  // sorted: room for kMaxDelta
 };
+using CheckedEntries = BasicCheckedEntries<Code>;
 
 // Returns nullptr or what is wrong. Works on any bytes, kPageSize of them, 8-aligned, that nobody changes meanwhile: a copy
 // (copy_page()), or a page locked exclusively. On success (and unless the page is deleted) leaves its content in `out`;
 // children for inner pages only.
-Fault check_page(const std::uint8_t* page, const CheckedEntries& out);
+template <class K = Code>
+Fault check_page(const std::uint8_t* page, const BasicCheckedEntries<K>& out);
 
 }  // namespace learned

@@ -9,11 +9,15 @@ namespace {
 // Four independent multiply-rotate lanes, so that a page takes well under a microsecond. It finds damage, it does not
 // resist forgery. The trailer comes last, so that what a change of the trailer alone makes of the sum takes no second
 // pass over the page.
+template <class K>
 class PageSum {
  public:
+  using PageTrailer = BasicPageTrailer<K>;
+  static constexpr std::size_t kSpecial = kSpecialOf<K>;
+
   // Takes in all but the trailer.
   explicit PageSum(const std::uint8_t* page) : layout_(load<std::uint16_t>(page + kLowerOffset)) {
-    const PageView view(page);
+    const BasicPageView<K> view(page);
     std::size_t lower = view.lower();
     std::size_t dir = view.dir();
     // A damaged page must not lead outside; its checksum will not match anyway.
@@ -58,13 +62,22 @@ class PageSum {
 
 }  // namespace
 
-std::uint32_t page_checksum(const std::uint8_t* page) { return PageSum(page).with(PageView(page).trailer()); }
+template <class K>
+std::uint32_t page_checksum(const std::uint8_t* page) {
+  return PageSum<K>(page).with(BasicPageView<K>(page).trailer());
+}
 
-std::uint32_t next_checksum(const std::uint8_t* page, const PageTrailer& next, bool* sound) {
-  const PageSum sum(page);
-  const PageTrailer now = PageView(page).trailer();
+template <class K>
+std::uint32_t next_checksum(const std::uint8_t* page, const BasicPageTrailer<K>& next, bool* sound) {
+  const PageSum<K> sum(page);
+  const BasicPageTrailer<K> now = BasicPageView<K>(page).trailer();
   *sound = sum.with(now) == now.check;
   return sum.with(next);
 }
+
+#define LEARNED_INSTANTIATE(K)                                  \
+  template std::uint32_t page_checksum<K>(const std::uint8_t*); \
+  template std::uint32_t next_checksum(const std::uint8_t*, const BasicPageTrailer<K>&, bool*);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

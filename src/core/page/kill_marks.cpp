@@ -104,19 +104,22 @@ bool exchange_word(std::uint64_t* p, std::uint64_t* expected, std::uint64_t word
 void store_word(std::uint64_t* p, std::uint64_t word) { __atomic_store_n(p, word, __ATOMIC_RELAXED); }
 
 // What tells versions of a page apart, and stays when an entry is added to its delta or counted behind its last one.
-std::uint32_t seed_of(const PageView& page) {
+template <class K>
+std::uint32_t seed_of(const BasicPageView<K>& page) {
   const auto mix = [](std::uint64_t h, std::uint64_t word) {
     h = (h ^ word) * 0x9E3779B97F4A7C15u;
     return h ^ (h >> 29);
   };
   const unsigned segments = page.segments();
-  const Entry low = page.low();
-  std::uint64_t h = mix(mix(low.code, low.tid),
+  const BasicEntry<K> low = page.low();
+  std::uint64_t key = KeyTraits<K>::word(low.code, 0);
+  for (unsigned w = 1; w < KeyTraits<K>::kWords; w++) key = mix(key, KeyTraits<K>::word(low.code, w));
+  std::uint64_t h = mix(mix(key ^ KeyTraits<K>::flags(low.code), low.tid),
                         page.lower() | std::uint64_t{page.dead()} << 16 | std::uint64_t{segments} << 32);
   for (unsigned s : {0u, segments - 1}) {
     if (s >= segments) continue;
-    const std::uint8_t* p = page.high_part() + kSpecial - (s + 1) * segment_size(page.level());
-    for (std::size_t at = 0; at < sizeof(Segment); at += 8) h = mix(h, load<std::uint64_t>(p + at));
+    const std::uint8_t* p = page.high_part() + kSpecialOf<K> - (s + 1) * segment_size<K>(page.level());
+    for (std::size_t at = 0; at < segment_size<K>(0); at += 8) h = mix(h, load<std::uint64_t>(p + at));
   }
   return static_cast<std::uint32_t>(h >> 32);
 }
@@ -146,31 +149,35 @@ struct Head {
 static_assert(kMaxKillWords < 1 << 10 && kMaxDelta <= 3 * kKillMarksPerWord);
 
 // Whether the content of a word 0 is possible.
-bool parse_head(std::uint64_t word, const PageView& page, Head* head) {
+template <class K>
+bool parse_head(std::uint64_t word, const BasicPageView<K>& page, Head* head) {
   if ((word >> 44 & 0xF) != Head::kTag) return false;
   *head = {static_cast<unsigned>(word & 0xFFFF), static_cast<unsigned>(word >> 16 & 0xFFFF),
            static_cast<unsigned>(word >> 32 & 0x3FF), static_cast<unsigned>(word >> 42 & 3)};
   return head->begin <= head->end && head->end <= page.encoded() && head->used > 0;
 }
-bool read_head(std::uint64_t word, const PageView& page, std::uint32_t seed, Head* head) {
+template <class K>
+bool read_head(std::uint64_t word, const BasicPageView<K>& page, std::uint32_t seed, Head* head) {
   return matches(word, 0, seed) && parse_head(word, page, head) &&
          head->delta_words == kill_mark_area(page).delta_words;
 }
 
 }  // namespace
 
-KillMarkArea kill_mark_area(const PageView& page) {
+template <class K>
+KillMarkArea kill_mark_area(const BasicPageView<K>& page) {
   const std::size_t lower = page.lower();
   const std::size_t base = (lower + 7) & ~std::size_t{7};
   const std::size_t limit = page.upper() - std::size_t{8};  // lower >= kHeaderSize: no underflow
   // As many delta entries as could fit while the page keeps its segments. Where words stand is what they mean: so this
   // must follow from nothing but what the seed is a hash of.
-  const std::size_t deltas = std::min(kMaxDelta, (page.dir() - lower) / delta_size(page.level()));
+  const std::size_t deltas = std::min(kMaxDelta, (page.dir() - lower) / delta_size<K>(page.level()));
   return {base, limit > base ? static_cast<unsigned>((limit - base) / 8) : 0,
           static_cast<unsigned>((deltas + kKillMarksPerWord - 1) / kKillMarksPerWord)};
 }
 
-bool kill_words_sound(const PageView& page) {
+template <class K>
+bool kill_words_sound(const BasicPageView<K>& page) {
   const KillMarkArea area = kill_mark_area(page);
   if (area.words == 0) return true;
   const auto* words = reinterpret_cast<const std::uint64_t*>(page.low_part() + area.base);
@@ -197,7 +204,8 @@ void copy_page(std::uint8_t* to, const std::uint8_t* from) {
   }
 }
 
-KillMarks::KillMarks(const PageView& page) {
+template <class K>
+KillMarks::KillMarks(const BasicPageView<K>& page) {
   // Mostly there is none: the first word says so, where there is room for one.
   const std::size_t base = (page.lower() + std::size_t{7}) & ~std::size_t{7};
   if (base + 16 > page.upper() ||
@@ -275,14 +283,16 @@ void KillMarks::detach(std::uint64_t* out) {
   words_ = out;
 }
 
-KillMarker::KillMarker(std::uint8_t* page)
+template <class K>
+BasicKillMarker<K>::BasicKillMarker(std::uint8_t* page)
     : page_(page), area_(kill_mark_area(page_)), kill_marks_(page_), seed_(seed_of(page_)) {
   words_ = reinterpret_cast<std::uint64_t*>(page + area_.base);
   known_ = {kill_marks_.run_begin_, kill_marks_.run_end_};
 }
 
 // Counts words below `used` as in use, and makes them so. False: there is no room for them.
-bool KillMarker::claim(unsigned used) {
+template <class K>
+bool BasicKillMarker<K>::claim(unsigned used) {
   if (used > area_.words) return false;
   if (used <= kill_marks_.used_) return true;
   std::uint64_t old = load_word(words_);
@@ -309,14 +319,16 @@ bool KillMarker::claim(unsigned used) {
 
 // Before the first words are counted: what an older version or damage left in the hole makes way. (Another backend that
 // begins at the same time may lose kill marks.)
-void KillMarker::drop_unknown() {
+template <class K>
+void BasicKillMarker<K>::drop_unknown() {
   for (unsigned i = 1; i < area_.words; i++) {
     const std::uint64_t word = load_word(words_ + i);
     if (word != 0 && !matches(word, i, seed_)) store_word(words_ + i, 0);
   }
 }
 
-void KillMarker::set(unsigned number, std::uint64_t kill_marks) {
+template <class K>
+void BasicKillMarker<K>::set(unsigned number, std::uint64_t kill_marks) {
   if (!claim(number + 1)) return;
   const std::uint64_t old = load_word(words_ + number);
   const std::uint64_t before = matches(old, number, seed_) ? old & kContent : 0;
@@ -326,13 +338,15 @@ void KillMarker::set(unsigned number, std::uint64_t kill_marks) {
   changed_ = true;
 }
 
-void KillMarker::flush() {
+template <class K>
+void BasicKillMarker<K>::flush() {
   if (pending_ > 0) set(pending_, pending_kill_marks_);
   pending_ = 0;
   pending_kill_marks_ = 0;
 }
 
-void KillMarker::add(unsigned begin, unsigned end) {
+template <class K>
+void BasicKillMarker<K>::add(unsigned begin, unsigned end) {
   for (unsigned rank = begin; rank < end;) {
     const unsigned i = rank / kKillMarksPerWord;
     const unsigned stop = std::min(end, (i + 1) * kKillMarksPerWord);
@@ -355,12 +369,14 @@ void KillMarker::add(unsigned begin, unsigned end) {
   }
 }
 
-void KillMarker::add_delta(unsigned j) {
+template <class K>
+void BasicKillMarker<K>::add_delta(unsigned j) {
   if (j / kKillMarksPerWord < area_.delta_words)
     set(1 + j / kKillMarksPerWord, std::uint64_t{1} << j % kKillMarksPerWord);
 }
 
-void KillMarker::add_all(const KillMarks& kill_marks) {
+template <class K>
+void BasicKillMarker<K>::add_all(const KillMarks& kill_marks) {
   if (area_.delta_words != kill_marks.delta_words_) return;
   for (unsigned i = kill_marks.used_; i-- > 1;) {
     const std::uint64_t content = kill_marks.word(i);
@@ -371,13 +387,15 @@ void KillMarker::add_all(const KillMarks& kill_marks) {
 }
 
 // Takes in what is killed beside a run; what VACUUM removed may lie between.
-void KillMarker::extend(Run* run) const {
+template <class K>
+void BasicKillMarker<K>::extend(Run* run) const {
   const auto gone = [&](unsigned rank) { return kill_marks_.killed(rank) || page_.is_dead(rank); };
   while (run->end < page_.encoded() && gone(run->end)) run->end++;
   while (run->begin > 0 && gone(run->begin - 1)) run->begin--;
 }
 
-bool KillMarker::finish() {
+template <class K>
+bool BasicKillMarker<K>::finish() {
   flush();
   if (known_.size() > 0) extend(&known_);
   if (longest_.size() > 0) extend(&longest_);
@@ -394,9 +412,10 @@ bool KillMarker::finish() {
   return true;
 }
 
+template <class K>
 void set_kill_marks(std::uint8_t* page, const std::uint8_t* map, std::size_t from) {
-  const unsigned encoded = PageView(page).encoded();
-  KillMarker marker(page);
+  const unsigned encoded = BasicPageView<K>(page).encoded();
+  BasicKillMarker<K> marker(page);
   unsigned rank = 0;
   while (rank < encoded) {
     // Most bytes are all or nothing.
@@ -422,5 +441,13 @@ void set_bits(std::uint8_t* map, std::size_t begin, std::size_t end) {
   if (begin < end) std::memset(map + begin / 8, 0xFF, (end - begin) / 8);
   for (begin = begin < end ? end - (end - begin) % 8 : end; begin < end; begin++) set_bit(map, begin);
 }
+
+#define LEARNED_INSTANTIATE(K)                                   \
+  template KillMarkArea kill_mark_area(const BasicPageView<K>&); \
+  template bool kill_words_sound(const BasicPageView<K>&);       \
+  template KillMarks::KillMarks(const BasicPageView<K>&);        \
+  template class BasicKillMarker<K>;                             \
+  template void set_kill_marks<K>(std::uint8_t*, const std::uint8_t*, std::size_t);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -46,9 +46,11 @@ struct KillMarkArea {
   unsigned words;        // that have room now
   unsigned delta_words;  // words for delta entries
 };
-KillMarkArea kill_mark_area(const PageView& page);
+template <class K>
+KillMarkArea kill_mark_area(const BasicPageView<K>& page);
 // Whether the words of a leaf are sound: each is zero or matches its check. REQUIRES: nobody changes them (a copy).
-bool kill_words_sound(const PageView& page);
+template <class K>
+bool kill_words_sound(const BasicPageView<K>& page);
 // Copies a page in which others may be setting kill marks: words come whole. REQUIRES: both are 8-aligned; the page is locked.
 void copy_page(std::uint8_t* to, const std::uint8_t* from);
 
@@ -56,7 +58,8 @@ void copy_page(std::uint8_t* to, const std::uint8_t* from);
 class KillMarks {
  public:
   KillMarks() = default;
-  explicit KillMarks(const PageView& page);
+  template <class K>
+  explicit KillMarks(const BasicPageView<K>& page);
 
   // Whether there may be kill marks.
   bool any() const { return used_ > 0; }
@@ -81,7 +84,8 @@ class KillMarks {
   void detach(std::uint64_t* out);
 
  private:
-  friend class KillMarker;
+  template <class K>
+  friend class BasicKillMarker;
   std::uint64_t word(unsigned number) const;
   std::uint64_t rank_word(unsigned i) const { return word(1 + delta_words_ + i); }
 
@@ -94,9 +98,10 @@ class KillMarks {
 };
 
 // Adds kill marks to a leaf in place, under a share lock at least.
-class KillMarker {
+template <class K>
+class BasicKillMarker {
  public:
-  explicit KillMarker(std::uint8_t* page);
+  explicit BasicKillMarker(std::uint8_t* page);
 
   // Encoded entries [begin, end). REQUIRES: begin < end <= encoded(); cheapest in ascending order.
   void add(unsigned begin, unsigned end);
@@ -119,7 +124,7 @@ class KillMarker {
   void extend(Run* run) const;
 
   std::uint64_t* words_;
-  PageView page_;
+  BasicPageView<K> page_;
   KillMarkArea area_;
   KillMarks kill_marks_;
   std::uint32_t seed_;
@@ -129,19 +134,22 @@ class KillMarker {
   std::uint64_t pending_kill_marks_ = 0;
   bool changed_ = false;
 };
+using KillMarker = BasicKillMarker<Code>;
 
 // The kill marks of a page, to be set again when it was logged with other links or flags, but the same entries.
 class SavedKillMarks {
  public:
   // REQUIRES: as KillMarks.
-  void save(const PageView& page) {
+  template <class K>
+  void save(const BasicPageView<K>& page) {
     if (page.level() > 0) return;
     kill_marks_ = KillMarks(page);
     kill_marks_.detach(words_);
   }
+  template <class K = Code>
   void restore(std::uint8_t* page) const {
     if (!kill_marks_.any()) return;
-    KillMarker marker(page);
+    BasicKillMarker<K> marker(page);
     marker.add_all(kill_marks_);
     marker.finish();
   }
@@ -152,6 +160,7 @@ class SavedKillMarks {
 };
 
 // Kills the entries of the leaf `page` whose bits [from, from + encoded()) are set in `map`.
+template <class K = Code>
 void set_kill_marks(std::uint8_t* page, const std::uint8_t* map, std::size_t from);
 
 // Sets bits [begin, end) of a bitmap.

@@ -2,31 +2,40 @@
 
 namespace learned {
 
-unsigned SegmentRef::lower_bound(Code code, unsigned* probes) const {
-  unsigned reads;
-  const unsigned i = LineCodec::lower_bound(
-      {key, key_bits, count, first_code}, code, &reads,
-      // The entry will be near: fetch its TID along with its key.
-      [&](std::size_t middle) { __builtin_prefetch(tid_bits.bits + middle * tids.model.width / 8); });
+template <class K>
+unsigned BasicSegmentRef<K>::lower_bound(const K& code, unsigned* probes) const {
+  // The entry will be near: fetch its TID along with its key.
+  const auto near = [&](std::size_t middle) {
+    __builtin_prefetch(tid_bits.bits + middle * this->tids.model.width / 8);
+  };
+  unsigned reads = 0;
+  unsigned i;
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    i = LineCodec::lower_bound({this->key, key_bits, count, this->first_code}, code, &reads, near);
+  } else {
+    i = KeyCodec<K>::lower_bound({this->key, key_bits, count, this->first_code}, code, near);
+  }
   if (probes != nullptr) *probes = reads;
   return i;
 }
 
 namespace {
 
-Code first_code_of(const PageView& page, unsigned s) {
-  return load<Code>(page.high_part() + kSpecial - (s + 1) * segment_size(page.level()));
+template <class K>
+K first_code_of(const BasicPageView<K>& page, unsigned s) {
+  return first_key_of<K>(page.high_part() + kSpecialOf<K> - (s + 1) * segment_size<K>(page.level()));
 }
 
 // How many segments start below the code. The first entry that does not is in the last of them, or the first one behind.
-unsigned segments_below(const PageView& page, Code code) {
-  const std::size_t size = segment_size(page.level());
-  const std::uint8_t* base = page.high_part() + kSpecial;
+template <class K>
+unsigned segments_below(const BasicPageView<K>& page, const K& code) {
+  const std::size_t size = segment_size<K>(page.level());
+  const std::uint8_t* base = page.high_part() + kSpecialOf<K>;
   unsigned lo = 0;
   unsigned hi = page.segments();
   while (lo < hi) {
     const unsigned mid = (lo + hi) / 2;
-    if (load<Code>(base - (mid + 1) * size) < code) {
+    if (first_key_of<K>(base - (mid + 1) * size) < code) {
       lo = mid + 1;
     } else {
       hi = mid;
@@ -36,13 +45,14 @@ unsigned segments_below(const PageView& page, Code code) {
 }
 
 // First encoded rank with a code >= `code`.
-bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
+template <class K>
+bool lower_bound_code(const BasicPageView<K>& page, const K& code, unsigned* rank) {
   const unsigned below = segments_below(page, code);
   if (below == 0) {
     *rank = 0;
     return true;
   }
-  SegmentRef ref;
+  BasicSegmentRef<K> ref;
   if (!load_segment(page, below - 1, &ref)) return false;
   *rank = ref.first_rank + ref.lower_bound(code);
   return true;
@@ -50,7 +60,9 @@ bool lower_bound_code(const PageView& page, Code code, unsigned* rank) {
 
 }  // namespace
 
-bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
+template <class K>
+bool lower_bound(const BasicPageView<K>& page, const std::type_identity_t<BasicEntry<K>>& key,
+                 unsigned* rank) {
   if (!lower_bound_code(page, key.code, rank)) return false;
   if (key.tid == 0 || *rank >= page.encoded()) return true;
   // Among entries of equal code TIDs ascend; the search stays within that run.
@@ -58,7 +70,7 @@ bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
   unsigned hi = page.encoded();
   // Mostly there is one such entry, or none: see before searching for the end of the run.
   {
-    SegmentRef ref;
+    BasicSegmentRef<K> ref;
     if (!load_segment(page, segment_of_rank(page, lo), &ref)) return false;
     unsigned i = lo - ref.first_rank;
     if (lo < ref.first_rank || i >= ref.count) return false;
@@ -69,8 +81,9 @@ bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
       return true;
     }
   }
-  if (key.code != kMaxCode && !lower_bound_code(page, key.code + 1, &hi)) return false;
-  SegmentRef ref;
+  if (key.code != KeyTraits<K>::highest() && !lower_bound_code(page, KeyTraits<K>::after(key.code), &hi))
+    return false;
+  BasicSegmentRef<K> ref;
   unsigned loaded_begin = 1;
   unsigned loaded_end = 0;
   while (lo < hi) {
@@ -91,7 +104,9 @@ bool lower_bound(const PageView& page, const Entry& key, unsigned* rank) {
   return true;
 }
 
-bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found) {
+template <class K>
+bool equal_range(const BasicPageView<K>& page, const std::type_identity_t<K>& code, unsigned* begin,
+                 unsigned* end, BasicSegmentRef<K>* found) {
   found->count = 0;
   const unsigned below = segments_below(page, code);
   const auto next_begins_with_it = [&] {
@@ -113,19 +128,22 @@ bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end
   }
   if (!more) return true;
   found->count = 0;
-  if (code == kMaxCode) {
+  if (code == KeyTraits<K>::highest()) {
     *end = page.encoded();
     return *begin <= *end;
   }
-  return lower_bound_code(page, code + 1, end) && *end >= *begin;
+  return lower_bound_code(page, KeyTraits<K>::after(code), end) && *end >= *begin;
 }
 
 namespace {
 
 // The general way of find_child() among the encoded separators. `*rank`: the first one above the key.
-bool rank_above(const PageView& page, const Entry& key, unsigned* rank) {
-  const Entry above = key.tid < kMaxTid ? Entry{key.code, key.tid + 1} : Entry{key.code + 1, 0};
-  if (key.tid == kMaxTid && key.code == kMaxCode) {
+template <class K>
+bool rank_above(const BasicPageView<K>& page, const BasicEntry<K>& key, unsigned* rank) {
+  using Entry = BasicEntry<K>;
+  const Entry above =
+      key.tid < kMaxTid ? Entry{key.code, key.tid + 1} : Entry{KeyTraits<K>::after(key.code), 0};
+  if (key.tid == kMaxTid && key.code == KeyTraits<K>::highest()) {
     *rank = page.encoded();
     return true;
   }
@@ -133,7 +151,9 @@ bool rank_above(const PageView& page, const Entry& key, unsigned* rank) {
 }
 
 // The last encoded separator <= key: its segment and its index there. False: corrupt. *none: there is none.
-bool separator_before(const PageView& page, const Entry& key, SegmentRef* ref, unsigned* i, bool* none) {
+template <class K>
+bool separator_before(const BasicPageView<K>& page, const BasicEntry<K>& key, BasicSegmentRef<K>* ref,
+                      unsigned* i, bool* none) {
   const unsigned below = segments_below(page, key.code);
   *none = false;
   // Nearly always no separator has the key's own code, and one search in one segment answers.
@@ -158,17 +178,20 @@ bool separator_before(const PageView& page, const Entry& key, SegmentRef* ref, u
 
 }  // namespace
 
-bool find_child(const PageView& page, const Entry& key, Item* found, Code* next) {
-  if (next != nullptr) *next = kMaxCode;
+template <class K>
+bool find_child(const BasicPageView<K>& page, const std::type_identity_t<BasicEntry<K>>& key,
+                BasicItem<K>* found, std::type_identity_t<K>* next) {
+  using Entry = BasicEntry<K>;
+  if (next != nullptr) *next = KeyTraits<K>::highest();
   bool have = false;
   const unsigned deltas = page.deltas();
-  const std::size_t size = delta_size(page.level());
+  const std::size_t size = delta_size<K>(page.level());
   const std::uint8_t* p = page.high_part() + page.dir();
   const std::uint8_t* best = nullptr;
-  Entry best_entry{0, 0};
+  Entry best_entry = lowest_entry<K>();
   for (unsigned j = 0; j < deltas; j++) {
     p -= size;
-    const Entry e{load<Code>(p), PageView::delta_tid(p)};
+    const Entry e = BasicPageView<K>::delta_entry(p);
     if (e <= key && (best == nullptr || e > best_entry)) {
       best = p;
       best_entry = e;
@@ -176,20 +199,27 @@ bool find_child(const PageView& page, const Entry& key, Item* found, Code* next)
   }
   if (best != nullptr) {
     // The one that is believed is checked: its check costs more than the whole search.
-    if (!PageView::delta_sound(best, page.level())) return false;
-    *found = {best_entry.code, best_entry.tid, load<Block>(best + 16)};
+    if (!BasicPageView<K>::delta_sound(best, page.level())) return false;
+    *found = {best_entry.code, best_entry.tid, load<Block>(best + DeltaFormat<K>::kChild)};
     have = true;
   }
   if (page.encoded() == 0) return have;
-  SegmentRef ref;
+  BasicSegmentRef<K> ref;
   unsigned i = 0;
   bool none = false;
   if (!separator_before(page, key, &ref, &i, &none)) return false;
   if (none) return have;
-  const Item item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
+  const BasicItem<K> item{ref.code_at(i), ref.tid_at(i), ref.child_at(i)};
   if (next != nullptr && i + 1 < ref.count) *next = ref.code_at(i + 1);
   if (!have || item.entry() > found->entry()) *found = item;
   return true;
 }
+
+#define LEARNED_INSTANTIATE(K)                                                                             \
+  template unsigned BasicSegmentRef<K>::lower_bound(const K&, unsigned*) const;                            \
+  template bool lower_bound(const BasicPageView<K>&, const BasicEntry<K>&, unsigned*);                     \
+  template bool equal_range(const BasicPageView<K>&, const K&, unsigned*, unsigned*, BasicSegmentRef<K>*); \
+  template bool find_child(const BasicPageView<K>&, const BasicEntry<K>&, BasicItem<K>*, K*);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

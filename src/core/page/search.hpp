@@ -6,14 +6,20 @@
 namespace learned {
 
 // First encoded rank whose (code, tid) is >= key; encoded() if none. False: corrupt.
-bool lower_bound(const PageView& page, const Entry& key, unsigned* rank);
+template <class K>
+bool lower_bound(const BasicPageView<K>& page, const std::type_identity_t<BasicEntry<K>>& key,
+                 unsigned* rank);
 
 // Encoded ranks [begin, end) of the entries with this code: begin == end if there is none. False: corrupt.
 // If there is one, *found is the segment that has it, unless its count is 0.
-bool equal_range(const PageView& page, Code code, unsigned* begin, unsigned* end, SegmentRef* found);
+template <class K>
+bool equal_range(const BasicPageView<K>& page, const std::type_identity_t<K>& code, unsigned* begin,
+                 unsigned* end, BasicSegmentRef<K>* found);
 
 // Inner pages: the child whose range holds `key`: that of the greatest separator <= key. False: corrupt.
-// If `next` is given, it is set to the code of a separator above it, kMaxCode if none is at hand: for guesses only.
-bool find_child(const PageView& page, const Entry& key, Item* found, Code* next = nullptr);
+// If `next` is given, it is set to the code of a separator above it, the highest one if none is at hand: for guesses only.
+template <class K>
+bool find_child(const BasicPageView<K>& page, const std::type_identity_t<BasicEntry<K>>& key,
+                BasicItem<K>* found, std::type_identity_t<K>* next = nullptr);
 
 }  // namespace learned

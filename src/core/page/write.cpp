@@ -9,37 +9,42 @@ namespace {
 void set16(std::uint8_t* page, std::size_t offset, std::size_t value) {
   store(page + offset, static_cast<std::uint16_t>(value));
 }
-PageTrailer trailer_of(const std::uint8_t* page) { return load<PageTrailer>(page + kSpecial); }
+template <class K>
+BasicPageTrailer<K> trailer_of(const std::uint8_t* page) {
+  return load<BasicPageTrailer<K>>(page + kSpecialOf<K>);
+}
 
 // Zeroes all but the server's LSN and checksum fields and writes an empty layout.
-void start_page(std::uint8_t* page, const PageIdentity& id) {
+template <class K>
+void start_page(std::uint8_t* page, const BasicPageIdentity<K>& id) {
+  constexpr std::size_t kSpecial = kSpecialOf<K>;
   std::memset(page + kLowerOffset - 2, 0, kPageSize - (kLowerOffset - 2));
   set16(page, kLowerOffset, kHeaderSize);
   set16(page, kUpperOffset, kSpecial);
   set16(page, kSpecialOffset, kSpecial);
   set16(page, kPageSizeVersionOffset, kPageSize | kServerLayoutVersion);
-  PageTrailer t{};
+  BasicPageTrailer<K> t{};
   t.magic = kPageMagic;
-  t.version = kFormatVersion;
-  t.code_width = kCodeWidth;
+  t.version = kFormatOf<K>;
+  t.code_width = kCodeWidthOf<K>;
   t.level = id.level;
   t.tree = static_cast<std::uint8_t>(id.tree);
   t.flags = static_cast<std::uint16_t>(id.flags & ~kHasDead);
   t.left = id.left;
   t.right = id.right;
-  t.low = id.low;
-  t.high = id.high;
+  t.set_low_fence(id.low);
+  t.set_high_fence(id.high);
   store(page + kSpecial, t);
 }
 
-std::uint8_t* encode_segment(std::uint8_t* out, const NewSegment& segment, const Columns& columns,
-                             unsigned level) {
+template <class K>
+std::uint8_t* encode_segment(std::uint8_t* out, const BasicNewSegment<K>& segment,
+                             const BasicColumns<K>& columns, unsigned level) {
   if (segment.verbatim != nullptr || segment.bytes == 0) {
     if (segment.bytes > 0) std::memcpy(out, segment.verbatim, segment.bytes);
     return out + segment.bytes;
   }
-  const Code* codes = columns.codes + segment.first;
-  out = LineCodec::encode(out, segment.key, segment.count, [&](std::size_t i) { return codes[i]; });
+  out = KeyCodec<K>::encode(out, segment.key, segment.count, columns.codes + segment.first);
   out = encode_tids(out, segment.tids, columns.tids + segment.first, segment.count);
   if (level == 0) return out;
   const Block* children = columns.children + segment.first;
@@ -47,52 +52,77 @@ std::uint8_t* encode_segment(std::uint8_t* out, const NewSegment& segment, const
                            [&](std::size_t i) { return std::uint64_t{children[i]}; });
 }
 
-void store_segment(std::uint8_t* at, const SegmentModels& models, std::size_t first_rank, std::size_t offset,
-                   unsigned level) {
-  Segment seg;
-  seg.first_code = models.first_code;
-  seg.key_base = models.key.base;
-  seg.key_slope = models.key.slope;
+void set_key_model(Segment* seg, const SegmentModels& models) {
+  seg->first_code = models.first_code;
+  seg->key_base = models.key.base;
+  seg->key_slope = models.key.slope;
+  seg->key_shift = models.key.shift;
+  seg->key_width = models.key.width;
+}
+template <unsigned W>
+void set_key_model(BasicSegment<Words<W>>* seg, const BasicSegmentModels<Words<W>>& models) {
+  for (unsigned w = 0; w < W; w++) {
+    const WordModel& word = models.key.word[w];
+    seg->first_word[w] = models.first_code.word[w];
+    seg->slope[w] = word.line.slope;
+    seg->shift[w] = word.line.shift;
+    seg->width[w] = word.line.width;
+    seg->gap_at[w] = word.gap_at;
+    seg->gap_bits[w] = word.gap_bits;
+  }
+  seg->first_flags = models.first_code.flags;
+  seg->flags_width = models.key.flags_width;
+}
+
+template <class K>
+void store_segment(std::uint8_t* at, const BasicSegmentModels<K>& models, std::size_t first_rank,
+                   std::size_t offset, unsigned level) {
+  BasicSegment<K> seg;
+  if constexpr (KeyTraits<K>::kWords > 1) std::memset(&seg, 0, sizeof seg);
+  set_key_model(&seg, models);
   seg.tid_base = models.tids.model.base;
   seg.tid_slope = models.tids.model.slope;
   seg.first_rank = static_cast<std::uint16_t>(first_rank);
   seg.offset = static_cast<std::uint16_t>(offset);
   seg.tid_scale = models.tids.scale;
   seg.runs = models.tids.runs;
-  seg.key_shift = models.key.shift;
-  seg.key_width = models.key.width;
   seg.tid_shift = models.tids.model.shift;
   seg.tid_width = models.tids.model.width;
   seg.rank_width = models.tids.rank_width;
   seg.tid_codec = models.tids.codec;
   seg.child_shift = models.child.shift;
   seg.child_width = models.child.width;
-  store(at, seg);
-  if (level > 0) store(at + sizeof(Segment), ChildModel{models.child.base, models.child.slope});
+  std::memcpy(at, &seg, sizeof seg);
+  if (level > 0) store(at + sizeof seg, ChildModel{models.child.base, models.child.slope});
 }
 
 }  // namespace
 
-PageIdentity identity_of(const PageView& page) {
-  const PageTrailer t = page.trailer();
-  return {static_cast<TreeId>(t.tree), t.level, t.flags, t.left, t.right, t.low, t.high};
+template <class K>
+BasicPageIdentity<K> identity_of(const BasicPageView<K>& page) {
+  const BasicPageTrailer<K> t = page.trailer();
+  return {static_cast<TreeId>(t.tree), t.level, t.flags, t.left, t.right, t.low_fence(), t.high_fence()};
 }
 
-PageWriter::PageWriter(std::uint8_t* page, const PageIdentity& id)
+template <class K>
+BasicPageWriter<K>::BasicPageWriter(std::uint8_t* page, const BasicPageIdentity<K>& id)
     : page_(page), at_(page + kHeaderSize), level_(id.level) {
   start_page(page, id);
 }
 
-void PageWriter::add(const NewSegment& segment, const Columns& columns) {
+template <class K>
+void BasicPageWriter<K>::add(const BasicNewSegment<K>& segment, const BasicColumns<K>& columns) {
   const auto offset = static_cast<std::size_t>(at_ - page_);
   at_ = encode_segment(at_, segment, columns, level_);
   segments_++;
-  store_segment(page_ + kSpecial - segments_ * segment_size(level_), segment, rank_, offset, level_);
+  store_segment<K>(page_ + kSpecialOf<K> - segments_ * segment_size<K>(level_), segment, rank_, offset,
+                   level_);
   rank_ += segment.count;
 }
 
-void PageWriter::finish(const std::uint8_t* dead, unsigned dead_count) {
-  PageTrailer t = trailer_of(page_);
+template <class K>
+void BasicPageWriter<K>::finish(const std::uint8_t* dead, unsigned dead_count) {
+  BasicPageTrailer<K> t = trailer_of<K>(page_);
   t.segments = static_cast<std::uint16_t>(segments_);
   t.encoded = static_cast<std::uint16_t>(rank_);
   if (dead_count > 0) {
@@ -102,47 +132,64 @@ void PageWriter::finish(const std::uint8_t* dead, unsigned dead_count) {
     t.flags |= kHasDead;
     t.dead = static_cast<std::uint16_t>(dead_count);
   }
-  store(page_ + kSpecial, t);
+  store(page_ + kSpecialOf<K>, t);
   set16(page_, kLowerOffset, static_cast<std::size_t>(at_ - page_));
-  set16(page_, kUpperOffset, kSpecial - segments_ * segment_size(level_));
-  seal(page_);
+  set16(page_, kUpperOffset, kSpecialOf<K> - segments_ * segment_size<K>(level_));
+  seal<K>(page_);
 }
 
-void write_empty_page(std::uint8_t* page, const PageIdentity& id) {
+template <class K>
+void write_empty_page(std::uint8_t* page, const BasicPageIdentity<K>& id) {
   start_page(page, id);
-  seal(page);
+  seal<K>(page);
 }
 
+template <class K>
 void clear_hole(std::uint8_t* page) {
-  const PageView view(page);
+  const BasicPageView<K> view(page);
   const std::size_t lower = view.lower();
   const std::size_t upper = view.upper();
   if (lower >= kHeaderSize && lower < upper && upper <= kPageSize)
     std::memset(page + lower, 0, upper - lower);
 }
 
-void seal(std::uint8_t* page) { store(page + kSpecial + offsetof(PageTrailer, check), page_checksum(page)); }
+template <class K>
+void seal(std::uint8_t* page) {
+  store(page + kSpecialOf<K> + offsetof(BasicPageTrailer<K>, check), page_checksum<K>(page));
+}
 
-unsigned delta_room(const PageView& page) {
+template <class K>
+unsigned delta_room(const BasicPageView<K>& page) {
   const std::size_t free = page.upper() - page.lower();
   const std::size_t reserve = (page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + 7) / 8;
   const unsigned present = page.deltas();
   if (free <= reserve || present >= kMaxDelta) return 0;
-  const std::size_t room = (free - reserve) / delta_size(page.level());
+  const std::size_t room = (free - reserve) / delta_size<K>(page.level());
   return static_cast<unsigned>(room < kMaxDelta - present ? room : kMaxDelta - present);
 }
 
-std::size_t next_delta_offset(const PageView& page) { return page.upper() - delta_size(page.level()); }
-
-void format_delta(std::uint8_t* out, const Item& item, unsigned level) {
-  const Block child = level > 0 ? item.child : kNoBlock;
-  store(out, item.code);
-  store(out + 8, item.tid | std::uint64_t{delta_check(item.code, item.tid, child)} << 48);
-  if (level > 0) store(out + 16, std::uint64_t{child});
+template <class K>
+std::size_t next_delta_offset(const BasicPageView<K>& page) {
+  return page.upper() - delta_size<K>(page.level());
 }
 
-void add_delta(std::uint8_t* page, const Item& item) {
-  const PageView view(page);
+template <class K>
+void format_delta(std::uint8_t* out, const BasicItem<K>& item, unsigned level) {
+  const Block child = level > 0 ? item.child : kNoBlock;
+  store(out + DeltaFormat<K>::kTid, item.tid | std::uint64_t{delta_check(item.code, item.tid, child)} << 48);
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    store(out, item.code);
+    if (level > 0) store(out + DeltaFormat<K>::kChild, std::uint64_t{child});
+  } else {
+    std::memcpy(out, item.code.word, sizeof item.code.word);
+    out[DeltaFormat<K>::kFlags] = item.code.flags;
+    if (level > 0) store(out + DeltaFormat<K>::kChild, child);
+  }
+}
+
+template <class K>
+void add_delta(std::uint8_t* page, const BasicItem<K>& item) {
+  const BasicPageView<K> view(page);
   const std::size_t at = next_delta_offset(view);
   format_delta(page + at, item, view.level());
   set16(page, kUpperOffset, at);
@@ -150,36 +197,42 @@ void add_delta(std::uint8_t* page, const Item& item) {
   if (at >= view.lower() + std::size_t{8}) std::memset(page + at - 8, 0, 8);
 }
 
-bool continues_exactly(const PageView& page, const Item& item) {
+template <class K>
+bool continues_exactly(const BasicPageView<K>& page, const std::type_identity_t<BasicItem<K>>& item) {
   // The checksum is made anew for each entry: worth it where there are few bytes under it.
   constexpr std::size_t kMaxSealed = 1024;
   const unsigned segments = page.segments();
   const unsigned encoded = page.encoded();
   if (page.level() > 0 || segments == 0 || encoded >= kMaxEntries || page.upper() != page.dir() ||
-      (page.flags() & kHasDead) != 0 || page.lower() + (kSpecial - page.dir()) > kMaxSealed) {
+      (page.flags() & kHasDead) != 0 || page.lower() + (kSpecialOf<K> - page.dir()) > kMaxSealed) {
     return false;
   }
-  SegmentRef ref;
-  if (!load_segment(page, segments - 1, &ref) || ref.key.width != 0 || tids_grow(ref.tids)) return false;
+  BasicSegmentRef<K> ref;
+  if (!load_segment(page, segments - 1, &ref) || !KeyCodec<K>::exact(ref.key) || tids_grow(ref.tids))
+    return false;
   if (ref.code_at(ref.count) != item.code || ref.tid_at(ref.count) != item.tid) return false;
-  return Entry{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
+  return BasicEntry<K>{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
 }
 
+template <class K>
 std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound) {
-  PageTrailer next = trailer_of(page);
+  BasicPageTrailer<K> next = trailer_of<K>(page);
   next.encoded++;
   return next_checksum(page, next, sound);
 }
 
+template <class K>
 void extend_exactly(std::uint8_t* page, std::uint32_t checksum) {
-  const auto encoded = static_cast<std::uint16_t>(PageView(page).encoded() + 1);
+  constexpr std::size_t kSpecial = kSpecialOf<K>;
+  const auto encoded = static_cast<std::uint16_t>(BasicPageView<K>(page).encoded() + 1);
   store(page + kSpecial + offsetof(PageTrailer, encoded), encoded);
   store(page + kSpecial + offsetof(PageTrailer, check), checksum);
 }
 
+template <class K>
 void mark_dead(std::uint8_t* page, const std::uint8_t* doomed) {
-  PageTrailer t = trailer_of(page);
-  const PageView view(page);
+  BasicPageTrailer<K> t = trailer_of<K>(page);
+  const BasicPageView<K> view(page);
   const std::size_t map_bytes = (t.encoded + 7u) / 8;
   std::size_t lower = view.lower();
   if ((t.flags & kHasDead) == 0) {
@@ -195,12 +248,13 @@ void mark_dead(std::uint8_t* page, const std::uint8_t* doomed) {
     dead += static_cast<unsigned>(std::popcount(map[i]));
   }
   t.dead = static_cast<std::uint16_t>(dead);
-  store(page + kSpecial, t);
+  store(page + kSpecialOf<K>, t);
 }
 
+template <class K>
 void remove_deltas(std::uint8_t* page, const std::uint8_t* doomed) {
-  const PageView view(page);
-  const std::size_t size = delta_size(view.level());
+  const BasicPageView<K> view(page);
+  const std::size_t size = delta_size<K>(view.level());
   const std::size_t dir = view.dir();
   const unsigned n = view.deltas();
   unsigned kept = 0;
@@ -214,12 +268,39 @@ void remove_deltas(std::uint8_t* page, const std::uint8_t* doomed) {
   set16(page, kUpperOffset, upper);
 }
 
+template <class K>
 void set_flags(std::uint8_t* page, std::uint16_t flags) {
-  store(page + kSpecial + offsetof(PageTrailer, flags), flags);
+  store(page + kSpecialOf<K> + offsetof(BasicPageTrailer<K>, flags), flags);
 }
-void set_left(std::uint8_t* page, Block left) { store(page + kSpecial + offsetof(PageTrailer, left), left); }
-void set_low(std::uint8_t* page, const Entry& low) {
-  store(page + kSpecial + offsetof(PageTrailer, low), low);
+template <class K>
+void set_left(std::uint8_t* page, Block left) {
+  store(page + kSpecialOf<K> + offsetof(BasicPageTrailer<K>, left), left);
 }
+template <class K>
+void set_low(std::uint8_t* page, const BasicEntry<K>& low) {
+  BasicPageTrailer<K> t = trailer_of<K>(page);
+  t.set_low_fence(low);
+  store(page + kSpecialOf<K>, t);
+}
+
+#define LEARNED_INSTANTIATE(K)                                                   \
+  template BasicPageIdentity<K> identity_of(const BasicPageView<K>&);            \
+  template class BasicPageWriter<K>;                                             \
+  template void write_empty_page(std::uint8_t*, const BasicPageIdentity<K>&);    \
+  template void clear_hole<K>(std::uint8_t*);                                    \
+  template void seal<K>(std::uint8_t*);                                          \
+  template unsigned delta_room(const BasicPageView<K>&);                         \
+  template std::size_t next_delta_offset(const BasicPageView<K>&);               \
+  template void add_delta(std::uint8_t*, const BasicItem<K>&);                   \
+  template void format_delta(std::uint8_t*, const BasicItem<K>&, unsigned);      \
+  template bool continues_exactly(const BasicPageView<K>&, const BasicItem<K>&); \
+  template std::uint32_t extended_checksum<K>(const std::uint8_t*, bool*);       \
+  template void extend_exactly<K>(std::uint8_t*, std::uint32_t);                 \
+  template void mark_dead<K>(std::uint8_t*, const std::uint8_t*);                \
+  template void remove_deltas<K>(std::uint8_t*, const std::uint8_t*);            \
+  template void set_flags<K>(std::uint8_t*, std::uint16_t);                      \
+  template void set_left<K>(std::uint8_t*, Block);                               \
+  template void set_low(std::uint8_t*, const BasicEntry<K>&);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -9,10 +9,15 @@
 namespace learned {
 
 // Kill marks of a page whose entries are being merged.
+template <class K>
 class KillCarrier {
  public:
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using Workspace = BasicWorkspace<K>;
+
   // REQUIRES: ws->delta has the page's delta entries, sorted, or none of them is wanted.
-  KillCarrier(const PageView& page, Workspace* ws) : ws_(ws) {
+  KillCarrier(const BasicPageView<K>& page, Workspace* ws) : ws_(ws) {
     // Only leaves have marks; a compact copy has none.
     if (page.level() > 0 || page.low_part() != page.high_part()) return;
     marks_ = KillMarks(page);

@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t kRefitLimit = 2048;
 
 // Entries of segment s.
-std::size_t segment_length(const PageView& page, unsigned s) {
-  SegmentRef ref;
+template <class K>
+std::size_t segment_length(const BasicPageView<K>& page, unsigned s) {
+  BasicSegmentRef<K> ref;
   return load_segment(page, s, &ref) ? ref.count : kMaxEntries;
 }
 
@@ -26,16 +27,19 @@ struct RankRange {
 };
 
 // Decodes the live entries of the ranks and merges them with ws->delta[0, deltas) into the columns from `at` on.
-bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, KillCarrier* kills,
+template <class K>
+bool decode_merged(const BasicPageView<K>& page, RankRange ranks, unsigned deltas, KillCarrier<K>* kills,
                    std::uint32_t at, std::uint32_t* out) {
-  Workspace* ws = kills->workspace();
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  BasicWorkspace<K>* ws = kills->workspace();
   const bool inner = page.level() > 0;
   const bool has_dead = (page.flags() & kHasDead) != 0;
   const bool any_killed = kills->any();
   const unsigned count = ranks.end - ranks.begin;
   if (std::size_t{at} + count + deltas > Workspace::kCapacity) return false;
   // Decode behind the room that the delta will take, then merge from there.
-  const Code* codes = ws->codes + at + deltas;
+  const K* codes = ws->codes + at + deltas;
   const Tid* tids = ws->tids + at + deltas;
   const Block* children = ws->children + at + deltas;
   if (!decode(page, ranks.begin, ranks.end, ws->codes + at + deltas, ws->tids + at + deltas,
@@ -71,7 +75,11 @@ bool decode_merged(const PageView& page, RankRange ranks, unsigned deltas, KillC
 
 }  // namespace
 
-bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
+template <class K>
+bool plan_merge(const BasicPageView<K>& page, BasicWorkspace<K>* ws, BasicMergePlan<K>* merge) {
+  using SegmentRef = BasicSegmentRef<K>;
+  using PlannedSegment = BasicPlannedSegment<K>;
+  using SegmentPlanner = BasicSegmentPlanner<K>;
   const unsigned level = page.level();
   const unsigned encoded = page.encoded();
   const unsigned segments = page.segments();
@@ -93,7 +101,7 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     if (first_rank == encoded) {
       SegmentRef last;
       if (!load_segment(page, segments - 1, &last)) return false;
-      if ((last.key.width == 0 && last.tids.exact() && last.count >= SegmentPlanner::kBlock) ||
+      if ((KeyCodec<K>::exact(last.key) && last.tids.exact() && last.count >= SegmentPlanner::kBlock) ||
           last.count > kRefitLimit) {
         touched = segments;
       }
@@ -124,7 +132,7 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
     if (!load_segment(page, behind - 1, &ref)) return false;
     end = ref.first_rank + ref.count;
   }
-  KillCarrier kills(page, ws);
+  KillCarrier<K> kills(page, ws);
   kills.begin_plan();
   if (begin > end || !decode_merged(page, {begin, end, begin}, deltas, &kills, 0, &merge->decoded))
     return false;
@@ -162,11 +170,17 @@ bool plan_merge(const PageView& page, Workspace* ws, MergePlan* merge) {
   return true;
 }
 
-bool decode_live(const PageView& page, Workspace* ws, std::uint32_t* n, std::uint32_t at) {
+template <class K>
+bool decode_live(const BasicPageView<K>& page, BasicWorkspace<K>* ws, std::uint32_t* n, std::uint32_t at) {
   const unsigned deltas = sorted_delta(page, ws->delta);
-  KillCarrier kills(page, ws);
+  KillCarrier<K> kills(page, ws);
   if (at == 0) kills.begin_plan();
   return decode_merged(page, {0, page.encoded(), at}, deltas, &kills, at, n);
 }
+
+#define LEARNED_INSTANTIATE(K)                                                               \
+  template bool plan_merge(const BasicPageView<K>&, BasicWorkspace<K>*, BasicMergePlan<K>*); \
+  template bool decode_live(const BasicPageView<K>&, BasicWorkspace<K>*, std::uint32_t*, std::uint32_t);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -5,20 +5,21 @@
 
 namespace learned {
 
-bool plan_retrain(const PageView& page, Workspace* ws, bool* better) {
+template <class K>
+bool plan_retrain(const BasicPageView<K>& page, BasicWorkspace<K>* ws, bool* better) {
   *better = false;
   std::uint32_t n;
   if (!decode_live(page, ws, &n)) return false;
   const unsigned level = page.level();
-  const PageIdentity id = identity_of(page);
+  const BasicPageIdentity<K> id = identity_of(page);
   std::memset(ws->page, 0, kPageSize);
   if (n == 0) {
     write_empty_page(ws->page, id);
     *better = page.encoded() > 0 || page.deltas() > 0;
     return true;
   }
-  const Columns columns = workspace_columns(ws, level);
-  SegmentPlanner plan(ws->segments, columns, level);
+  const BasicColumns<K> columns = workspace_columns(ws, level);
+  BasicSegmentPlanner<K> plan(ws->segments, columns, level);
   plan.push(0, n);
   plan.compact();
   // A dead bitmap or its reserve is in both sums; deltas count as what they take.
@@ -29,5 +30,8 @@ bool plan_retrain(const PageView& page, Workspace* ws, bool* better) {
   *better = true;
   return true;
 }
+
+#define LEARNED_INSTANTIATE(K) template bool plan_retrain(const BasicPageView<K>&, BasicWorkspace<K>*, bool*);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -7,6 +7,7 @@ namespace learned {
 
 // Rewrites a page from its live entries alone when that is smaller than what it is now; the image goes to
 // ws->page. *better tells whether it is. False: corrupt.
-bool plan_retrain(const PageView& page, Workspace* ws, bool* better);
+template <class K>
+bool plan_retrain(const BasicPageView<K>& page, BasicWorkspace<K>* ws, bool* better);
 
 }  // namespace learned

@@ -2,29 +2,9 @@
 
 namespace learned {
 
-namespace {
-
-// Whether a line without residuals predicts n further values, from rank `at` on.
-bool continues_exactly(const ColumnModel& model, std::uint32_t at, const std::uint64_t* values,
-                       std::uint32_t n) {
-  if ((model.slope & low_mask(model.shift & 0x7F)) == 0 && (model.shift & ColumnModel::kDescending) == 0) {
-    // A whole number a step, as serial numbers have: no multiplication.
-    const std::uint64_t step = model.slope >> model.shift;
-    std::uint64_t expected = model.base + step * at;
-    std::uint64_t miss = 0;
-    for (std::uint32_t i = 0; i < n; i++, expected += step) miss |= values[i] ^ expected;
-    return miss == 0;
-  }
-  for (std::uint32_t i = 0; i < n; i++) {
-    if (values[i] != model.predict(at + i)) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 // Notes the run starts of entries that are about to be pushed behind those already there.
-void SegmentPlanner::note_runs(std::uint32_t first, std::uint32_t n) {
+template <class K>
+void BasicSegmentPlanner<K>::note_runs(std::uint32_t first, std::uint32_t n) {
   const Tid* tids = columns_.tids;
   for (std::uint32_t i = first == pushed_ && first > 0 ? first : first + 1; i < first + n; i++) {
     columns_.runs[run_count_] = i;
@@ -33,14 +13,16 @@ void SegmentPlanner::note_runs(std::uint32_t first, std::uint32_t n) {
   pushed_ = first + n;
 }
 
-void SegmentPlanner::fit_key(PlannedSegment* p) const {
-  const Code* codes = columns_.codes + p->first;
+template <class K>
+void BasicSegmentPlanner<K>::fit_key(PlannedSegment* p) const {
+  const K* codes = columns_.codes + p->first;
   p->first_code = codes[0];
-  p->key = fit_ascending(codes, p->count);
+  p->key = KeyCodec<K>::fit(codes, p->count);
 }
 
 // REQUIRES: run_begin, breaks, max_offset, ordinal_lo and ordinal_hi are set.
-void SegmentPlanner::fit_tid(PlannedSegment* p, bool try_line) const {
+template <class K>
+void BasicSegmentPlanner<K>::fit_tid(PlannedSegment* p, bool try_line) const {
   const TidFacts facts{columns_.tids + p->first,
                        p->count,
                        columns_.runs + p->run_begin,
@@ -58,7 +40,8 @@ void SegmentPlanner::fit_tid(PlannedSegment* p, bool try_line) const {
   if (p->ascending) TidAscending::fit(facts, tid_bytes(p->tids, p->count), &p->tids);
 }
 
-void SegmentPlanner::finish_fit(PlannedSegment* p) const {
+template <class K>
+void BasicSegmentPlanner<K>::finish_fit(PlannedSegment* p) const {
   if (level_ > 0) {
     // Separators carry TIDs only where duplicates span pages: kept raw, mostly all 0.
     p->tids = TidLinear::fit_raw(columns_.tids + p->first, p->count);
@@ -71,7 +54,8 @@ void SegmentPlanner::finish_fit(PlannedSegment* p) const {
 namespace {
 
 // Extremes of the ordinals: they are at the ends of runs.
-void survey_ordinals(const Tid* tids, const std::uint32_t* runs, PlannedSegment* p) {
+template <class K>
+void survey_ordinals(const Tid* tids, const std::uint32_t* runs, BasicPlannedSegment<K>* p) {
   const unsigned scale = p->max_offset;
   p->ordinal_lo = p->ordinal_hi = tid_to_ordinal(tids[p->first], scale);
   const auto look = [&](std::uint32_t i) {
@@ -93,7 +77,9 @@ void survey_ordinals(const Tid* tids, const std::uint32_t* runs, PlannedSegment*
 
 }  // namespace
 
-PlannedSegment SegmentPlanner::fit(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin) {
+template <class K>
+BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit(std::uint32_t first, std::uint32_t n,
+                                                   std::uint32_t run_begin) {
   PlannedSegment p{};
   p.first = first;
   p.count = n;
@@ -128,12 +114,14 @@ PlannedSegment SegmentPlanner::fit(std::uint32_t first, std::uint32_t n, std::ui
 }
 
 // Fits the entries of two neighbours together, sparing what is known of them.
-PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const PlannedSegment& b) const {
+template <class K>
+BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit_merged(const PlannedSegment& a,
+                                                          const PlannedSegment& b) const {
   PlannedSegment p{};
   p.first = a.first;
   p.count = a.count + b.count;
-  if (a.key.width == 0 && a.count >= kBlock &&
-      continues_exactly(a.key, a.count, columns_.codes + b.first, b.count)) {
+  if (KeyCodec<K>::exact(a.key) && a.count >= kBlock &&
+      KeyCodec<K>::continues(a.key, a.count, columns_.codes + b.first, b.count)) {
     p.first_code = a.first_code;
     p.key = a.key;
   } else {
@@ -161,13 +149,14 @@ PlannedSegment SegmentPlanner::fit_merged(const PlannedSegment& a, const Planned
 }
 
 // Extends `a` by the entries of `b` when a's models predict every one of them exactly.
-bool SegmentPlanner::extend_exactly(PlannedSegment* a, const PlannedSegment& b) const {
-  if (a->key.width != 0 || !a->tids.exact() || b.verbatim != nullptr) return false;
+template <class K>
+bool BasicSegmentPlanner<K>::extend_exactly(PlannedSegment* a, const PlannedSegment& b) const {
+  if (!KeyCodec<K>::exact(a->key) || !a->tids.exact() || b.verbatim != nullptr) return false;
   if (level_ > 0 && a->child.width != 0) return false;
-  if (a->count < SegmentPlanner::kBlock) return false;  // too short to have a settled slope
+  if (a->count < kBlock) return false;  // too short to have a settled slope
   const unsigned scale = a->tids.scale;
   const ColumnModel tid = a->tids.model;
-  if (!continues_exactly(a->key, a->count, columns_.codes + b.first, b.count)) return false;
+  if (!KeyCodec<K>::continues(a->key, a->count, columns_.codes + b.first, b.count)) return false;
   for (std::uint32_t i = 0; i < b.count; i++) {
     const Tid t = columns_.tids[b.first + i];
     if (scale != 0 && tid_offset(t) > scale) return false;
@@ -190,52 +179,80 @@ bool SegmentPlanner::extend_exactly(PlannedSegment* a, const PlannedSegment& b) 
   return true;
 }
 
-void SegmentPlanner::add(const PlannedSegment& segment) {
+template <class K>
+void BasicSegmentPlanner<K>::add(const PlannedSegment& segment) {
   if (depth_ == kMaxPlanned) {
     overflow_ = true;
     return;
   }
   stack_[depth_++] = segment;
   entries_ += segment.count;
-  bytes_ += segment.bytes + segment_size(level_);
+  bytes_ += segment.bytes + segment_size<K>(level_);
 }
 
-void SegmentPlanner::keep(const PlannedSegment& segment) { add(segment); }
+template <class K>
+void BasicSegmentPlanner<K>::keep(const PlannedSegment& segment) {
+  add(segment);
+}
 
 // Merges the two topmost segments if that saves bytes.
-bool SegmentPlanner::merge_top() {
+template <class K>
+bool BasicSegmentPlanner<K>::merge_top() {
   PlannedSegment& a = stack_[depth_ - 2];
   const PlannedSegment& b = stack_[depth_ - 1];
   if (extend_exactly(&a, b)) {
-    bytes_ -= b.bytes + segment_size(level_);
+    bytes_ -= b.bytes + segment_size<K>(level_);
     depth_--;
     return true;
   }
   if (a.verbatim != nullptr || b.verbatim != nullptr) return false;
   const PlannedSegment merged = fit_merged(a, b);
-  if (merged.bytes >= a.bytes + b.bytes + segment_size(level_)) return false;
-  bytes_ -= a.bytes + b.bytes + segment_size(level_) - merged.bytes;
+  if (merged.bytes >= a.bytes + b.bytes + segment_size<K>(level_)) return false;
+  bytes_ -= a.bytes + b.bytes + segment_size<K>(level_) - merged.bytes;
   depth_--;
   stack_[depth_ - 1] = merged;
   return true;
 }
 
-void SegmentPlanner::push_split(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin, int depth) {
-  const PlannedSegment whole = fit(first, n, run_begin);
-  const std::size_t header = segment_size(level_);
-  if (whole.bytes > 2 * header && n >= 4 && depth < 6) {
-    const Code* codes = columns_.codes + first;
-    std::uint64_t widest = 0;
-    std::uint32_t at = 0;
-    for (std::uint32_t i = 1; i < n; i++) {
-      const std::uint64_t gap = codes[i] - codes[i - 1];
-      if (gap > widest) {
-        widest = gap;
-        at = i;
-      }
+// Where a block had better be cut: in front of the entry behind the widest gap, if that is an outlier among its neighbours (else it
+// is not worth two more fits), 0 if not. Of several words the first one counts that is not the same in all entries: where it
+// changes, those behind it begin anew.
+template <class K>
+std::uint32_t BasicSegmentPlanner<K>::widest_gap(std::uint32_t first, std::uint32_t n) const {
+  const K* codes = columns_.codes + first;
+  unsigned w = 0;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const auto prefix_differs = [&] {
+      return key_prefix(codes[0], w + 1) != key_prefix(codes[n - 1], w + 1);
+    };
+    while (w + 1 < KeyTraits<K>::kWords && !prefix_differs()) w++;
+  }
+  const auto word = [&](std::uint32_t i) { return KeyTraits<K>::word(codes[i], w); };
+  std::uint64_t widest = 0;
+  std::uint64_t sum = 0;
+  std::uint32_t at = 0;
+  for (std::uint32_t i = 1; i < n; i++) {
+    std::uint64_t gap = word(i) - word(i - 1);
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      // Where a flag changes words may descend.
+      if (word(i) < word(i - 1)) gap = ~gap + 1;
     }
-    // A gap that is no outlier among its neighbours is not worth two more fits.
-    if (widest > (codes[n - 1] - codes[0]) / 4) {
+    if (gap > widest) {
+      widest = gap;
+      at = i;
+    }
+    sum += gap;
+  }
+  return widest > sum / 4 ? at : 0;
+}
+
+template <class K>
+void BasicSegmentPlanner<K>::push_split(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin,
+                                        int depth) {
+  const PlannedSegment whole = fit(first, n, run_begin);
+  const std::size_t header = segment_size<K>(level_);
+  if (whole.bytes > 2 * header && n >= 4 && depth < 6) {
+    if (const std::uint32_t at = widest_gap(first, n); at > 0) {
       std::uint32_t middle = run_begin;  // first run start behind the cut
       while (middle < run_count_ && columns_.runs[middle] <= first + at) middle++;
       const PlannedSegment a = fit(first, at, run_begin);
@@ -250,7 +267,8 @@ void SegmentPlanner::push_split(std::uint32_t first, std::uint32_t n, std::uint3
   add(whole);
 }
 
-void SegmentPlanner::push_block(std::uint32_t first, std::uint32_t n) {
+template <class K>
+void BasicSegmentPlanner<K>::push_block(std::uint32_t first, std::uint32_t n) {
   std::size_t run_begin = run_count_;
   if (level_ == 0) {
     note_runs(first, n);
@@ -271,7 +289,8 @@ void SegmentPlanner::push_block(std::uint32_t first, std::uint32_t n) {
   }
 }
 
-void SegmentPlanner::push(std::uint32_t first, std::uint32_t n) {
+template <class K>
+void BasicSegmentPlanner<K>::push(std::uint32_t first, std::uint32_t n) {
   while (n > 0 && !overflow_) {
     const std::uint32_t step = n < kBlock ? n : kBlock;
     push_block(first, step);
@@ -280,7 +299,8 @@ void SegmentPlanner::push(std::uint32_t first, std::uint32_t n) {
   }
 }
 
-void SegmentPlanner::compact() {
+template <class K>
+void BasicSegmentPlanner<K>::compact() {
   if (overflow_ || depth_ < 2) return;
   // Replay the stack from the bottom, merging each segment with what lies before it.
   const std::size_t total = depth_;
@@ -292,12 +312,14 @@ void SegmentPlanner::compact() {
   }
 }
 
-SegmentPlanner::Mark SegmentPlanner::save(PlannedSegment* out) const {
+template <class K>
+typename BasicSegmentPlanner<K>::Mark BasicSegmentPlanner<K>::save(PlannedSegment* out) const {
   std::memcpy(out, stack_, depth_ * sizeof(PlannedSegment));
   return {depth_, entries_, bytes_, run_count_, pushed_};
 }
 
-void SegmentPlanner::restore(const Mark& mark, const PlannedSegment* from) {
+template <class K>
+void BasicSegmentPlanner<K>::restore(const Mark& mark, const PlannedSegment* from) {
   std::memcpy(stack_, from, mark.depth * sizeof(PlannedSegment));
   depth_ = mark.depth;
   entries_ = mark.entries;
@@ -306,5 +328,8 @@ void SegmentPlanner::restore(const Mark& mark, const PlannedSegment* from) {
   pushed_ = mark.pushed;
   overflow_ = false;
 }
+
+#define LEARNED_INSTANTIATE(K) template class BasicSegmentPlanner<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

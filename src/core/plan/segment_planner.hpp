@@ -14,7 +14,8 @@ namespace learned {
 // A plan never has more segments than this; a plan that would is of no use for one page (or two).
 inline constexpr std::size_t kMaxPlanned = 512;
 
-struct PlannedSegment : NewSegment {
+template <class K>
+struct BasicPlannedSegment : BasicNewSegment<K> {
   // Facts about its TIDs that spare the planner another pass when it merges.
   std::uint32_t run_begin;   // first of the planner's run starts behind `first`
   std::uint32_t breaks;      // runs of consecutive TIDs, less one
@@ -24,12 +25,16 @@ struct PlannedSegment : NewSegment {
   bool lined;      // a line was worth it
   bool ascending;  // strictly
 };
+using PlannedSegment = BasicPlannedSegment<Code>;
 
-class SegmentPlanner {
+template <class K>
+class BasicSegmentPlanner {
  public:
+  using PlannedSegment = BasicPlannedSegment<K>;
+  using Columns = BasicColumns<K>;
   static constexpr unsigned kBlock = 64;
 
-  SegmentPlanner(PlannedSegment* stack, const Columns& columns, unsigned level)
+  BasicSegmentPlanner(PlannedSegment* stack, const Columns& columns, unsigned level)
       : stack_(stack), columns_(columns), level_(level) {}
 
   // Appends a segment of an existing page as it is. It may be extended exactly, never fitted anew.
@@ -71,6 +76,7 @@ class SegmentPlanner {
   bool extend_exactly(PlannedSegment* a, const PlannedSegment& b) const;
   bool merge_top();
   void add(const PlannedSegment& segment);
+  std::uint32_t widest_gap(std::uint32_t first, std::uint32_t n) const;
   void push_split(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin, int depth);
 
   PlannedSegment* stack_;
@@ -84,5 +90,6 @@ class SegmentPlanner {
   std::uint16_t offset_hint_ = 0;  // highest offset of scattered TIDs so far
   bool overflow_ = false;
 };
+using SegmentPlanner = BasicSegmentPlanner<Code>;
 
 }  // namespace learned

@@ -4,8 +4,9 @@
 
 namespace learned {
 
-bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
-  SegmentRef ref;
+template <class K>
+bool keep_segment(const BasicPageView<K>& page, unsigned s, BasicPlannedSegment<K>* out) {
+  BasicSegmentRef<K> ref;
   if (!load_segment(page, s, &ref)) return false;
   out->first_code = ref.first_code;
   out->key = ref.key;
@@ -13,8 +14,8 @@ bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out) {
   out->child = page.level() > 0 ? ref.child : ColumnModel{};
   out->first = 0;
   out->count = ref.count;
-  out->bytes = static_cast<std::uint32_t>(segment_bytes(ref, ref.count));
-  out->verbatim = ref.key_bits;
+  out->bytes = static_cast<std::uint32_t>(segment_bytes<K>(ref, ref.count));
+  out->verbatim = page.low_part() + ref.offset;
   return true;
 }
 
@@ -30,18 +31,19 @@ struct Part {
 // Plans a part of a segment, whose entries are in the workspace's columns from `first` on. The front part keeps all
 // models: what holds for a segment holds for its beginning. A back part starts its lines elsewhere.
 // REQUIRES: all of the part is torn, or nothing.
-void plan_part(const SegmentRef& ref, const Part& part, std::uint32_t first, unsigned level, Workspace* ws,
-               PlannedSegment* out) {
+template <class K>
+void plan_part(const BasicSegmentRef<K>& ref, const Part& part, std::uint32_t first, unsigned level,
+               BasicWorkspace<K>* ws, BasicPlannedSegment<K>* out) {
   const std::uint32_t n = part.size();
   const bool front = part.from == 0;
-  const Code* codes = ws->codes + first;
+  const K* codes = ws->codes + first;
   const Tid* tids = ws->tids + first;
   const Block* children = ws->children + first;
   out->first = first;
   out->count = n;
   out->verbatim = nullptr;
   out->first_code = codes[0];
-  out->key = LineCodec::slice(ref.key, front, n, [&](std::size_t i) { return codes[i]; });
+  out->key = KeyCodec<K>::slice(ref.key, front, n, codes);
   // What is torn is the rest of a run.
   out->tids = torn_tids(ref.tids, ref.tid_bits, part.from, part.to) > 0
                   ? TidLinear::fit_counting(tids, n)
@@ -49,19 +51,20 @@ void plan_part(const SegmentRef& ref, const Part& part, std::uint32_t first, uns
   out->child = level == 0 ? ColumnModel{} : LineCodec::slice(ref.child, front, n, [&](std::size_t i) {
     return std::uint64_t{children[i]};
   });
-  out->bytes = static_cast<std::uint32_t>(segment_bytes(*out, n));
+  out->bytes = static_cast<std::uint32_t>(segment_bytes<K>(*out, n));
 }
 
 }  // namespace
 
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
-                 unsigned end, Workspace* ws) {
-  const Columns columns = workspace_columns(ws, id.level);
-  SegmentPlanner plan(ws->segments, columns, id.level);
+template <class K>
+bool write_slice(std::uint8_t* out, const BasicPageIdentity<K>& id, const BasicPageView<K>& page,
+                 unsigned begin, unsigned end, BasicWorkspace<K>* ws) {
+  const BasicColumns<K> columns = workspace_columns(ws, id.level);
+  BasicSegmentPlanner<K> plan(ws->segments, columns, id.level);
   std::uint32_t used = 0;
   for (unsigned s = begin < end ? segment_of_rank(page, begin) : page.segments(); s < page.segments(); s++) {
-    SegmentRef ref;
-    PlannedSegment p{};
+    BasicSegmentRef<K> ref;
+    BasicPlannedSegment<K> p{};
     if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
     const unsigned first = ref.first_rank;
     if (first >= end) break;
@@ -95,7 +98,7 @@ bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page
   }
   unsigned deltas = 0;
   for (unsigned j = 0; j < page.deltas(); j++) {
-    const Item item = page.delta_item(j);
+    const BasicItem<K> item = page.delta_item(j);
     if (item.entry() >= id.low && ((id.flags & kRightmost) != 0 || item.entry() < id.high)) {
       ws->delta[deltas++] = item;
     }
@@ -105,5 +108,11 @@ bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page
   for (unsigned j = 0; j < deltas; j++) add_delta(out, ws->delta[j]);
   return true;
 }
+
+#define LEARNED_INSTANTIATE(K)                                                                             \
+  template bool keep_segment(const BasicPageView<K>&, unsigned, BasicPlannedSegment<K>*);                  \
+  template bool write_slice(std::uint8_t*, const BasicPageIdentity<K>&, const BasicPageView<K>&, unsigned, \
+                            unsigned, BasicWorkspace<K>*);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

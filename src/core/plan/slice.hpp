@@ -6,14 +6,16 @@
 namespace learned {
 
 // Turns encoded segment s of `page` into a planned segment that is copied as it is. False: corrupt.
-bool keep_segment(const PageView& page, unsigned s, PlannedSegment* out);
+template <class K>
+bool keep_segment(const BasicPageView<K>& page, unsigned s, BasicPlannedSegment<K>* out);
 
 // Writes encoded entries [begin, end) of `page`, dead marks included, and the delta entries within
 // [id.low, id.high) as a page of their own, keeping the models. A whole segment is copied; the front part of a
 // segment too. The back part of a segment follows the same lines from other starting ranks, which may cost one bit per
 // entry and column (per run, where TIDs are runs) as the lines are rounded down anew. The rest of a run that is cut
 // becomes a segment of its own, without a bit for its TIDs. False: corrupt, or it does not fit.
-bool write_slice(std::uint8_t* out, const PageIdentity& id, const PageView& page, unsigned begin,
-                 unsigned end, Workspace* ws);
+template <class K = Code>
+bool write_slice(std::uint8_t* out, const BasicPageIdentity<K>& id, const BasicPageView<K>& page,
+                 unsigned begin, unsigned end, BasicWorkspace<K>* ws);
 
 }  // namespace learned

@@ -8,12 +8,16 @@
 
 namespace learned {
 
-std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level, std::uint32_t n) {
-  SegmentPlanner plan(ws->segments, columns, level);
+template <class K>
+std::uint32_t balanced_cut(BasicWorkspace<K>* ws, const BasicColumns<K>& columns, unsigned level,
+                           std::uint32_t n) {
+  BasicSegmentPlanner<K> plan(ws->segments, columns, level);
   plan.push(0, n);
   std::uint32_t cut = n / 2;
   if (!plan.overflow()) {
-    const auto cost = [&](std::size_t s) { return plan[s].bytes + segment_size(level) + plan[s].count / 8; };
+    const auto cost = [&](std::size_t s) {
+      return plan[s].bytes + segment_size<K>(level) + plan[s].count / 8;
+    };
     std::size_t total = 0;
     for (std::size_t s = 0; s < plan.size(); s++) total += cost(s);
     std::size_t before = 0;
@@ -34,18 +38,24 @@ namespace {
 // Room for delta entries that a page should have left after an ordinary split.
 constexpr std::size_t kSplitRoom = 12;
 
-Entry separator_between(const Entry& last, const Entry& first, unsigned level) {
-  return level == 0 && last.code < first.code ? Entry{first.code, 0} : first;
+// The separator between two entries of a page: in leaves as short as they allow, so that inner pages have little to store.
+template <class K>
+BasicEntry<K> separator_between(const std::type_identity_t<BasicEntry<K>>& last,
+                                const std::type_identity_t<BasicEntry<K>>& first, unsigned level) {
+  return level == 0 ? short_fence(last, first) : first;
 }
 
+template <class K>
 struct SplitIdentity {
-  PageIdentity left;
-  PageIdentity right;
+  BasicPageIdentity<K> left;
+  BasicPageIdentity<K> right;
 };
 
-SplitIdentity split_identity(const PageView& page, Block right_block, const Entry& separator) {
-  PageIdentity left = identity_of(page);
-  PageIdentity right = left;
+template <class K>
+SplitIdentity<K> split_identity(const BasicPageView<K>& page, Block right_block,
+                                const BasicEntry<K>& separator) {
+  BasicPageIdentity<K> left = identity_of(page);
+  BasicPageIdentity<K> right = left;
   left.flags = static_cast<std::uint16_t>((left.flags & ~kRightmost) | kIncompleteSplit);
   left.right = right_block;
   left.high = separator;
@@ -54,15 +64,17 @@ SplitIdentity split_identity(const PageView& page, Block right_block, const Entr
   return {left, right};
 }
 
-void write_planned(std::uint8_t* out, const PageIdentity& id, const Columns& columns, Workspace* ws,
-                   std::uint32_t from, std::uint32_t to, std::size_t room, bool* fits) {
+template <class K>
+void write_planned(std::uint8_t* out, const BasicPageIdentity<K>& id, const BasicColumns<K>& columns,
+                   BasicWorkspace<K>* ws, std::uint32_t from, std::uint32_t to, std::size_t room,
+                   bool* fits) {
   std::memset(out, 0, kPageSize);
   if (from == to) {
     write_empty_page(out, id);
     *fits = true;
     return;
   }
-  SegmentPlanner plan(ws->segments, columns, id.level);
+  BasicSegmentPlanner<K> plan(ws->segments, columns, id.level);
   plan.push(from, to - from);
   if (!plan_fits(plan, id.level, room)) plan.compact();
   *fits = plan_fits(plan, id.level, room);
@@ -70,15 +82,18 @@ void write_planned(std::uint8_t* out, const PageIdentity& id, const Columns& col
 }
 
 // The page stays as full as it can be, the rest of its last entries goes to the right.
-bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+template <class K>
+bool split_at_end(const BasicPageView<K>& page, Block right_block, BasicWorkspace<K>* ws,
+                  BasicEntry<K>* separator, bool* done) {
   *done = false;
-  MergePlan merge{SegmentPlanner(ws->segments, {}, 0), {}};
+  using SegmentPlanner = BasicSegmentPlanner<K>;
+  BasicMergePlan<K> merge{SegmentPlanner(ws->segments, {}, 0), {}};
   if (!plan_merge(page, ws, &merge)) return false;
   if (!merge.at_end || merge.kept_behind > 0 || merge.decoded < 2) return true;
   const unsigned level = page.level();
-  SegmentPlanner plan(ws->segments, merge.columns, level);
+  BasicSegmentPlanner<K> plan(ws->segments, merge.columns, level);
   for (std::size_t s = 0; s < merge.kept; s++) {
-    PlannedSegment p{};
+    BasicPlannedSegment<K> p{};
     if (!keep_segment(page, static_cast<unsigned>(s), &p)) return false;
     plan.keep(p);
   }
@@ -90,7 +105,7 @@ bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry*
   std::uint32_t taken = 0;
   while (taken < goal) {
     const std::uint32_t step = std::min<std::uint32_t>(SegmentPlanner::kBlock, goal - taken);
-    const SegmentPlanner::Mark mark = plan.save(ws->saved);
+    const typename SegmentPlanner::Mark mark = plan.save(ws->saved);
     plan.push_block(taken, step);
     if (!plan_fits(plan, level, 0)) plan.compact();
     if (!plan_fits(plan, level, 0)) {
@@ -101,19 +116,19 @@ bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry*
   }
   if (plan.entries() == 0 || !plan_fits(plan, level, 0)) return true;
 
-  const Entry first{ws->codes[taken], ws->tids[taken]};
-  Entry last{};
+  const BasicEntry<K> first{ws->codes[taken], ws->tids[taken]};
+  BasicEntry<K> last{};
   if (taken > 0) {
     last = {ws->codes[taken - 1], ws->tids[taken - 1]};
   } else {
-    Code code = 0;
+    K code{};
     Tid tid = 0;
     const auto rank = static_cast<unsigned>(plan.entries() - 1);
     if (!decode(page, rank, rank + 1, &code, &tid)) return false;
     last = {code, tid};
   }
-  *separator = separator_between(last, first, level);
-  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  *separator = separator_between<K>(last, first, level);
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   std::memset(ws->page, 0, kPageSize);
   write_page(ws->page, ids.left, plan, merge.columns, ws->dead_map, merge.dead_count);
   bool fits = false;
@@ -122,17 +137,19 @@ bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry*
   return true;
 }
 
-bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+template <class K>
+bool split_balanced(const BasicPageView<K>& page, Block right_block, BasicWorkspace<K>* ws,
+                    BasicEntry<K>* separator, bool* done) {
   *done = false;
   const unsigned level = page.level();
   std::uint32_t n;
   if (!decode_live(page, ws, &n)) return false;
   if (n < 2) return true;
-  const Columns columns = workspace_columns(ws, level);
+  const BasicColumns<K> columns = workspace_columns(ws, level);
   const std::uint32_t cut = balanced_cut(ws, columns, level, n);
   *separator =
-      separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
-  const SplitIdentity ids = split_identity(page, right_block, *separator);
+      separator_between<K>({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   bool left_fits = false;
   bool right_fits = false;
   write_planned(ws->page, ids.left, columns, ws, 0, cut, kSplitRoom, &left_fits);
@@ -143,27 +160,29 @@ bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entr
 
 // The ranks of all encoded entries stay what they are, counted over both pages. (Marks of delta entries are dropped:
 // they get other numbers.)
-void keep_all_marks(const PageView& page, Workspace* ws) {
-  KillCarrier kills(page, ws);
+template <class K>
+void keep_all_marks(const BasicPageView<K>& page, BasicWorkspace<K>* ws) {
+  KillCarrier<K> kills(page, ws);
   kills.begin_plan();
   kills.keep(0, page.encoded(), 0);
 }
 
 // The right end of a level is full to the brim (as a bulk load leaves it) and the entry belongs behind it: a
 // leaf stays as it is beside a new empty one, an inner page gives away its last child.
-bool split_full_end(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
-                    Entry* separator, bool* done) {
+template <class K>
+bool split_full_end(const BasicPageView<K>& page, Block right_block, const BasicEntry<K>& incoming,
+                    BasicWorkspace<K>* ws, BasicEntry<K>* separator, bool* done) {
   *done = false;
   const unsigned encoded = page.encoded();
   if (page.deltas() > 0 || encoded < 2) return true;
-  Code codes[1];
+  K codes[1];
   Tid tids[1];
   if (!decode(page, encoded - 1, encoded, codes, tids)) return false;
-  const Entry last{codes[0], tids[0]};
+  const BasicEntry<K> last{codes[0], tids[0]};
   if (!(last < incoming)) return true;
   const unsigned cut = page.level() == 0 ? encoded : encoded - 1;
-  *separator = page.level() == 0 ? separator_between(last, incoming, 0) : last;
-  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  *separator = page.level() == 0 ? separator_between<K>(last, incoming, 0) : last;
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
@@ -177,16 +196,18 @@ bool split_full_end(const PageView& page, Block right_block, const Entry& incomi
   return true;
 }
 
-bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Entry* separator) {
+template <class K>
+bool split_by_slices(const BasicPageView<K>& page, Block right_block, BasicWorkspace<K>* ws,
+                     BasicEntry<K>* separator) {
   const unsigned encoded = page.encoded();
   if (encoded < 2) return false;
-  unsigned cut = encoded - encoded / 4;
+  unsigned cut = encoded - encoded / (KeyTraits<K>::kWords == 1 ? 4 : 8);
   if (page.segments() > 1) {
     // The segment border nearest to the middle of the bytes.
     const std::size_t middle = (kHeaderSize + std::size_t{page.lower()}) / 2;
     std::size_t best = kPageSize;
     for (unsigned s = 1; s < page.segments(); s++) {
-      SegmentRef ref;
+      BasicSegmentRef<K> ref;
       if (!load_segment(page, s, &ref)) return false;
       const std::size_t distance = ref.offset > middle ? ref.offset - middle : middle - ref.offset;
       if (distance < best) {
@@ -195,11 +216,11 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
       }
     }
   }
-  Code codes[2];
+  K codes[2];
   Tid tids[2];
   if (cut < 1 || cut >= encoded || !decode(page, cut - 1, cut + 1, codes, tids)) return false;
   *separator = {codes[1], tids[1]};
-  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
@@ -209,18 +230,20 @@ bool split_by_slices(const PageView& page, Block right_block, Workspace* ws, Ent
 
 // Without a delta or dead marks there is little to gain from fitting anew: all models are kept, and the page is cut in the
 // middle of its bytes. Only the segment that lies across the cut is decoded.
-bool split_unchanged(const PageView& page, Block right_block, Workspace* ws, Entry* separator, bool* done) {
+template <class K>
+bool split_unchanged(const BasicPageView<K>& page, Block right_block, BasicWorkspace<K>* ws,
+                     BasicEntry<K>* separator, bool* done) {
   *done = false;
   const unsigned encoded = page.encoded();
   if (encoded < 2) return true;
   // Bytes of segments, with their directory; the cut is where half of them are.
-  const std::size_t header = segment_size(page.level());
+  const std::size_t header = segment_size<K>(page.level());
   const std::size_t total = page.lower() - kHeaderSize + page.segments() * header;
   std::size_t before = 0;
   unsigned cut = 0;
   for (unsigned s = 0; s < page.segments() && cut == 0; s++) {
-    SegmentRef ref;
-    PlannedSegment p{};
+    BasicSegmentRef<K> ref;
+    BasicPlannedSegment<K> p{};
     if (!load_segment(page, s, &ref) || !keep_segment(page, s, &p)) return false;
     const std::size_t bytes = p.bytes + header;
     if (before + bytes >= total / 2) {
@@ -230,28 +253,31 @@ bool split_unchanged(const PageView& page, Block right_block, Workspace* ws, Ent
     before += bytes;
   }
   cut = std::clamp(cut, 1u, encoded - 1);
-  Code codes[2];
+  K codes[2];
   Tid tids[2];
   if (!decode(page, cut - 1, cut + 1, codes, tids)) return false;
-  const Entry last{codes[0], tids[0]};
-  const Entry first{codes[1], tids[1]};
+  const BasicEntry<K> last{codes[0], tids[0]};
+  const BasicEntry<K> first{codes[1], tids[1]};
   // A damaged page shows here before it spreads.
   if (last < page.low() || !(last < first) || !page.covers(first)) return false;
-  *separator = separator_between(last, first, page.level());
-  const SplitIdentity ids = split_identity(page, right_block, *separator);
+  *separator = separator_between<K>(last, first, page.level());
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   keep_all_marks(page, ws);
   std::memset(ws->page, 0, kPageSize);
   std::memset(ws->page2, 0, kPageSize);
   *done = write_slice(ws->page, ids.left, page, 0, cut, ws) &&
           write_slice(ws->page2, ids.right, page, cut, encoded, ws) &&
-          delta_room(PageView(ws->page)) >= kSplitRoom && delta_room(PageView(ws->page2)) >= kSplitRoom;
+          delta_room(BasicPageView<K>(ws->page)) >= kSplitRoom &&
+          delta_room(BasicPageView<K>(ws->page2)) >= kSplitRoom;
   return true;
 }
 
 }  // namespace
 
-bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
-                Entry* separator) {
+template <class K>
+bool plan_split(const BasicPageView<K>& page, Block right_block,
+                const std::type_identity_t<BasicEntry<K>>& incoming, BasicWorkspace<K>* ws,
+                BasicEntry<K>* separator) {
   bool done = false;
   if (page.rightmost()) {
     if (!split_full_end(page, right_block, incoming, ws, separator, &done)) return false;
@@ -264,5 +290,11 @@ bool plan_split(const PageView& page, Block right_block, const Entry& incoming, 
   if (!done && !split_balanced(page, right_block, ws, separator, &done)) return false;
   return done || split_by_slices(page, right_block, ws, separator);
 }
+
+#define LEARNED_INSTANTIATE(K)                                                                              \
+  template std::uint32_t balanced_cut(BasicWorkspace<K>*, const BasicColumns<K>&, unsigned, std::uint32_t); \
+  template bool plan_split(const BasicPageView<K>&, Block, const BasicEntry<K>&, BasicWorkspace<K>*,        \
+                           BasicEntry<K>*);
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -6,7 +6,9 @@
 namespace learned {
 
 // Where to divide columns [0, n) so that both parts take about the same bytes; 0 < result < n. REQUIRES: n >= 2.
-std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level, std::uint32_t n);
+template <class K>
+std::uint32_t balanced_cut(BasicWorkspace<K>* ws, const BasicColumns<K>& columns, unsigned level,
+                           std::uint32_t n);
 
 // The two pages that an overfull page becomes, in ws->page (left) and ws->page2 (right), and the separator.
 // Sibling links and the left part's flags are set for a split with the new right page at `right_block`.
@@ -17,8 +19,11 @@ std::uint32_t balanced_cut(Workspace* ws, const Columns& columns, unsigned level
 // page is cut between segments, models and dead marks kept. The last one always fits: every part holds a subset of the
 // page's bytes. (Only the one segment of a page that has no more is cut itself. Its back part may cost one bit more per
 // entry and column, and one segment for the rest of a run: write_slice(). So it is cut at three quarters, where
-// kMaxEntries / 4 * 2 bits = 3 kB beside a quarter of the page's bytes still fit.)
-bool plan_split(const PageView& page, Block right_block, const Entry& incoming, Workspace* ws,
-                Entry* separator);
+// kMaxEntries / 4 * 2 bits = 3 kB beside a quarter of the page's bytes still fit; with keys of several words at seven eighths:
+// kMaxEntries / 8 * 6 bits = 4.5 kB beside an eighth.)
+template <class K>
+bool plan_split(const BasicPageView<K>& page, Block right_block,
+                const std::type_identity_t<BasicEntry<K>>& incoming, BasicWorkspace<K>* ws,
+                BasicEntry<K>* separator);
 
 }  // namespace learned

@@ -20,9 +20,15 @@ struct TreeShape {
 // Pages whose rows lie together in the table, most of them in the order of the keys or at least few others between
 // them, are taken for append-only ones and filled to the brim; others leave room for inserts as fillfactor says (inner
 // pages always do).
-class PageFiller {
+template <class K>
+class BasicPageFiller {
  public:
-  PageFiller(Workspace* ws, unsigned level, int fillfactor)
+  using Item = BasicItem<K>;
+  using Workspace = BasicWorkspace<K>;
+  using Columns = BasicColumns<K>;
+  using SegmentPlanner = BasicSegmentPlanner<K>;
+
+  BasicPageFiller(Workspace* ws, unsigned level, int fillfactor)
       : ws_(ws),
         level_(level),
         fillfactor_(fillfactor),
@@ -45,7 +51,7 @@ class PageFiller {
 
   // Writes what is planned (all that is pending, at the end) and keeps the rest. Returns the entries taken.
   // `id.high` and the links are the caller's to set later.
-  std::uint32_t take_page(std::uint8_t* page, const PageIdentity& id) {
+  std::uint32_t take_page(std::uint8_t* page, const BasicPageIdentity<K>& id) {
     if (!full_ && planned_ < n_) {
       // The last, partial block.
       if (!try_block(n_ - planned_)) full_ = true;
@@ -53,7 +59,7 @@ class PageFiller {
     write_page(page, id, plan_, columns_, nullptr, 0);
     const std::uint32_t taken = planned_;
     n_ -= taken;
-    std::memmove(ws_->codes, ws_->codes + taken, n_ * sizeof(Code));
+    std::memmove(ws_->codes, ws_->codes + taken, n_ * sizeof(K));
     std::memmove(ws_->tids, ws_->tids + taken, n_ * sizeof(Tid));
     if (level_ > 0) std::memmove(ws_->children, ws_->children + taken, n_ * sizeof(Block));
     plan_ = SegmentPlanner(ws_->segments, columns_, level_);
@@ -106,7 +112,7 @@ class PageFiller {
 
   bool try_block(std::uint32_t count) {
     survey();
-    const SegmentPlanner::Mark mark = plan_.save(ws_->saved);
+    const typename SegmentPlanner::Mark mark = plan_.save(ws_->saved);
     plan_.push_block(planned_, count);
     if (!fits()) plan_.compact();
     if (fits()) {
@@ -138,14 +144,21 @@ class PageFiller {
   Rows rows_;
   bool full_ = false;
 };
+using PageFiller = BasicPageFiller<Code>;
 
 // The sink provides
 //   void write(Block, const uint8_t* page)   blocks ascend by one from first_block
-//   Item* separators(size_t count)           room for `count` items, old content kept: the separators of the
+//   BasicItem<K>* separators(size_t count)           room for `count` items, old content kept: the separators of the
 //                                            pages of one level, until the level above is built
-template <class Sink>
+template <class Sink, class K = Code>
 class BulkLoader {
  public:
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using PageIdentity = BasicPageIdentity<K>;
+  using Workspace = BasicWorkspace<K>;
+  using PageFiller = BasicPageFiller<K>;
+
   BulkLoader(Sink* sink, Workspace* ws, TreeId tree, int fillfactor, Block first_block)
       : sink_(sink),
         ws_(ws),
@@ -155,7 +168,7 @@ class BulkLoader {
         filler_(ws, 0, fillfactor) {}
 
   // REQUIRES: ascending (code, tid).
-  void add(Code code, Tid tid) {
+  void add(const K& code, Tid tid) {
     entries_++;
     add_item({code, tid, kNoBlock});
   }
@@ -186,23 +199,22 @@ class BulkLoader {
   void finish_level() {
     while (filler_.pending() > 0) take_page();
     if (!have_page_) {
-      begin_page({0, 0});
+      begin_page(lowest_entry<K>());
       std::memset(ws_->page2, 0, kPageSize);
-      write_empty_page(ws_->page2, identity({0, 0}));
+      write_empty_page(ws_->page2, identity(lowest_entry<K>()));
       have_page_ = true;
     }
-    flush_page(kNoBlock, {0, 0});
+    flush_page(kNoBlock, lowest_entry<K>());
   }
 
   PageIdentity identity(const Entry& low) const {
-    return {tree_, level_, kRightmost, previous_, kNoBlock, low, {0, 0}};
+    return {tree_, level_, kRightmost, previous_, kNoBlock, low, lowest_entry<K>()};
   }
 
   // The separator below a page: as short as its left neighbour allows.
   Entry fence(const Item& first) const {
-    if (separators_ == 0) return {0, 0};
-    if (level_ > 0) return first.entry();
-    return last_.code < first.code ? Entry{first.code, 0} : first.entry();
+    if (separators_ == 0) return lowest_entry<K>();
+    return level_ > 0 ? first.entry() : short_fence(last_, first.entry());
   }
 
   void begin_page(const Entry& low) {
@@ -218,21 +230,21 @@ class BulkLoader {
     std::memset(ws_->page2, 0, kPageSize);
     filler_.take_page(ws_->page2, identity(low));
     // The last entry taken decides how short the next fence may be.
-    const PageView page(ws_->page2);
+    const BasicPageView<K> page(ws_->page2);
     decode(page, page.encoded() - 1, page.encoded(), &last_.code, &last_.tid);
     have_page_ = true;
   }
 
   // Writes the page that waits in page2, now that its right neighbour is known.
   void flush_page(Block right, const Entry& high) {
-    auto t = load<PageTrailer>(ws_->page2 + kSpecial);
+    auto t = load<BasicPageTrailer<K>>(ws_->page2 + kSpecialOf<K>);
     t.right = right;
     if (right != kNoBlock) {
       t.flags = static_cast<std::uint16_t>(t.flags & ~kRightmost);
-      t.high = high;
+      t.set_high_fence(high);
     }
-    store(ws_->page2 + kSpecial, t);
-    seal(ws_->page2);
+    store(ws_->page2 + kSpecialOf<K>, t);
+    seal<K>(ws_->page2);
     sink_->write(next_, ws_->page2);
     previous_ = next_;
     root_ = next_;
@@ -251,7 +263,7 @@ class BulkLoader {
   Block root_ = kNoBlock;
   bool have_page_ = false;
   std::uint64_t entries_ = 0;
-  Entry last_{0, 0};
+  Entry last_ = lowest_entry<K>();
 };
 
 }  // namespace learned

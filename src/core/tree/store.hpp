@@ -13,6 +13,19 @@ namespace learned {
 
 enum class LockMode { share, exclusive };
 
+// The keys of a store's pages: S::Key, codes if there is none.
+template <class S>
+struct StoreKeyOf {
+  using type = Code;
+};
+template <class S>
+requires requires { typename S::Key; }
+struct StoreKeyOf<S> {
+  using type = typename S::Key;
+};
+template <class S>
+using StoreKey = typename StoreKeyOf<S>::type;
+
 // Reading.
 template <class S>
 concept ReadsPages = requires(S store, typename S::Handle h, Block block, LockMode mode, Fault fault) {
@@ -33,7 +46,7 @@ concept ReadsPages = requires(S store, typename S::Handle h, Block block, LockMo
 
 // Changing pages that are locked exclusively.
 template <class S>
-concept ChangesPages = requires(S store, typename S::Handle h, Item item, bool fresh) {
+concept ChangesPages = requires(S store, typename S::Handle h, BasicItem<StoreKey<S>> item, bool fresh) {
   // A new or recycled page (is_free_page()), locked exclusively.
   { store.allocate() } -> std::same_as<typename S::Handle>;
   // One atomic change of at most four pages: begin(), edit() for each, commit().
@@ -53,13 +66,14 @@ concept ChangesPages = requires(S store, typename S::Handle h, Item item, bool f
   // The page itself, to set kill marks in; nothing of that is logged. (A share lock is enough.)
   { store.hints(h) } -> std::same_as<std::uint8_t*>;
   // Scratch memory, one per process: no two operations use it at a time.
-  { store.workspace() } -> std::same_as<Workspace*>;
+  { store.workspace() } -> std::same_as<BasicWorkspace<StoreKey<S>>*>;
 };
 
 // Guesses where entries are, and what must know that they move.
 template <class S>
-concept PredictsLeaves = requires(S store, typename S::Handle h, TreeId tree, Entry key, Entry* low,
-                                  PageView page, Block block) {
+concept PredictsLeaves = requires(S store, typename S::Handle h, TreeId tree, BasicEntry<StoreKey<S>> key,
+                                  BasicEntry<StoreKey<S>>* low, BasicPageView<StoreKey<S>> page,
+                                  Block block) {
   // The leaf that probably holds an entry, kNoBlock if there is no guess; and the low fence that it had, which a leaf keeps as
   // long as it lives.
   { store.predict(tree, key, low) } -> std::same_as<Block>;

@@ -1,6 +1,6 @@
 // The tree: locating, inserting, splitting. Written against a page store (store.hpp).
 //
-// A B-link tree (Lehman and Yao, TODS 1981) over (code, TID) with both fences on every page. Lock order: a
+// A B-link tree (Lehman and Yao, TODS 1981) over (key, TID) with both fences on every page. Lock order: a
 // lower level before a higher one, left before right on a level, the metapage last. A searcher never holds two
 // locks. Where a prediction, a link or a downlink leads is believed only after its fences have been read.
 #pragma once
@@ -19,6 +19,15 @@ template <PageStore Store>
 class Tree {
  public:
   using Handle = typename Store::Handle;
+  using Key = StoreKey<Store>;
+  using Entry = BasicEntry<Key>;
+  using Item = BasicItem<Key>;
+  using PageView = BasicPageView<Key>;
+  using PageTrailer = BasicPageTrailer<Key>;
+  using Workspace = BasicWorkspace<Key>;
+  using SegmentPlanner = BasicSegmentPlanner<Key>;
+  using MergePlan = BasicMergePlan<Key>;
+  static constexpr std::size_t kSpecial = kSpecialOf<Key>;
 
   Tree(Store* store, TreeId id) : store_(store), id_(id) {}
 
@@ -56,7 +65,7 @@ class Tree {
     store_->release(h);
     return locate(high, mode);
   }
-  // The sibling to the left of a page that began at `low`. REQUIRES: low is not {0, 0}.
+  // The sibling to the left of a page that began at `low`. REQUIRES: low is not the lowest position.
   Handle step_left(Block left, const Entry& low, LockMode mode) {
     if (left != kNoBlock) {
       const Handle h = store_->read(left, mode);
@@ -200,11 +209,11 @@ class Tree {
       kill_marks.save(view(left));
       store_->begin();
       std::uint8_t* child_image = store_->edit(left, false);
-      set_flags(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
-      seal(child_image);
-      add_delta(store_->edit(parent, false), downlink);
+      set_flags<Key>(child_image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
+      seal<Key>(child_image);
+      add_delta<Key>(store_->edit(parent, false), downlink);
       store_->commit();
-      kill_marks.restore(store_->hints(left));
+      kill_marks.template restore<Key>(store_->hints(left));
       store_->release(parent);
       return true;
     }
@@ -282,7 +291,7 @@ class Tree {
     if (at < level) return false;  // the root is being split
     // A page keeps its low fence as long as it lives, and its separator is that. A page with another one was recycled since
     // its parent was read, or is not the one that was there.
-    Entry low{0, 0};
+    Entry low = lowest_entry<Key>();
     for (;;) {
       const LockMode here = at == level ? mode : LockMode::share;
       Handle h = read(block, here);
@@ -335,7 +344,7 @@ class Tree {
     if (merge.kept + merge.kept_behind >= 4 || page.dead() > 0) {
       bool better = false;
       if (!plan_retrain(page, ws, &better)) store_->corrupt(store_->block(h), "page does not decode");
-      if (better && delta_room(PageView(ws->page)) * delta_size(level) >= kPageSize / 16) {
+      if (better && delta_room(PageView(ws->page)) * delta_size<Key>(level) >= kPageSize / 16) {
         store_->begin();
         copy_content(store_->edit(h, false), ws->page);
         store_->commit();
@@ -371,21 +380,21 @@ class Tree {
       neighbour_marks.save(view(neighbour));
     }
     store(ws->page2 + kSpecial + offsetof(PageTrailer, left), store_->block(h));
-    seal(ws->page2);
+    seal<Key>(ws->page2);
     store_->begin();
     copy_content(store_->edit(h, false), ws->page);
     copy_content(store_->edit(right, true), ws->page2);
     if (old_right != kNoBlock) {
       std::uint8_t* image = store_->edit(neighbour, false);
-      set_left(image, store_->block(right));
-      seal(image);
+      set_left<Key>(image, store_->block(right));
+      seal<Key>(image);
     }
     store_->commit();
     if (view(h).level() == 0) store_->divided(store_->block(h), store_->block(right));
     carry_kill_marks(h, 0);
     carry_kill_marks(right, view(h).encoded());
     if (old_right != kNoBlock) {
-      neighbour_marks.restore(store_->hints(neighbour));
+      neighbour_marks.template restore<Key>(store_->hints(neighbour));
       store_->release(neighbour);
     }
     store_->release(right);
@@ -396,7 +405,7 @@ class Tree {
   // under the same lock. Its ranks are those from `from` on of what was planned.
   void carry_kill_marks(Handle h, unsigned from) {
     const Workspace* ws = store_->workspace();
-    if (ws->killed) set_kill_marks(store_->hints(h), ws->killed_map, from);
+    if (ws->killed) set_kill_marks<Key>(store_->hints(h), ws->killed_map, from);
   }
 
   // The root was split: a new one above it.
@@ -410,10 +419,10 @@ class Tree {
     if (fault) store_->corrupt(kMetaBlock, fault);
 
     std::memset(ws->page, 0, kPageSize);
-    write_empty_page(ws->page,
-                     {id_, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock, {0, 0}, {0, 0}});
-    add_delta(ws->page, {0, 0, store_->block(left)});
-    add_delta(ws->page, downlink);
+    write_empty_page<Key>(ws->page, {id_, static_cast<std::uint8_t>(level), kRightmost, kNoBlock, kNoBlock,
+                                     lowest_entry<Key>(), lowest_entry<Key>()});
+    add_delta<Key>(ws->page, {KeyTraits<Key>::lowest(), 0, store_->block(left)});
+    add_delta<Key>(ws->page, downlink);
     info.root[index()] = store_->block(root);
     info.level[index()] = static_cast<std::uint8_t>(level);
 
@@ -423,10 +432,10 @@ class Tree {
     copy_content(store_->edit(root, true), ws->page);
     write_meta_page(store_->edit(meta, false), info);
     std::uint8_t* image = store_->edit(left, false);
-    set_flags(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
-    seal(image);
+    set_flags<Key>(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
+    seal<Key>(image);
     store_->commit();
-    kill_marks.restore(store_->hints(left));
+    kill_marks.template restore<Key>(store_->hints(left));
     store_->release(meta);
     store_->release(root);
   }

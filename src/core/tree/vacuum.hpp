@@ -23,11 +23,13 @@ concept VacuumStore = PageStore<S> && requires(S store, typename S::Handle* out,
 template <VacuumStore Store>
 void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* encoded,
                     const std::uint8_t* deltas, std::uint8_t* scratch) {
+  using Key = StoreKey<Store>;
+  using PageView = BasicPageView<Key>;
   std::memcpy(scratch, store->bytes(h), kPageSize);
-  clear_hole(scratch);
-  if (PageView(scratch).encoded() > 0) mark_dead(scratch, encoded);
-  remove_deltas(scratch, deltas);
-  seal(scratch);
+  clear_hole<Key>(scratch);
+  if (PageView(scratch).encoded() > 0) mark_dead<Key>(scratch, encoded);
+  remove_deltas<Key>(scratch, deltas);
+  seal<Key>(scratch);
   bool better = false;
   // A fit costs more than all else here. A page that lost little is worth it only when its next merge comes anyway.
   const PageView thinned(scratch);
@@ -50,8 +52,15 @@ void remove_entries(Store* store, typename Store::Handle h, const std::uint8_t* 
 template <VacuumStore Store>
 bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std::uint8_t* scratch) {
   using Handle = typename Store::Handle;
+  using Key = StoreKey<Store>;
+  using Entry = BasicEntry<Key>;
+  using PageView = BasicPageView<Key>;
+  using PageIdentity = BasicPageIdentity<Key>;
+  using SegmentPlanner = BasicSegmentPlanner<Key>;
+  using Columns = BasicColumns<Key>;
+  constexpr std::size_t kSpecial = kSpecialOf<Key>;
   Tree<Store> tree(store, tree_id);
-  Workspace* ws = store->workspace();
+  BasicWorkspace<Key>* ws = store->workspace();
   Handle held[4];
   int n_held = 0;
   const auto give_up = [&] {
@@ -105,13 +114,13 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   } else if (n_gone == 0) {
     // Nothing moves: the left page stays as it is but for its right end.
     std::memcpy(scratch, store->bytes(left), kPageSize);
-    clear_hole(scratch);
-    auto t = load<PageTrailer>(scratch + kSpecial);
+    clear_hole<Key>(scratch);
+    auto t = load<BasicPageTrailer<Key>>(scratch + kSpecial);
     t.flags = static_cast<std::uint16_t>(t.flags | (id.flags & kRightmost));
     t.right = id.right;
-    t.high = id.high;
+    t.set_high_fence(id.high);
     learned::store(scratch + kSpecial, t);
-    seal(scratch);
+    seal<Key>(scratch);
   } else {
     SegmentPlanner plan(ws->segments, columns, 0);
     plan.push(0, n_left + n_gone);
@@ -151,8 +160,8 @@ bool join_left(Store* store, TreeId tree_id, Block left_block, Block block, std:
   write_empty_page(image, tombstone);
   if (right_block != kNoBlock) {
     image = store->edit(right, false);
-    set_left(image, left_block);
-    seal(image);
+    set_left<Key>(image, left_block);
+    seal<Key>(image);
   }
   write_page(store->edit(parent, false), identity_of(tree.view(parent)), parent_plan, parent_columns, nullptr,
              0);

@@ -4,7 +4,8 @@
 
 namespace learned {
 
-void LeafVisit::clip(const Entry& fence, bool forward) {
+template <class K>
+void BasicLeafVisit<K>::clip(const Entry& fence, bool forward) {
   if (forward && low_ != fence) {
     low_ = fence;
     left_ = kNoBlock;
@@ -17,7 +18,8 @@ void LeafVisit::clip(const Entry& fence, bool forward) {
   }
 }
 
-bool LeafVisit::ranks_between(const PageView& page, const TreeRange& range, LeafRanks* out) const {
+template <class K>
+bool BasicLeafVisit<K>::ranks_between(const PageView& page, const TreeRange& range, LeafRanks* out) const {
   unsigned begin = 0;
   unsigned end = page.encoded();
   bool sound = true;
@@ -27,8 +29,9 @@ bool LeafVisit::ranks_between(const PageView& page, const TreeRange& range, Leaf
       sound = equal_range(page, range.lo, &begin, &end, &out->segment);
     } else {
       if (range.first() > page.low()) sound = lower_bound(page, range.first(), &begin);
-      if (range.hi != kMaxCode && page.covers({range.hi + 1, 0})) {
-        sound = sound && lower_bound(page, {range.hi + 1, 0}, &end);
+      if (range.hi != KeyTraits<K>::highest()) {
+        const Entry behind{KeyTraits<K>::after(range.hi), 0};
+        if (page.covers(behind)) sound = sound && lower_bound(page, behind, &end);
       }
     }
   }
@@ -44,5 +47,8 @@ bool LeafVisit::ranks_between(const PageView& page, const TreeRange& range, Leaf
   out->end = end;
   return sound && begin <= end && end <= page.encoded();
 }
+
+#define LEARNED_INSTANTIATE(K) template class BasicLeafVisit<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

@@ -23,10 +23,13 @@
 namespace learned {
 
 // What is visited of a tree: the entries whose codes are in [lo, hi].
-struct TreeRange {
+template <class K>
+struct BasicTreeRange {
+  using Entry = BasicEntry<K>;
+
   TreeId tree;
-  Code lo;
-  Code hi;
+  K lo;
+  K hi;
 
   // Its ends, as positions.
   Entry first() const { return {lo, 0}; }
@@ -35,17 +38,26 @@ struct TreeRange {
   Entry start(bool forward) const { return forward ? first() : last(); }
   bool includes(const Entry& e) const { return e.code >= lo && e.code <= hi; }
 };
+using TreeRange = BasicTreeRange<Code>;
 
 // Encoded entries of a leaf: ranks [begin, end). If they are just one, and segment.count > 0, it is in that segment.
-struct LeafRanks {
+template <class K>
+struct BasicLeafRanks {
   unsigned begin;
   unsigned end;
-  SegmentRef segment;
+  BasicSegmentRef<K> segment;
 };
+using LeafRanks = BasicLeafRanks<Code>;
 
 // The visit to a leaf: which positions, and where its links led then.
-class LeafVisit {
+template <class K>
+class BasicLeafVisit {
  public:
+  using Entry = BasicEntry<K>;
+  using PageView = BasicPageView<K>;
+  using TreeRange = BasicTreeRange<K>;
+  using LeafRanks = BasicLeafRanks<K>;
+
   TreeId tree() const { return tree_; }
   // kNoBlock: there was no visit.
   Block block() const { return block_; }
@@ -100,14 +112,19 @@ class LeafVisit {
   Block block_ = kNoBlock;
   Block left_ = kNoBlock;
   Block right_ = kNoBlock;
-  Entry low_{0, 0};
-  Entry high_{0, 0};
+  Entry low_ = lowest_entry<K>();
+  Entry high_ = lowest_entry<K>();
 };
+using LeafVisit = BasicLeafVisit<Code>;
 
 template <PageStore Store>
 class LeafWalk {
  public:
   using Handle = typename Store::Handle;
+  using Entry = BasicEntry<StoreKey<Store>>;
+  using PageView = BasicPageView<StoreKey<Store>>;
+  using TreeRange = BasicTreeRange<StoreKey<Store>>;
+  using LeafVisit = BasicLeafVisit<StoreKey<Store>>;
 
   explicit LeafWalk(Store* store) : store_(store) {}
 

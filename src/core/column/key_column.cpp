@@ -1,0 +1,75 @@
+#include "core/column/key_column.hpp"
+
+namespace learned {
+
+namespace {
+
+struct Survey {
+  Span span;
+  Code differ;  // bits in which any two words differ
+  bool ascending;
+};
+
+Survey survey(const WordColumn& words) {
+  const Code first = words[0];
+  Survey s{{first, first}, 0, true};
+  Code before = first;
+  for (std::size_t i = 1; i < words.n; i++) {
+    const Code word = words[i];
+    s.span.lo = word < s.span.lo ? word : s.span.lo;
+    s.span.hi = word > s.span.hi ? word : s.span.hi;
+    s.differ |= word ^ first;
+    s.ascending = s.ascending && word >= before;
+    before = word;
+  }
+  return s;
+}
+
+// Fewer entries may agree in a few bits by chance.
+constexpr std::size_t kFewestForGap = 16;
+
+// The longest run of bits below the highest of `differ` in which no words differ.
+void find_gap(Code differ, WordModel* model) {
+  for (unsigned at = 0; differ >> at != 0;) {
+    const auto run = static_cast<unsigned>(std::countr_zero(differ >> at));
+    if (run > model->gap_bits) {
+      model->gap_at = static_cast<std::uint8_t>(at);
+      model->gap_bits = static_cast<std::uint8_t>(run);
+    }
+    at += run;
+    while (at < 64 && (differ >> at & 1) != 0) at++;
+    if (at == 64) break;
+  }
+}
+
+}  // namespace
+
+WordModel fit_word(const WordColumn& words) {
+  const Survey s = survey(words);
+  WordModel model{};
+  model.line = fit_within(words.n, s.span, s.ascending, [&](std::size_t i) { return words[i]; });
+  if (model.line.width == 0 || words.n < kFewestForGap) return model;
+  WordModel gapped{};
+  find_gap(s.differ, &gapped);
+  if (gapped.gap_bits == 0) return model;
+  gapped.gap = words[0] & (low_mask(gapped.gap_bits) << gapped.gap_at);
+  gapped.line = fit_within(words.n, {gapped.squeeze(s.span.lo), gapped.squeeze(s.span.hi)}, s.ascending,
+                           [&](std::size_t i) { return gapped.squeeze(words[i]); });
+  return gapped.line.width < model.line.width ? gapped : model;
+}
+
+void decode_word(const WordModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
+                 WordColumn out) {
+  constexpr unsigned kBatch = 256;
+  std::uint64_t values[kBatch];
+  auto* to = const_cast<std::uint8_t*>(out.at);
+  while (n > 0) {
+    const unsigned some = n < kBatch ? n : kBatch;
+    LineCodec::decode(model.line, bits, begin, some, values);
+    for (unsigned i = 0; i < some; i++, to += out.stride) store(to, model.restore(values[i]));
+    begin += some;
+    n -= some;
+  }
+}
+
+}  // namespace learned
