@@ -1,5 +1,6 @@
 // Bytes as operations on an index in memory, against std::set: inserts in patterns, removals, joins, walks, look-ups
-// with wrong predictions, kill marks. Each page is checked at the end.
+// with wrong predictions, kill marks. Each page is checked at the end. The first byte chooses the type of keys; those of several
+// words are made from the numbers that are keys of one.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -40,7 +41,36 @@ class Input {
   std::size_t at_ = 0;
 };
 
+// A key of type K for a number, in the same order: the number is cut in parts, the last one the lowest bits, so that words in front
+// repeat; some of them are NULLs.
+template <class K>
+K key_of(Code code) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    return code;
+  } else {
+    K key{};
+    constexpr unsigned kLast = KeyTraits<K>::kWords - 1;
+    for (unsigned w = kLast; w > 0; w--) {
+      key.word[w] = code % 1024;
+      code /= 1024;
+      // NULLs are at the low end of odd words, at the high end of even ones.
+      const bool null = w % 2 == 1 ? key.word[w] == 0 : key.word[w] == 1023;
+      if (null) key.word[w] = 0;
+      if (null == (w % 2 == 0)) key.flags |= static_cast<std::uint8_t>(1u << w);
+    }
+    key.word[0] = code;
+    return key;
+  }
+}
+
+template <class K>
 class Fuzzer {
+  using Entry = BasicEntry<K>;
+  using PageView = BasicPageView<K>;
+  using PageIdentity = BasicPageIdentity<K>;
+  using MemoryStore = BasicMemoryStore<K>;
+  using Workspace = BasicWorkspace<K>;
+
  public:
   Fuzzer() : tree_(&store_, TreeId::keys) {}
 
@@ -66,11 +96,12 @@ class Fuzzer {
         case 6:
           vacuum(in.number(1));
           break;
-        case 7:
-          look_up({in.number(8), in.number(6)});
-          break;
+        case 7: {
+          const K key = key_of<K>(in.number(8));
+          look_up({key, in.number(6)});
+        } break;
         case 8:
-          look_up({code_, tid_});
+          look_up({key_of<K>(code_), tid_});
           break;
         case 9:
           store_.set_wrong_predictions(in.number(1) % 2 == 1);
@@ -115,7 +146,7 @@ class Fuzzer {
     for (std::uint64_t i = 0; i < count; i++) {
       state_ = state_ * 6364136223846793005u + 1442695040888963407u;
       const Code code = code_ + (state_ >> 40) % noise;
-      insert({code, next_tid(1)});
+      insert({key_of<K>(code), next_tid(1)});
       code_ = mode % 8 == 7 ? code_ - step : code_ + step;
     }
   }
@@ -124,14 +155,15 @@ class Fuzzer {
     for (std::uint64_t n = in.number(1) * 8; n > 0; n--) {
       state_ = state_ * 6364136223846793005u + 1442695040888963407u;
       const Code code = (state_ ^ state_ >> 29) >> shift;
-      insert({code, next_tid(1 + state_ % 3)});
+      insert({key_of<K>(code), next_tid(1 + state_ % 3)});
     }
   }
   void insert_near(Input& in) {
-    auto it = expected_.lower_bound({in.number(8), 0});
+    auto it = expected_.lower_bound({key_of<K>(in.number(8)), 0});
     if (it == expected_.end()) return;
-    const Code code = it->code;
-    for (std::uint64_t n = in.number(1); n > 0; n--) insert({code + n % 2, next_tid(3)});
+    const K code = it->code;
+    const K next = code == KeyTraits<K>::highest() ? code : KeyTraits<K>::after(code);
+    for (std::uint64_t n = in.number(1); n > 0; n--) insert({n % 2 == 0 ? code : next, next_tid(3)});
   }
 
   void look_up(const Entry& key) {
@@ -143,7 +175,7 @@ class Fuzzer {
     const bool here = it != expected_.end() && page.covers(*it);
     unsigned rank = 0;
     require(lower_bound(page, key, &rank), "search fails");
-    Entry found{kMaxCode, kMaxTid};
+    Entry found{KeyTraits<K>::highest(), kMaxTid};
     bool have = false;
     const auto offer = [&](const Entry& e) {
       if (e < key || (have && found < e)) return;
@@ -166,13 +198,13 @@ class Fuzzer {
   // Removes what hashes to `seed`, or a range, then joins small leaves.
   void vacuum(std::uint64_t seed) {
     const Entry lo = expected_.empty()
-                         ? Entry{0, 0}
+                         ? lowest_entry<K>()
                          : *std::next(expected_.begin(), static_cast<long>(expected_.size() / 3));
     const auto doomed = [&](const Entry& e) {
       return seed % 4 == 0 ? e >= lo : delta_check(e.code, e.tid, 0) % (2 + seed % 16) == 0;
     };
     std::vector<Block> chain;
-    auto h = tree_.locate({0, 0}, LockMode::exclusive);
+    auto h = tree_.locate(lowest_entry<K>(), LockMode::exclusive);
     for (;;) {
       chain.push_back(store_.block(h));
       remove(h, doomed);
@@ -201,7 +233,7 @@ class Fuzzer {
   template <class Doomed>
   void remove(Block h, const Doomed& doomed) {
     const PageView page = tree_.view(h);
-    std::vector<Code> codes(page.encoded());
+    std::vector<K> codes(page.encoded());
     std::vector<Tid> tids(page.encoded());
     require(decode(page, 0, page.encoded(), codes.data(), tids.data()), "page does not decode");
     std::vector<std::uint8_t> encoded(page.encoded() / 8 + 1);
@@ -217,19 +249,19 @@ class Fuzzer {
 
   // Marks what hashes to `seed`, or all up to somewhere, in every leaf.
   void kill(std::uint64_t seed) {
-    const Entry hi = expected_.empty() ? Entry{0, 0}
+    const Entry hi = expected_.empty() ? lowest_entry<K>()
                                        : *std::next(expected_.begin(),
                                                     static_cast<long>(expected_.size() * (seed / 4) / 64));
     for_each_leaf([&](Block block) {
       std::uint8_t* bytes = store_.page(block);
       const PageView page(bytes);
-      std::vector<Code> codes(page.encoded());
+      std::vector<K> codes(page.encoded());
       std::vector<Tid> tids(page.encoded());
       require(decode(page, 0, page.encoded(), codes.data(), tids.data()), "page does not decode");
       const auto gone = [&](const Entry& e) {
         return seed % 2 == 0 ? e < hi : delta_check(e.code, e.tid, 1) % (2 + seed % 16) == 0;
       };
-      KillMarker marker(bytes);
+      BasicKillMarker<K> marker(bytes);
       for (unsigned r = 0; r < page.encoded(); r++) {
         const Entry e{codes[r], tids[r]};
         if (page.is_dead(r) || !gone(e)) continue;
@@ -268,7 +300,7 @@ class Fuzzer {
   }
   template <class Visit>
   void for_each_leaf(const Visit& visit) {
-    auto h = tree_.locate({0, 0}, LockMode::share);
+    auto h = tree_.locate(lowest_entry<K>(), LockMode::share);
     for (;;) {
       const PageView page = tree_.view(h);
       const bool last = page.rightmost();
@@ -286,14 +318,14 @@ class Fuzzer {
     const bool wrong = false;
     store_.init_empty();
     store_.set_wrong_predictions(wrong);
-    BulkLoader<MemoryStore> loader(&store_, store_.workspace(), TreeId::keys, fillfactor, 3);
+    BulkLoader<MemoryStore, K> loader(&store_, store_.workspace(), TreeId::keys, fillfactor, 3);
     for (const Entry& e : expected_) loader.add(e.code, e.tid);
     const TreeShape shape = loader.finish();
     require(shape.entries == expected_.size(), "the loader miscounts");
     MetaInfo meta = tree_.read_meta();
     PageIdentity tombstone = identity_of(PageView(store_.page(1)));
     tombstone.flags |= kDeleted;
-    write_empty_page(store_.page(1), tombstone);
+    write_empty_page<K>(store_.page(1), tombstone);
     meta.root[0] = shape.root;
     meta.level[0] = shape.level;
     write_meta_page(store_.page(kMetaBlock), meta);
@@ -309,7 +341,7 @@ class Fuzzer {
   }
   void check_walks() {
     std::vector<Entry> found;
-    auto h = tree_.locate({0, 0}, LockMode::share);
+    auto h = tree_.locate(lowest_entry<K>(), LockMode::share);
     for (;;) {
       const PageView page = tree_.view(h);
       const std::vector<Entry> entries = live(page);
@@ -324,7 +356,7 @@ class Fuzzer {
     require(std::equal(found.begin(), found.end(), expected_.begin(), expected_.end()),
             "forward walk differs");
     found.clear();
-    h = tree_.locate({kMaxCode, kMaxTid}, LockMode::share);
+    h = tree_.locate({KeyTraits<K>::highest(), kMaxTid}, LockMode::share);
     for (;;) {
       const PageView page = tree_.view(h);
       const std::vector<Entry> entries = live(page);
@@ -332,7 +364,7 @@ class Fuzzer {
       const Entry low = page.low();
       const Block left = page.left();
       store_.release(h);
-      if (low == Entry{0, 0}) break;
+      if (low == lowest_entry<K>()) break;
       h = tree_.step_left(left, low, LockMode::share);
     }
     require(std::equal(found.begin(), found.end(), expected_.rbegin(), expected_.rend()),
@@ -359,7 +391,21 @@ class Fuzzer {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto fuzzer = std::make_unique<Fuzzer>();
-  fuzzer->run(Input(data, size));
+  if (size == 0) return 0;
+  const Input in(data + 1, size - 1);
+  // Half of the inputs are for format 1.
+  switch (data[0] % 6) {
+    case 0:
+      std::make_unique<Fuzzer<Words<2>>>()->run(in);
+      break;
+    case 1:
+      std::make_unique<Fuzzer<Words<3>>>()->run(in);
+      break;
+    case 2:
+      std::make_unique<Fuzzer<Words<4>>>()->run(in);
+      break;
+    default:
+      std::make_unique<Fuzzer<Code>>()->run(in);
+  }
   return 0;
 }

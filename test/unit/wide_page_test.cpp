@@ -273,6 +273,33 @@ TYPED_TEST(WidePageTest, RemovalFitsIntoAFullPage) {
   }
 }
 
+// Entries whose size is no multiple of 8 arrive where words of kill marks stand.
+TYPED_TEST(WidePageTest, EntriesArriveOverKillMarks) {
+  using K = TypeParam;
+  BasicPlannedSegment<K> p{};
+  p.key.word[0].line = {1000, Code{1} << 16, 16, 0};
+  p.first_code.word[0] = 1000;
+  p.tids.model = {1, 1, 0, 0};
+  p.tids.scale = 100;
+  p.count = 36000;
+  typename TestFixture::Page page;
+  BasicPageWriter<K> writer(
+      page.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, lowest_entry<K>(), lowest_entry<K>()});
+  writer.add(p, {});
+  writer.finish(nullptr, 0);
+  const BasicPageView<K> view(page.bytes);
+  BasicItem<K> item{p.first_code, 0, kNoBlock};
+  for (std::uint16_t i = 1; delta_room(view) > 0; i++) {
+    BasicKillMarker<K> marker(page.bytes);
+    for (unsigned r = 0; r < view.encoded(); r += 2) marker.add(r, r + 1);
+    marker.finish();
+    item.tid = make_tid(100000, i);
+    add_delta(page.bytes, item);
+    ASSERT_EQ(this->fault_of(page), nullptr) << i << " entries";
+    ASSERT_EQ(check_header(view).text(), nullptr);
+  }
+}
+
 // Marks stay with their entries, through merges and splits.
 TYPED_TEST(WidePageTest, KillMarksFollowTheirEntries) {
   using K = TypeParam;

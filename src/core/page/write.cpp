@@ -1,5 +1,7 @@
 #include "core/page/write.hpp"
 
+#include <algorithm>
+
 #include "core/page/checksum.hpp"
 
 namespace learned {
@@ -193,8 +195,12 @@ void add_delta(std::uint8_t* page, const BasicItem<K>& item) {
   const std::size_t at = next_delta_offset(view);
   format_delta(page + at, item, view.level());
   set16(page, kUpperOffset, at);
-  // Kill marks may have been there; check_header() wants zeros.
-  if (at >= view.lower() + std::size_t{8}) std::memset(page + at - 8, 0, 8);
+  // Kill marks may have been there; check_header() wants zeros. Of a word that stood across their beginning nothing is left.
+  const std::size_t lower = view.lower();
+  if (at >= lower + 8) {
+    const std::size_t from = std::max((at - 8) & ~std::size_t{7}, lower);
+    std::memset(page + from, 0, at - from);
+  }
 }
 
 template <class K>
