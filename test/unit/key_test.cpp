@@ -50,9 +50,29 @@ TEST(KeyTest, TheKeyBeforeIsTheGreatestBelow) {
     EXPECT_LT(before, key);
     for (const Two& other : keys) EXPECT_FALSE(before < other && other < key);
   }
+  for (const Two& key : keys) {
+    if (key != KeyTraits<Two>::highest()) {
+      EXPECT_EQ(KeyTraits<Two>::before(KeyTraits<Two>::after(key)), key);
+    }
+  }
   EXPECT_EQ((KeyTraits<Two>::before({{3, 0}, 0})), (Two{{2, kMaxCode}, 2}));
   EXPECT_EQ((KeyTraits<Two>::before({{3, 0}, 2})), (Two{{3, kMaxCode}, 0}));
   EXPECT_EQ((KeyTraits<Two>::before({{0, 0}, 1})), (Two{{kMaxCode, kMaxCode}, 2}));
+}
+
+TEST(KeyTest, APrefixIsTheLowestKeyThatBeginsSo) {
+  const std::vector<Two> keys = some_keys();
+  for (const Two& key : keys) {
+    EXPECT_EQ(key_prefix(key, 2), key);
+    const Two prefix = key_prefix(key, 1);
+    for (const Two& other : keys) {
+      if (other.word[0] == key.word[0] && other.flag(0) == key.flag(0)) {
+        EXPECT_LE(prefix, other);
+      }
+    }
+    EXPECT_EQ(prefix.word[0], key.word[0]);
+    EXPECT_EQ(prefix.flag(0), key.flag(0));
+  }
 }
 
 }  // namespace
