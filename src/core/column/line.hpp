@@ -90,8 +90,9 @@ struct LineCodec {
   template <class Get>
   static std::uint8_t* encode(std::uint8_t* out, const ColumnModel& model, std::size_t n, Get get) {
     if (model.width == 0) return out;
-    BitWriter writer(out, model.width);
-    for (std::size_t i = 0; i < n; i++) writer.put(get(i) - model.predict(i));
+    const ColumnModel line = model;  // a copy of its own: no byte written below may be one of it
+    BitWriter writer(out, line.width);
+    for (std::size_t i = 0; i < n; i++) writer.put(get(i) - line.predict(i));
     return writer.flush();
   }
 

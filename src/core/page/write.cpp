@@ -39,12 +39,12 @@ std::uint8_t* encode_segment(std::uint8_t* out, const NewSegment& segment, const
     return out + segment.bytes;
   }
   const Code* codes = columns.codes + segment.first;
-  out = LineCodec::encode(out, segment.key, segment.count, [&](std::size_t i) { return codes[i]; });
+  out = LineCodec::encode(out, segment.key, segment.count, [codes](std::size_t i) { return codes[i]; });
   out = encode_tids(out, segment.tids, columns.tids + segment.first, segment.count);
   if (level == 0) return out;
   const Block* children = columns.children + segment.first;
   return LineCodec::encode(out, segment.child, segment.count,
-                           [&](std::size_t i) { return std::uint64_t{children[i]}; });
+                           [children](std::size_t i) { return std::uint64_t{children[i]}; });
 }
 
 void store_segment(std::uint8_t* at, const SegmentModels& models, std::size_t first_rank, std::size_t offset,
