@@ -260,6 +260,13 @@ SET min_parallel_index_scan_size = 0;
 SELECT plan_of($$SELECT count(*), sum(id) FROM others WHERE (n, id) > (5000, 70)$$);
 SELECT count(*), sum(id) FROM others WHERE (n, id) > (5000, 70);
 SELECT count(*), sum(id) FROM others WHERE (n + 0, id) > (5000, 70);
+-- An operator class without `<` gives an index no order that the planner could ask it for.
+CREATE OPERATOR CLASS without_less FOR TYPE int USING learned AS
+  OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int, int);
+CREATE TABLE no_order AS SELECT i AS k, i AS n FROM generate_series(1, 10000) i;
+CREATE INDEX ON no_order USING learned (k without_less);
+ANALYZE no_order;
+SELECT count(*) FROM no_order WHERE (k, n) > (9999, 1);
 RESET ALL;
 
 SET client_min_messages = warning;

@@ -100,13 +100,23 @@ bool only_equalities(const Query* parse) {
   return true;
 }
 
+// Whether a family has what the btree's has for bool: a class made by hand may lack some.
+bool has_all_comparisons(Oid family) {
+  for (int strategy = BTLessStrategyNumber; strategy <= BTGreaterStrategyNumber; strategy++) {
+    if (!OidIsValid(get_opfamily_member(family, BOOLOID, BOOLOID, static_cast<int16>(strategy))))
+      return false;
+  }
+  return true;
+}
+
 // The planner turns `flag = true` into `flag` at once, and of the indexes that this fits it knows by family: up to 15, of
 // built-in families only. The btree's has the operators of ours, under the same strategies; a plan has the index's OID and
 // its operators, and the executor looks these up in the index's own family.
 void take_boolean_conditions(const RelOptInfo* rel) {
   for (int i = 0; i < list_length(rel->indexlist); i++) {
     const auto* index = static_cast<const IndexOptInfo*>(list_nth(rel->indexlist, i));
-    if (index->opcintype[0] == BOOLOID && is_learned(index)) index->opfamily[0] = BOOL_BTREE_FAM_OID;
+    if (index->opcintype[0] == BOOLOID && is_learned(index) && has_all_comparisons(index->opfamily[0]))
+      index->opfamily[0] = BOOL_BTREE_FAM_OID;
   }
 }
 

@@ -41,7 +41,7 @@ constexpr std::uint8_t line_shift(std::uint64_t rise) {
 // leaves the smaller residuals. The width is measured with ColumnModel::predict's arithmetic (line_errors.hpp).
 ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n);
 
-// Fits values in any order; get(ctx, i) yields value i. A line is tried only where the ends suggest one.
+// Fits values in any order; get(i) yields value i. A line is tried only where the ends suggest one.
 template <class Get>
 ColumnModel fit_any(std::size_t n, Get get) {
   std::uint64_t lo = ~std::uint64_t{0};

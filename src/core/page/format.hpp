@@ -71,8 +71,9 @@ struct PageTrailer {
 static_assert(sizeof(PageTrailer) == 64);
 inline constexpr std::size_t kSpecial = kPageSize - sizeof(PageTrailer);
 
-// A segment as it is stored: entries [first_rank, next segment's first_rank) under one model per column. Only load_segment(),
-// check_page() and write_page() know it; to all others a segment is its SegmentModels.
+// A segment as it is stored: entries [first_rank, next segment's first_rank) under one model per column. Read by get_models(),
+// load_segment() and check_page(), searched by its first code and first rank, hashed for kill marks, written by PageWriter; to all
+// others a segment is its SegmentModels.
 struct Segment {
   Code first_code;         // exact first code: the page is searched by it
   std::uint64_t key_base;  // ColumnModel of the keys

@@ -54,19 +54,26 @@ SplitIdentity split_identity(const PageView& page, Block right_block, const Entr
   return {left, right};
 }
 
-void write_planned(std::uint8_t* out, const PageIdentity& id, const Columns& columns, Workspace* ws,
-                   std::uint32_t from, std::uint32_t to, std::size_t room, bool* fits) {
+// Entries [from, to) of the columns.
+struct Rows {
+  std::uint32_t from;
+  std::uint32_t to;
+};
+
+// Writes a page of these with room for `room` delta entries. False: they do not fit.
+bool write_planned(std::uint8_t* out, const PageIdentity& id, const Columns& columns, Workspace* ws,
+                   const Rows& rows, std::size_t room) {
   std::memset(out, 0, kPageSize);
-  if (from == to) {
+  if (rows.from == rows.to) {
     write_empty_page(out, id);
-    *fits = true;
-    return;
+    return true;
   }
   SegmentPlanner plan(ws->segments, columns, id.level);
-  plan.push(from, to - from);
+  plan.push(rows.from, rows.to - rows.from);
   if (!plan_fits(plan, id.level, room)) plan.compact();
-  *fits = plan_fits(plan, id.level, room);
-  if (*fits) write_page(out, id, plan, columns, nullptr, 0);
+  if (!plan_fits(plan, id.level, room)) return false;
+  write_page(out, id, plan, columns, nullptr, 0);
+  return true;
 }
 
 // The page stays as full as it can be, the rest of its last entries goes to the right.
@@ -116,9 +123,7 @@ bool split_at_end(const PageView& page, Block right_block, Workspace* ws, Entry*
   const SplitIdentity ids = split_identity(page, right_block, *separator);
   std::memset(ws->page, 0, kPageSize);
   write_page(ws->page, ids.left, plan, merge.columns, ws->dead_map, merge.dead_count);
-  bool fits = false;
-  write_planned(ws->page2, ids.right, merge.columns, ws, taken, merge.decoded, 1, &fits);
-  *done = fits;
+  *done = write_planned(ws->page2, ids.right, merge.columns, ws, {taken, merge.decoded}, 1);
   return true;
 }
 
@@ -133,11 +138,8 @@ bool split_balanced(const PageView& page, Block right_block, Workspace* ws, Entr
   *separator =
       separator_between({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
   const SplitIdentity ids = split_identity(page, right_block, *separator);
-  bool left_fits = false;
-  bool right_fits = false;
-  write_planned(ws->page, ids.left, columns, ws, 0, cut, kSplitRoom, &left_fits);
-  if (left_fits) write_planned(ws->page2, ids.right, columns, ws, cut, n, kSplitRoom, &right_fits);
-  *done = left_fits && right_fits;
+  *done = write_planned(ws->page, ids.left, columns, ws, {0, cut}, kSplitRoom) &&
+          write_planned(ws->page2, ids.right, columns, ws, {cut, n}, kSplitRoom);
   return true;
 }
 
