@@ -6,18 +6,10 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use LearnedTest;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 # The module, for the server under test.
-my $library = "$PostgreSQL::Test::Utils::tmp_check/replaced_paths.so";
-{
-	chomp(my $include = `pg_config --includedir-server`);
-	chomp(my $compiler = `pg_config --cc`);
-	mkdir $PostgreSQL::Test::Utils::tmp_check;
-	my $command = "$compiler -O1 -Wall -Werror -fPIC -shared -isystem $include $FindBin::RealBin/../modules/replaced_paths.c -o $library";
-	is(system($command), 0, 'the module compiles') or BAIL_OUT("no module: $command");
-}
+my $library = build_module('replaced_paths');
 
 my $node = new_node('main');
 $node->start;

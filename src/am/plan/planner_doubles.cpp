@@ -19,16 +19,10 @@
 // access method does not call its third strategy equality there (compat::strategy_meaning), and the proof is led by
 // a double that is in the btree's family.
 #include "am/callbacks.hpp"
+#include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
-
-namespace {
-
-// What of a double has the length of its columns; ours have one.
-Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
-Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
-bool returnable[INDEX_MAX_KEYS] = {true};
 
 bool is_learned(const IndexOptInfo* index) {
   // A double of another's.
@@ -40,6 +34,13 @@ bool is_learned(const IndexOptInfo* index) {
   }
   return compat::estimates_costs_of(learned_cost_estimate, index);
 }
+
+namespace {
+
+// What of a double has the length of its columns; ours have one.
+Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
+Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
+bool returnable[INDEX_MAX_KEYS] = {true};
 
 // What all doubles have in common. Whoever calls this gives it a family or a collation that no condition matches.
 IndexOptInfo* inert_copy(const IndexOptInfo* index) {
@@ -139,12 +140,6 @@ void add_doubles(PlannerInfo* root, RelOptInfo* rel, bool inhparent) {
 
 }  // namespace
 
-void register_planner_doubles() {
-  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
-  static bool done = false;
-  if (done) return;
-  done = true;
-  compat::TableInfoHook<add_doubles>::install();
-}
+void register_planner_doubles() { compat::TableInfoHook<add_doubles>::install(); }
 
 }  // namespace learned
