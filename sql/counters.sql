@@ -1,15 +1,9 @@
 -- Statistics of use and EXPLAIN's output: for the same query over the same rows those of a btree.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
--- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
-CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
-DECLARE
-  since timestamptz := clock_timestamp();
-BEGIN
-  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
-    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-  END LOOP;
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
 SET enable_seqscan = off;

@@ -56,15 +56,9 @@ CREATE INDEX g_id ON growing USING learned (id);
 \c
 SELECT estimate('SELECT FROM growing WHERE id > 25000') > 100 AS expected;
 SET max_parallel_workers_per_gather = 0;
--- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
-CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
-DECLARE
-  since timestamptz := clock_timestamp();
-BEGIN
-  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
-    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-  END LOOP;
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
 -- Deleted at the end and vacuumed: the end comes back. Not vacuumed and not seen by anybody: likewise.
 SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
 DELETE FROM growing WHERE id > 21000;

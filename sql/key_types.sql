@@ -277,5 +277,15 @@ SELECT type, NOT pg_indexam_has_property(a.oid, 'can_unique')
   ('money', '-92233720368547758.08', '1'), ('pg_lsn', 'FFFFFFFF/FFFFFFFF', '0/0'), ('macaddr', 'ff:00:00:00:00:01', 'ff:00:00:00:01:00'),
   ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01')) v(type, literal, other)
  WHERE a.amname = 'learned';
+-- A class made by hand may lack operators that the default one has: conditions on it are just not served.
+CREATE TABLE made_by_hand AS SELECT i AS n, i % 2 = 0 AS k FROM generate_series(1, 1000) i;
+CREATE OPERATOR CLASS few_operators FOR TYPE bool USING learned AS OPERATOR 1 <(bool, bool), FUNCTION 1 btboolcmp(bool, bool);
+CREATE INDEX ON made_by_hand USING learned (k few_operators);
+ANALYZE made_by_hand;
+SET enable_seqscan = off;
+SELECT count(*) FROM made_by_hand WHERE k;
+SELECT count(*) FROM made_by_hand WHERE k >= true;
+SELECT count(*) FROM made_by_hand a JOIN made_by_hand b ON a.k = b.k AND b.n < 3;
+RESET enable_seqscan;
 SET client_min_messages = error;
 DROP SCHEMA key_types CASCADE;

@@ -2,15 +2,9 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
--- Waits for autovacuum's snapshots of before: they hold back what a VACUUM may remove, or call visible to all.
-CREATE PROCEDURE pg_temp.settle() LANGUAGE plpgsql AS $$
-DECLARE
-  since timestamptz := clock_timestamp();
-BEGIN
-  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%' AND datname = current_database() AND xact_start <= since) LOOP
-    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-  END LOOP;
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 SET timezone = 'UTC';

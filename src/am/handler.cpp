@@ -16,6 +16,10 @@ LEARNED_SQL_FUNCTION(learned_handler);
 
 extern "C" void _PG_init(void) {
   learned::register_options();
+  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
+  static bool hooked = false;
+  if (hooked) return;
+  hooked = true;
   learned::register_planner_doubles();
   learned::register_row_comparisons();
   learned::register_refusals();

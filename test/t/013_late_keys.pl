@@ -8,20 +8,12 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use LearnedTest;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 start_seed();
 
 # The module, for the server under test.
-my $library = "$PostgreSQL::Test::Utils::tmp_check/late_keys.so";
-{
-	chomp(my $include = `pg_config --includedir-server`);
-	chomp(my $compiler = `pg_config --cc`);
-	mkdir $PostgreSQL::Test::Utils::tmp_check;
-	my $command = "$compiler -O1 -Wall -Werror -fPIC -shared -isystem $include $FindBin::RealBin/../modules/late_keys.c -o $library";
-	is(system($command), 0, 'the module compiles') or BAIL_OUT("no module: $command");
-}
+my $library = build_module('late_keys');
 
 my $node = new_node('main');
 $node->start;

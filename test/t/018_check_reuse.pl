@@ -8,19 +8,11 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use LearnedTest;
-use PostgreSQL::Test::Utils ();
 use Test::More;
 
 plan skip_all => 'the pages are learned\'s' unless $IS_LEARNED;
 
-my $library = "$PostgreSQL::Test::Utils::tmp_check/pages.so";
-{
-	chomp(my $include = `pg_config --includedir-server`);
-	chomp(my $compiler = `pg_config --cc`);
-	mkdir $PostgreSQL::Test::Utils::tmp_check;
-	my $command = "$compiler -O1 -Wall -Werror -fPIC -shared -isystem $include $FindBin::RealBin/../modules/pages.c -o $library";
-	is(system($command), 0, 'the module compiles') or BAIL_OUT("no module: $command");
-}
+my $library = build_module('pages');
 
 my $node = new_node('reuse');
 $node->append_conf('postgresql.conf', 'autovacuum = off');

@@ -47,7 +47,7 @@ use Time::HiRes qw(time);
 
 use Exporter 'import';
 our @EXPORT = qw($AM $IS_LEARNED new_node prepare_database check_indexes query
-  query_error start_seed random_int pick chance elapsed seconds_setting write_file);
+  build_module query_error start_seed random_int pick chance elapsed seconds_setting write_file);
 
 # What a failed test leaves behind is evidence; the rest is litter.
 END
@@ -146,6 +146,20 @@ sub query_error
 	return '' if $code == 0;
 	$err =~ s/^psql:<stdin>:\d+: //gm;
 	return $err;
+}
+
+# Compiles test/modules/NAME.c for the server under test; returns the library to load.
+sub build_module
+{
+	my ($name) = @_;
+	(my $sources = __FILE__) =~ s{[^/]+/[^/]+$}{modules};
+	my $library = "$PostgreSQL::Test::Utils::tmp_check/$name.so";
+	chomp(my $include = `pg_config --includedir-server`);
+	chomp(my $compiler = `pg_config --cc`);
+	mkdir $PostgreSQL::Test::Utils::tmp_check;
+	my $command = "$compiler -O1 -Wall -Werror -fPIC -shared -isystem $include $sources/$name.c -o $library";
+	is(system($command), 0, 'the module compiles') or BAIL_OUT("no module: $command");
+	return $library;
 }
 
 # One seed rules a run; it is printed so that the run can be repeated.

@@ -1,6 +1,7 @@
 // learned_index_stats(): size and shape of an index, and how well its models predict.
 //
-// Who may: inspection.hpp has the rule. It takes AccessShareLock and reads the file block by block, so writers go on; with writers, numbers of one row may belong to slightly different moments.
+// Who may: inspection.hpp has the rule. It takes AccessShareLock and reads the file block by block, so writers go on; with
+// writers, numbers of one row may belong to slightly different moments.
 #include "am/store/buffer_store.hpp"
 #include "am/check/inspection.hpp"
 

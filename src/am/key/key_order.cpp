@@ -197,10 +197,6 @@ void refuse_unsupported_index(HeapTuple index_row) {
 }
 
 void register_refusals() {
-  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
-  static bool done = false;
-  if (done) return;
-  done = true;
   previous_hook = object_access_hook;
   object_access_hook = look_at_new_object;
 }

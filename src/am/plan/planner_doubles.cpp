@@ -19,16 +19,10 @@
 // access method does not call its third strategy equality there (compat::strategy_meaning), and the proof is led by
 // a double that is in the btree's family.
 #include "am/callbacks.hpp"
+#include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
-
-namespace {
-
-// What of a double has the length of its columns; ours have one.
-Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
-Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
-bool returnable[INDEX_MAX_KEYS] = {true};
 
 bool is_learned(const IndexOptInfo* index) {
   // A double of another's.
@@ -40,6 +34,13 @@ bool is_learned(const IndexOptInfo* index) {
   }
   return compat::estimates_costs_of(learned_cost_estimate, index);
 }
+
+namespace {
+
+// What of a double has the length of its columns; ours have one.
+Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
+Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
+bool returnable[INDEX_MAX_KEYS] = {true};
 
 // What all doubles have in common. Whoever calls this gives it a family or a collation that no condition matches.
 IndexOptInfo* inert_copy(const IndexOptInfo* index) {
@@ -100,13 +101,23 @@ bool only_equalities(const Query* parse) {
   return true;
 }
 
+// Whether a family has what the btree's has for bool: a class made by hand may lack some.
+bool has_all_comparisons(Oid family) {
+  for (int strategy = BTLessStrategyNumber; strategy <= BTGreaterStrategyNumber; strategy++) {
+    if (!OidIsValid(get_opfamily_member(family, BOOLOID, BOOLOID, static_cast<int16>(strategy))))
+      return false;
+  }
+  return true;
+}
+
 // The planner turns `flag = true` into `flag` at once, and of the indexes that this fits it knows by family: up to 15, of
 // built-in families only. The btree's has the operators of ours, under the same strategies; a plan has the index's OID and
 // its operators, and the executor looks these up in the index's own family.
 void take_boolean_conditions(const RelOptInfo* rel) {
   for (int i = 0; i < list_length(rel->indexlist); i++) {
     const auto* index = static_cast<const IndexOptInfo*>(list_nth(rel->indexlist, i));
-    if (index->opcintype[0] == BOOLOID && is_learned(index)) index->opfamily[0] = BOOL_BTREE_FAM_OID;
+    if (index->opcintype[0] == BOOLOID && is_learned(index) && has_all_comparisons(index->opfamily[0]))
+      index->opfamily[0] = BOOL_BTREE_FAM_OID;
   }
 }
 
@@ -129,12 +140,6 @@ void add_doubles(PlannerInfo* root, RelOptInfo* rel, bool inhparent) {
 
 }  // namespace
 
-void register_planner_doubles() {
-  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
-  static bool done = false;
-  if (done) return;
-  done = true;
-  compat::TableInfoHook<add_doubles>::install();
-}
+void register_planner_doubles() { compat::TableInfoHook<add_doubles>::install(); }
 
 }  // namespace learned

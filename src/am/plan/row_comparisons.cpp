@@ -3,6 +3,7 @@
 // to_indexcol in the server's indxpath.c). So where there is a row comparison to be had, ours say so while the planner
 // looks for index paths once more; src/README.md tells what that rests on.
 #include "am/callbacks.hpp"
+#include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -31,9 +32,9 @@ bool any_row_comparison(const List* clauses) {
 }
 
 // Doubles of our indexes (planner_doubles.cpp) that are in a btree's name already stay as they are; the others of them
-// match no condition under any name.
+// match no condition under any name. (A btree has an order, and the planner relies on it: a class without `<` gives none.)
 bool may_take_row_comparison(const IndexOptInfo* index) {
-  return index->relam != BTREE_AM_OID && compat::estimates_costs_of(learned_cost_estimate, index);
+  return index->sortopfamily != nullptr && is_learned(index);
 }
 
 // From a comparison of several columns that are all the index's, the planner makes a condition of several columns: also for
@@ -130,9 +131,7 @@ bool is_current_of(const List* restrictions) {
   return false;
 }
 
-void add_row_comparison_paths(PlannerInfo* root, RelOptInfo* rel, Index relid, RangeTblEntry* rte) {
-  if (previous_hook != nullptr) previous_hook(root, rel, relid, rte);
-
+void add_row_comparison_paths(PlannerInfo* root, RelOptInfo* rel, const RangeTblEntry* rte) {
   if (rel->indexlist == NIL ||
       (!any_row_comparison(rel->baserestrictinfo) && !any_row_comparison(rel->joininfo))) {
     return;
@@ -165,15 +164,18 @@ void add_row_comparison_paths(PlannerInfo* root, RelOptInfo* rel, Index relid, R
   keep_first_columns(root, ours, rel->partial_pathlist);
 }
 
+// Other hooks come after: to them our paths are the planner's own. What they drop or put another path in the place of, because an
+// index does not know all of the table's rows, must not come back.
+void add_paths(PlannerInfo* root, RelOptInfo* rel, Index relid, RangeTblEntry* rte) {
+  add_row_comparison_paths(root, rel, rte);
+  if (previous_hook != nullptr) previous_hook(root, rel, relid, rte);
+}
+
 }  // namespace
 
 void register_row_comparisons() {
-  // Once, though the server calls _PG_init again after a failure: a hook must not be its own predecessor.
-  static bool done = false;
-  if (done) return;
-  done = true;
   previous_hook = set_rel_pathlist_hook;
-  set_rel_pathlist_hook = add_row_comparison_paths;
+  set_rel_pathlist_hook = add_paths;
 }
 
 }  // namespace learned

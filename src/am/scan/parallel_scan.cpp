@@ -78,7 +78,7 @@ bool extend_piece(ScanState* s, int first, bool forward, ScanPlace* next) {
 bool take_piece(IndexScanDesc scan, bool forward) {
   ScanState* s = state_of(scan);
   auto* shared = compat::shared_scan<SharedScan>(scan);
-  ScanPlace place;
+  ScanPlace place{};
   bool fresh;
   s->leaf.set_kill_marks();
   if (!take_place(shared, &place, &fresh)) return false;

@@ -15,7 +15,7 @@ void read_keys(IndexScanDesc scan) {
   ScanState* s = state_of(scan);
   s->parts.read_keys(scan->keyData, scan->numberOfKeys);
   // (Set under keys that the caller has changed since, where they are read again.)
-  if (s->mark.point().part >= s->parts.count()) s->mark.invalidate();
+  if (s->mark.point().part >= s->parts.count()) s->mark.clear();
 }
 
 // Counts the search for what nothing can match, where nbtree would not see that before it searches.

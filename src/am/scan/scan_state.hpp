@@ -29,7 +29,6 @@ class ScanMark {
     valid_ = true;
   }
   void clear() { valid_ = pending_ = false; }
-  void invalidate() { valid_ = false; }
   void set_pending(bool pending) { pending_ = pending; }
 
  private:

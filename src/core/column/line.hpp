@@ -41,8 +41,8 @@ constexpr std::uint8_t line_shift(std::uint64_t rise) {
 // leaves the smaller residuals. The width is measured with ColumnModel::predict's arithmetic (line_errors.hpp).
 ColumnModel fit_ascending(const std::uint64_t* values, std::size_t n);
 
-// Fits n >= 1 values whose extremes are given; get(i) yields value i. A line is tried only where the ends suggest one; if
-// values ascend it is preferred to a constant of the same width, as it helps a search.
+// Fits n >= 1 values in any order whose extremes are given; get(i) yields value i. A line is tried only where the ends suggest
+// one; if values ascend it is preferred to a constant of the same width, as it helps a search.
 template <class Get>
 ColumnModel fit_within(std::size_t n, const Span& extremes, bool ascending, Get get) {
   const std::uint64_t range = extremes.hi - extremes.lo;
@@ -98,8 +98,9 @@ struct LineCodec {
   template <class Get>
   static std::uint8_t* encode(std::uint8_t* out, const ColumnModel& model, std::size_t n, Get get) {
     if (model.width == 0) return out;
-    BitWriter writer(out, model.width);
-    for (std::size_t i = 0; i < n; i++) writer.put(get(i) - model.predict(i));
+    const ColumnModel line = model;  // a copy of its own: no byte written below may be one of it
+    BitWriter writer(out, line.width);
+    for (std::size_t i = 0; i < n; i++) writer.put(get(i) - line.predict(i));
     return writer.flush();
   }
 

@@ -1,5 +1,5 @@
 // A column of TIDs under any codec. A new codec is a file of its own, with the verbs that tid_model.hpp lists, a number in
-// TidCodec, and a line in the list below.
+// TidCodec, a line in the list below, and a call of its fit() in SegmentPlanner::fit_tid(), which knows when it may pay.
 #pragma once
 
 #include "core/column/tid_ascending.hpp"

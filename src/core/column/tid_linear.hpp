@@ -22,8 +22,9 @@ struct TidLinear {
     return LineCodec::bytes(column.model, n);
   }
   static std::uint8_t* encode(std::uint8_t* out, const TidColumn& column, const Tid* tids, std::size_t n) {
+    const unsigned scale = column.scale;
     return LineCodec::encode(out, column.model, n,
-                             [&](std::size_t i) { return tid_to_ordinal(tids[i], column.scale); });
+                             [tids, scale](std::size_t i) { return tid_to_ordinal(tids[i], scale); });
   }
   static Tid at(const TidColumn& column, const TidBits& data, unsigned i) {
     return ordinal_to_tid(LineCodec::at(column.model, data.bits, i), column.scale);

@@ -9,6 +9,7 @@
 //   decode   many
 //   load     finds the parts in bytes from disk, never beyond their end. False: the model or the length is impossible
 //   grows    whether one entry more takes more bytes
+//   check_model  what load() refuses but for the length, and fields that ought to be zero
 //   check    of a loaded column: what at() and decode() do not look at
 //   torn     entries at the beginning of a part that have to be a column of their own
 //   slice    a model for a part of a column

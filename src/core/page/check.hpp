@@ -10,7 +10,8 @@
 //              The left end: no left link if and only if the low fence is {0, 0}. No unfinished split without a
 //              right sibling. In the tree of NULLs every code is 0, those of fences too.
 //   segments   first ranks ascend from 0; models have possible widths; residual areas follow one another within
-//              [24, lower less the dead bitmap); first ranks of runs ascend from 0; unused fields are zero
+//              [24, lower less the dead bitmap); first ranks of runs ascend from 0; the bitmap of ascending TIDs has
+//              a bit for each entry and none behind its end; unused fields are zero
 //   entries    the first code of a segment is that of its first entry; decoding a page as a whole and one entry
 //              at a time agree; (code, TID) ascends strictly across segments; TIDs of leaves are heap TIDs;
 //              everything lies within the fences; lower_bound() finds entries where they are (every one of a

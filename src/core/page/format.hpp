@@ -143,8 +143,9 @@ template <class K>
 inline constexpr std::size_t kSpecialOf = kPageSize - sizeof(BasicPageTrailer<K>);
 inline constexpr std::size_t kSpecial = kSpecialOf<Code>;
 
-// A segment as it is stored: entries [first_rank, next segment's first_rank) under one model per column. Only load_segment(),
-// check_page() and write_page() know it; to all others a segment is its SegmentModels.
+// A segment as it is stored: entries [first_rank, next segment's first_rank) under one model per column. Read by get_models(),
+// load_segment() and check_page(), searched by its first key and first rank, hashed for kill marks, written by PageWriter; to all
+// others a segment is its SegmentModels.
 template <class K>
 struct BasicSegment;
 

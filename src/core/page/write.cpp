@@ -51,7 +51,7 @@ std::uint8_t* encode_segment(std::uint8_t* out, const BasicNewSegment<K>& segmen
   if (level == 0) return out;
   const Block* children = columns.children + segment.first;
   return LineCodec::encode(out, segment.child, segment.count,
-                           [&](std::size_t i) { return std::uint64_t{children[i]}; });
+                           [children](std::size_t i) { return std::uint64_t{children[i]}; });
 }
 
 void set_key_model(Segment* seg, const SegmentModels& models) {

@@ -64,21 +64,27 @@ SplitIdentity<K> split_identity(const BasicPageView<K>& page, Block right_block,
   return {left, right};
 }
 
+// Entries [from, to) of the columns.
+struct Rows {
+  std::uint32_t from;
+  std::uint32_t to;
+};
+
+// Writes a page of these with room for `room` delta entries. False: they do not fit.
 template <class K>
-void write_planned(std::uint8_t* out, const BasicPageIdentity<K>& id, const BasicColumns<K>& columns,
-                   BasicWorkspace<K>* ws, std::uint32_t from, std::uint32_t to, std::size_t room,
-                   bool* fits) {
+bool write_planned(std::uint8_t* out, const BasicPageIdentity<K>& id, const BasicColumns<K>& columns,
+                   BasicWorkspace<K>* ws, const Rows& rows, std::size_t room) {
   std::memset(out, 0, kPageSize);
-  if (from == to) {
+  if (rows.from == rows.to) {
     write_empty_page(out, id);
-    *fits = true;
-    return;
+    return true;
   }
   BasicSegmentPlanner<K> plan(ws->segments, columns, id.level);
-  plan.push(from, to - from);
+  plan.push(rows.from, rows.to - rows.from);
   if (!plan_fits(plan, id.level, room)) plan.compact();
-  *fits = plan_fits(plan, id.level, room);
-  if (*fits) write_page(out, id, plan, columns, nullptr, 0);
+  if (!plan_fits(plan, id.level, room)) return false;
+  write_page(out, id, plan, columns, nullptr, 0);
+  return true;
 }
 
 // The page stays as full as it can be, the rest of its last entries goes to the right.
@@ -131,9 +137,7 @@ bool split_at_end(const BasicPageView<K>& page, Block right_block, BasicWorkspac
   const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
   std::memset(ws->page, 0, kPageSize);
   write_page(ws->page, ids.left, plan, merge.columns, ws->dead_map, merge.dead_count);
-  bool fits = false;
-  write_planned(ws->page2, ids.right, merge.columns, ws, taken, merge.decoded, 1, &fits);
-  *done = fits;
+  *done = write_planned(ws->page2, ids.right, merge.columns, ws, {taken, merge.decoded}, 1);
   return true;
 }
 
@@ -150,11 +154,8 @@ bool split_balanced(const BasicPageView<K>& page, Block right_block, BasicWorksp
   *separator =
       separator_between<K>({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
   const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
-  bool left_fits = false;
-  bool right_fits = false;
-  write_planned(ws->page, ids.left, columns, ws, 0, cut, kSplitRoom, &left_fits);
-  if (left_fits) write_planned(ws->page2, ids.right, columns, ws, cut, n, kSplitRoom, &right_fits);
-  *done = left_fits && right_fits;
+  *done = write_planned(ws->page, ids.left, columns, ws, {0, cut}, kSplitRoom) &&
+          write_planned(ws->page2, ids.right, columns, ws, {cut, n}, kSplitRoom);
   return true;
 }
 

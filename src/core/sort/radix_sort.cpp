@@ -274,7 +274,11 @@ void sort_entries(std::span<BasicEntry<K>> entries, std::span<BasicEntry<K>> scr
   if (entries.size() < 2) return;
   unsigned varying = 0;
   if constexpr (KeyTraits<K>::kWords > 1) {
-    for (const BasicEntry<K>& e : entries) varying |= e.code.flags ^ entries[0].code.flags;
+    for (std::size_t begin = 0; begin < entries.size(); begin += kBlock) {
+      const std::size_t end = std::min(entries.size(), begin + kBlock);
+      for (std::size_t i = begin; i < end; ++i) varying |= entries[i].code.flags ^ entries[0].code.flags;
+      if (poll.call != nullptr) poll.call(poll.argument);
+    }
   }
   Sorter<K>(scratch, varying, poll).template sort_here<0>(entries.data(), entries.size());
 }
