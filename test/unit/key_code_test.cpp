@@ -253,10 +253,10 @@ TEST(KeyCode, WidthsAreThoseOfTheTypes) {
 
 TEST(KeyCode, KindsFromDiskAreChecked) {
   EXPECT_FALSE(key_kind_valid(0));
-  for (std::uint8_t kind = 1; kind <= 18; ++kind) {
+  for (std::uint8_t kind = 1; kind <= 20; ++kind) {
     EXPECT_TRUE(key_kind_valid(kind));
   }
-  for (int kind = 19; kind < 256; ++kind) {
+  for (int kind = 21; kind < 256; ++kind) {
     EXPECT_FALSE(key_kind_valid(static_cast<std::uint8_t>(kind)));
   }
 }

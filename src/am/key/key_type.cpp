@@ -1,6 +1,7 @@
 #include "am/key/key_type.hpp"
 
 #include "am/server/compat.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
@@ -61,6 +62,12 @@ bool key_kind_of_type(Oid type, KeyKind* kind) {
     case MACADDR8OID:
       *kind = KeyKind::macaddr8;
       return true;
+    case UUIDOID:
+      *kind = KeyKind::uuid;
+      return true;
+    case TIMETZOID:
+      *kind = KeyKind::timetz;
+      return true;
     default:
       return false;
   }
@@ -73,8 +80,20 @@ void refuse_key_type(Oid type) {
        errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
        errhint(
            "Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, "
-           "money, date, time, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, oid8 in PostgreSQL 19, "
+           "money, date, time, timetz, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, uuid, oid8 in "
+           "PostgreSQL 19, "
            "and domains over these; index an expression of such a type, or use a btree index.")));
+  pg_unreachable();
+}
+
+void refuse_key_words(unsigned words) {
+  ereport(ERROR,
+          (errcode(ERRCODE_TOO_MANY_COLUMNS),
+           errmsg("access method \"learned\" does not support keys of more than %u words", kMaxWords),
+           errdetail("These columns, included ones among them, take %u: a uuid or timetz takes two, any "
+                     "other type one.",
+                     words),
+           errhint("Leave out columns, or use a btree index.")));
   pg_unreachable();
 }
 

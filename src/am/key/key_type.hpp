@@ -37,12 +37,49 @@ bool key_kind_of_type(Oid type, KeyKind* kind);
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED, with a hint that names what has one.
 [[noreturn]] void refuse_key_type(Oid type);
 
+// The server's timetz: eight bytes of time, four of the zone.
+inline constexpr Size kTimeTzBytes = 12;
+static_assert(offsetof(TimeTzADT, time) == 0 && offsetof(TimeTzADT, zone) == 8);
+
+// Raises ERRCODE_TOO_MANY_COLUMNS: an index's columns would make keys of so many words, more than kMaxWords.
+[[noreturn]] void refuse_key_words(unsigned words);
+
 // Room for a value that its Datum points to.
 struct KeyStorage {
   alignas(8) unsigned char bytes[kMaxKeyWidth];
 };
 
-// The code of a non-null key.
+// The two codes of a value of a kind that needs two (key_words()).
+inline void datum_to_codes(KeyType type, Datum value, Code codes[2]) {
+  if (type.kind == KeyKind::uuid) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(DatumGetPointer(value));
+    codes[0] = code_from_bytes(bytes, 8);
+    codes[1] = code_from_bytes(bytes + 8, 8);
+    return;
+  }
+  const TimeTzADT* time = DatumGetTimeTzADTP(value);
+  codes[0] = code_from_int(time->time + int64{time->zone} * USECS_PER_SEC);
+  codes[1] = code_from_int(time->zone);
+}
+
+// The value of two codes. See code_to_datum().
+inline Datum codes_to_datum(KeyType type, const Code codes[2], KeyStorage* storage) {
+  if (type.kind == KeyKind::uuid) {
+    bytes_from_code(codes[0], 8, storage->bytes);
+    bytes_from_code(codes[1], 8, storage->bytes + 8);
+    return PointerGetDatum(storage->bytes);
+  }
+  TimeTzADT time;
+  std::memset(&time, 0, sizeof time);
+  time.zone = static_cast<int32>(int_from_code(codes[1]));
+  // (Modulo 2^64, as a damaged page may say anything.)
+  time.time = static_cast<TimeADT>(static_cast<uint64>(int_from_code(codes[0])) -
+                                   static_cast<uint64>(int64{time.zone} * USECS_PER_SEC));
+  std::memcpy(storage->bytes, &time, kTimeTzBytes);
+  return PointerGetDatum(storage->bytes);
+}
+
+// The code of a non-null key of one code.
 inline Code datum_to_code(KeyType type, Datum value) {
   switch (type.kind) {
     case KeyKind::int2:
@@ -106,8 +143,7 @@ inline Datum code_to_datum(KeyType type, Code code, KeyStorage* storage) {
   }
 }
 
-// Writes the attribute's bytes, type.width() of them, where an index tuple holds its only key. Such a tuple
-// has its data at MAXALIGN(sizeof(IndexTupleData)), which suits every width.
+// Writes the attribute's bytes, type.width() of them, where an index tuple holds it, aligned as its type wants.
 inline void store_code(KeyType type, Code code, char* dest) {
   KeyStorage storage;
   const Datum key = code_to_datum(type, code, &storage);

@@ -7,6 +7,8 @@
 //   oid, oid8, xid8, pg_lsn  the value
 //   bool, "char"             0 or 1; the byte, without sign as in SQL's order
 //   macaddr, macaddr8        the bytes as one number, the first of them on top (48 and 64 bits)
+//   uuid                     two codes: the first eight bytes, the others
+//   timetz                   two codes: the time in UTC, that is, plus its zone; the zone (microseconds; seconds to the west)
 //   float8                   IEEE bits, made ascending (negative: all bits flipped, else: sign bit set), then
 //                            rotated so that -infinity is 0
 //   float4                   the same in 32 bits
@@ -48,12 +50,19 @@ enum class KeyKind : std::uint8_t {
   pg_lsn = 16,
   macaddr = 17,
   macaddr8 = 18,
+  uuid = 19,
+  timetz = 20,
 };
 
-constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 18; }
+constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 20; }
 
-// Bytes of a value of that kind in a tuple: 1, 2, 4, 6 or 8.
-constexpr int kMaxKeyWidth = 8;
+// How many codes a value is, one behind the other.
+constexpr unsigned key_words(KeyKind kind) {
+  return kind == KeyKind::uuid || kind == KeyKind::timetz ? 2 : 1;
+}
+
+// Bytes of a value of that kind in a tuple: 1, 2, 4, 6, 8, 12 or 16.
+constexpr int kMaxKeyWidth = 16;
 constexpr int key_width(KeyKind kind) {
   switch (kind) {
     case KeyKind::boolean:
@@ -78,6 +87,10 @@ constexpr int key_width(KeyKind kind) {
     case KeyKind::money:
     case KeyKind::pg_lsn:
     case KeyKind::macaddr8:
+      return 8;
+    case KeyKind::timetz:
+      return 12;
+    case KeyKind::uuid:
       return kMaxKeyWidth;
   }
   return kMaxKeyWidth;

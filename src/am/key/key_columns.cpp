@@ -1,0 +1,161 @@
+#include "am/key/key_columns.hpp"
+
+#include "am/key/key_order.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+std::uint8_t alignment_of(char attalign) {
+  switch (attalign) {
+    case TYPALIGN_CHAR:
+      return 1;
+    case TYPALIGN_SHORT:
+      return ALIGNOF_SHORT;
+    case TYPALIGN_INT:
+      return ALIGNOF_INT;
+    default:
+      return MAXIMUM_ALIGNOF;
+  }
+}
+
+bool is_float(KeyKind kind) { return kind == KeyKind::float4 || kind == KeyKind::float8; }
+
+// The type of an index's column: that of its operator class, or, if it is included, its own.
+Oid type_of_column(Relation index, unsigned column) {
+  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)))
+    return index->rd_opcintype[column];
+  return getBaseType(TupleDescAttr(RelationGetDescr(index), static_cast<int>(column))->atttypid);
+}
+
+template <unsigned W>
+void put_value(Words<W>* key, const KeyColumn& column, const ColumnValue& value) {
+  key->flags |= static_cast<std::uint8_t>(value.flag << column.place.first);
+  key->word[column.place.first] = value.word[0];
+  if (column.place.words > 1) key->word[column.place.first + 1] = value.word[1];
+}
+
+// The codes of a column that is not NULL.
+template <unsigned W>
+void take_codes(const Words<W>& key, const KeyColumn& column, Code codes[2]) {
+  const Code turn = column.descending ? kMaxCode : 0;
+  codes[0] = key.word[column.place.first] ^ turn;
+  codes[1] = column.place.words > 1 ? key.word[column.place.first + 1] ^ turn : 0;
+}
+
+}  // namespace
+
+unsigned key_words_of(Relation index) {
+  const auto count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
+  unsigned words = 0;
+  for (unsigned c = 0; c < count; c++) {
+    const Oid type = type_of_column(index, c);
+    KeyKind kind;
+    if (!key_kind_of_type(type, &kind)) refuse_key_type(type);
+    words += key_words(kind);
+  }
+  if (words > kMaxWords) refuse_key_words(words);
+  return words;
+}
+
+KeyColumns key_columns_of(Relation index) {
+  KeyColumns columns{};
+  columns.count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
+  columns.keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
+  if (columns.count > kMaxWords) refuse_key_words(columns.count);
+  for (unsigned c = 0; c < columns.count; c++) {
+    KeyColumn& column = columns.column[c];
+    const Oid type = type_of_column(index, c);
+    if (!key_kind_of_type(type, &column.type.kind)) refuse_key_type(type);
+    const unsigned words = key_words(column.type.kind);
+    if (columns.words + words > kMaxWords) refuse_key_words(columns.words + words);
+    column.place = {static_cast<std::uint8_t>(columns.words), static_cast<std::uint8_t>(words)};
+    columns.words += words;
+    // (An included column has no options.)
+    const int16 option = c < columns.keys ? index->rd_indoption[c] : 0;
+    column.descending = (option & INDOPTION_DESC) != 0;
+    column.nulls_high = (option & INDOPTION_NULLS_FIRST) == 0;
+    column.merged = is_float(column.type.kind) && c + 1 < columns.keys;
+    column.align = alignment_of(TupleDescAttr(RelationGetDescr(index), static_cast<int>(c))->attalign);
+  }
+  return columns;
+}
+
+ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
+  if (isnull) return {column.null_flag(), {0, 0}};
+  Code codes[2];
+  if (column.place.words > 1) {
+    datum_to_codes(column.type, value, codes);
+  } else {
+    codes[0] = datum_to_code(column.type, value);
+    if (column.merged) codes[0] = equal_codes(column.type.kind, codes[0]).hi;
+  }
+  return column_value_of_codes(column, codes);
+}
+
+template <class K>
+RowKey<K> key_of_row(const KeyColumns& columns, const Datum* values, const bool* isnull) {
+  RowKey<K> row{TreeId::keys, {}};
+  for (unsigned c = 0; c < columns.count; c++) {
+    put_value(&row.key, columns.column[c], column_value_of(columns.column[c], values[c], isnull[c]));
+  }
+  return row;
+}
+template RowKey<Words<2>> key_of_row(const KeyColumns&, const Datum*, const bool*);
+template RowKey<Words<3>> key_of_row(const KeyColumns&, const Datum*, const bool*);
+template RowKey<Words<4>> key_of_row(const KeyColumns&, const Datum*, const bool*);
+
+template <class K>
+void row_of_key(const KeyColumns& columns, const RowKey<K>& key, Datum* values, bool* isnull,
+                RowStorage* storage) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    isnull[0] = key.tree == TreeId::nulls;
+    values[0] = isnull[0] ? Datum{0} : code_to_datum(columns.column[0].type, key.key, &storage->column[0]);
+  } else {
+    for (unsigned c = 0; c < columns.count; c++) {
+      const KeyColumn& column = columns.column[c];
+      values[c] = 0;
+      isnull[c] = key.key.flag(column.place.first) == (column.null_flag() != 0);
+      if (isnull[c]) continue;
+      Code codes[2];
+      take_codes(key.key, column, codes);
+      values[c] = column.place.words > 1 ? codes_to_datum(column.type, codes, &storage->column[c])
+                                         : code_to_datum(column.type, codes[0], &storage->column[c]);
+    }
+  }
+}
+
+template <class K>
+EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    if (key.tree == TreeId::nulls) return {0, 0};
+    const CodeRange equal = equal_codes(columns.column[0].type.kind, key.key);
+    return {equal.lo, equal.hi};
+  } else {
+    const unsigned words = columns.key_words();
+    EqualKeys<K> equal{key_prefix(key.key, words), key_prefix(key.key, words)};
+    for (unsigned w = words; w < KeyTraits<K>::kWords; w++) {
+      equal.hi.word[w] = kMaxCode;
+      equal.hi.flags |= static_cast<std::uint8_t>(1u << w);
+    }
+    // Only the last column may tell values apart that are equal.
+    const KeyColumn& last = columns.column[columns.keys - 1];
+    if (!is_float(last.type.kind) || key.key.flag(last.place.first) == (last.null_flag() != 0)) return equal;
+    Code codes[2];
+    take_codes(key.key, last, codes);
+    const CodeRange range = equal_codes(last.type.kind, codes[0]);
+    const Code turn = last.descending ? kMaxCode : 0;
+    equal.lo.word[last.place.first] = (last.descending ? range.hi : range.lo) ^ turn;
+    equal.hi.word[last.place.first] = (last.descending ? range.lo : range.hi) ^ turn;
+    return equal;
+  }
+}
+
+#define LEARNED_KEY_COLUMNS(K)                                                                  \
+  template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
+  template EqualKeys<K> keys_equal_to<K>(const KeyColumns&, const RowKey<K>&);
+LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
+#undef LEARNED_KEY_COLUMNS
+
+}  // namespace learned
