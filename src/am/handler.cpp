@@ -44,8 +44,8 @@ constexpr IndexAmRoutine make_routine() {
   // What is not true here the server refuses before anything is in the catalogs; what the flags cannot say,
   // register_refusals() does.
   routine.amcanunique = compat::kUniqueIndexes;
-  routine.amcanmulticol = false;
-  routine.amcaninclude = false;
+  routine.amcanmulticol = true;
+  routine.amcaninclude = true;
   routine.amoptionalkey = true;
   routine.amsearcharray = true;
   routine.amsearchnulls = true;

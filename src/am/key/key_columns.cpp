@@ -29,6 +29,11 @@ Oid type_of_column(Relation index, unsigned column) {
   return getBaseType(TupleDescAttr(RelationGetDescr(index), static_cast<int>(column))->atttypid);
 }
 
+[[noreturn]] void refuse_column_type(Relation index, unsigned column, Oid type) {
+  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index))) refuse_key_type(type);
+  refuse_included_type(type);
+}
+
 template <unsigned W>
 void put_value(Words<W>* key, const KeyColumn& column, const ColumnValue& value) {
   key->flags |= static_cast<std::uint8_t>(value.flag << column.place.first);
@@ -52,7 +57,7 @@ unsigned key_words_of(Relation index) {
   for (unsigned c = 0; c < count; c++) {
     const Oid type = type_of_column(index, c);
     KeyKind kind;
-    if (!key_kind_of_type(type, &kind)) refuse_key_type(type);
+    if (!key_kind_of_type(type, &kind)) refuse_column_type(index, c, type);
     words += key_words(kind);
   }
   if (words > kMaxWords) refuse_key_words(words);
@@ -67,7 +72,7 @@ KeyColumns key_columns_of(Relation index) {
   for (unsigned c = 0; c < columns.count; c++) {
     KeyColumn& column = columns.column[c];
     const Oid type = type_of_column(index, c);
-    if (!key_kind_of_type(type, &column.type.kind)) refuse_key_type(type);
+    if (!key_kind_of_type(type, &column.type.kind)) refuse_column_type(index, c, type);
     const unsigned words = key_words(column.type.kind);
     if (columns.words + words > kMaxWords) refuse_key_words(columns.words + words);
     column.place = {static_cast<std::uint8_t>(columns.words), static_cast<std::uint8_t>(words)};

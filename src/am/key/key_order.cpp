@@ -3,6 +3,7 @@
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
 #include "am/key/key_type.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
@@ -171,29 +172,32 @@ void refuse_unsupported_index(HeapTuple index_row) {
                     errmsg("access method \"learned\" does not support unique indexes"),
                     errhint("Use a constraint: EXCLUDE USING learned (column WITH =).")));
   }
-  if (row->indnkeyatts > 1) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support multicolumn indexes"),
-                    errhint("Create one index for each column; a query can combine them.")));
-  }
-  if (row->indnatts > row->indnkeyatts) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("access method \"learned\" does not support included columns"),
-                    errhint("Leave out the INCLUDE clause, or use a btree index.")));
-  }
   bool isnull;
-  const Datum classes = SysCacheGetAttr(INDEXRELID, index_row, Anum_pg_index_indclass, &isnull);
+  const Datum value = SysCacheGetAttr(INDEXRELID, index_row, Anum_pg_index_indclass, &isnull);
   Assert(!isnull);
-  const Oid opclass = reinterpret_cast<const oidvector*>(DatumGetPointer(classes))->values[0];
-  Oid family;
-  Oid type;
-  if (!get_opclass_opfamily_and_input_type(opclass, &family, &type)) {
-    elog(ERROR, "cache lookup failed for operator class %u", opclass);
-  }
-  KeyKind kind;
-  if (!key_kind_of_type(type, &kind)) refuse_key_type(type);
+  const auto* classes = reinterpret_cast<const oidvector*>(DatumGetPointer(value));
   // Of an index that is just being created, the name is not to be seen yet.
-  refuse_class_of_other_order(opclass, family, get_rel_name(row->indexrelid));
+  const char* name = get_rel_name(row->indexrelid);
+  unsigned words = 0;
+  for (int c = 0; c < row->indnatts; ++c) {
+    // (Included columns have no operator class, and are none but the table's.)
+    const bool included = c >= row->indnkeyatts;
+    Oid family = InvalidOid;
+    Oid type;
+    if (included) {
+      type = getBaseType(get_atttype(row->indrelid, row->indkey.values[c]));
+    } else if (!get_opclass_opfamily_and_input_type(classes->values[c], &family, &type)) {
+      elog(ERROR, "cache lookup failed for operator class %u", classes->values[c]);
+    }
+    KeyKind kind;
+    if (!key_kind_of_type(type, &kind)) {
+      if (included) refuse_included_type(type);
+      refuse_key_type(type);
+    }
+    words += key_words(kind);
+    if (!included) refuse_class_of_other_order(classes->values[c], family, name);
+  }
+  if (words > kMaxWords) refuse_key_words(words);
 }
 
 void register_refusals() {

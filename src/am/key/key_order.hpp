@@ -34,8 +34,9 @@ inline bool follows_default_order(const FamilyMember& member) {
 // Raises ERRCODE_INVALID_OBJECT_DEFINITION if the member does not: for those who define operator classes.
 void refuse_member_of_other_order(const FamilyMember& member);
 
-// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what cannot be built, given the index's row of pg_index: more than one column, unique
-// where that is not to be, an operator class on a type without key code, a family of another order. Reads catalogs.
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what cannot be built, given the index's row of pg_index: unique where that is not to
+// be, a column of a type without key code, a family of another order; ERRCODE_TOO_MANY_COLUMNS for keys of more than kMaxWords.
+// Reads catalogs.
 void refuse_unsupported_index(HeapTuple index_row);
 
 // Has new indexes looked at when they enter the catalogs. Called when the library is loaded; sets a hook.

@@ -73,16 +73,28 @@ bool key_kind_of_type(Oid type, KeyKind* kind) {
   }
 }
 
+namespace {
+
+constexpr char kTypes[] =
+    "Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, money, "
+    "date, time, "
+    "timetz, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, uuid, oid8 in PostgreSQL 19, and domains "
+    "over these";
+
+}  // namespace
+
 void refuse_key_type(Oid type) {
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-       errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
-       errhint(
-           "Supported are boolean, \"char\", smallint, integer, bigint, oid, xid8, real, double precision, "
-           "money, date, time, timetz, timestamp, timestamptz, pg_lsn, macaddr, macaddr8, uuid, oid8 in "
-           "PostgreSQL 19, "
-           "and domains over these; index an expression of such a type, or use a btree index.")));
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("access method \"learned\" does not support keys of type %s", format_type_be(type)),
+                  errhint("%s; index an expression of such a type, or use a btree index.", kTypes)));
+  pg_unreachable();
+}
+
+void refuse_included_type(Oid type) {
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("access method \"learned\" does not support included columns of type %s",
+                         format_type_be(type)),
+                  errhint("%s; leave out the column, or use a btree index.", kTypes)));
   pg_unreachable();
 }
 

@@ -36,6 +36,8 @@ bool key_kind_of_type(Oid type, KeyKind* kind);
 
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED, with a hint that names what has one.
 [[noreturn]] void refuse_key_type(Oid type);
+// The same of a column that is included.
+[[noreturn]] void refuse_included_type(Oid type);
 
 // The server's timetz: eight bytes of time, four of the zone.
 inline constexpr Size kTimeTzBytes = 12;

@@ -37,10 +37,19 @@ bool is_learned(const IndexOptInfo* index) {
 
 namespace {
 
-// What of a double has the length of its columns; ours have one.
-Oid no_operators_of_ours[INDEX_MAX_KEYS] = {BYTEA_BTREE_FAM_OID};
-Oid collation_of_none[INDEX_MAX_KEYS] = {DEFAULT_COLLATION_OID};
-bool returnable[INDEX_MAX_KEYS] = {true};
+// What of a double has the length of its columns. A family without operators of our types, in each place; a collation that no
+// expression of them has; and that the first column, whose ends are asked for, can be returned.
+template <class T>
+struct Everywhere {
+  T of[INDEX_MAX_KEYS];
+
+  explicit constexpr Everywhere(T value) : of{} {
+    for (T& element : of) element = value;
+  }
+};
+Everywhere<Oid> no_operators_of_ours(BYTEA_BTREE_FAM_OID);
+Everywhere<Oid> collation_of_none(DEFAULT_COLLATION_OID);
+Everywhere<bool> returnable(true);
 
 // What all doubles have in common. Whoever calls this gives it a family or a collation that no condition matches.
 IndexOptInfo* inert_copy(const IndexOptInfo* index) {
@@ -59,8 +68,8 @@ IndexOptInfo* double_for_end_probe(const IndexOptInfo* index) {
   if (index->hypothetical || index->indpred != NIL || index->sortopfamily == nullptr) return nullptr;
   IndexOptInfo* twin = inert_copy(index);
   twin->relam = BTREE_AM_OID;
-  twin->opfamily = no_operators_of_ours;
-  twin->canreturn = returnable;
+  twin->opfamily = no_operators_of_ours.of;
+  twin->canreturn = returnable.of;
   twin->unique = false;
   return twin;
 }
@@ -68,15 +77,18 @@ IndexOptInfo* double_for_end_probe(const IndexOptInfo* index) {
 // Null if the index proves nothing.
 IndexOptInfo* double_for_unique_proof(const IndexOptInfo* index) {
   if (!index->unique || !index->immediate) return nullptr;
-  const Oid family = index->sortopfamily != nullptr
-                         ? index->sortopfamily[0]
-                         : compat::btree_family(index->opfamily[0], index->opcintype[0]);
-  if (!OidIsValid(family)) return nullptr;
+  const auto columns = static_cast<Size>(index->nkeycolumns);
+  auto* families = static_cast<Oid*>(palloc(columns * sizeof(Oid)));
+  for (Size c = 0; c < columns; c++) {
+    families[c] = index->sortopfamily != nullptr
+                      ? index->sortopfamily[c]
+                      : compat::btree_family(index->opfamily[c], index->opcintype[c]);
+    if (!OidIsValid(families[c])) return nullptr;
+  }
   IndexOptInfo* twin = inert_copy(index);
-  twin->opfamily = static_cast<Oid*>(palloc(sizeof(Oid)));
-  twin->opfamily[0] = family;
+  twin->opfamily = families;
   // No expression of our types has a collation.
-  twin->indexcollations = collation_of_none;
+  twin->indexcollations = collation_of_none.of;
   twin->sortopfamily = nullptr;
   return twin;
 }
@@ -116,8 +128,11 @@ bool has_all_comparisons(Oid family) {
 void take_boolean_conditions(const RelOptInfo* rel) {
   for (int i = 0; i < list_length(rel->indexlist); i++) {
     const auto* index = static_cast<const IndexOptInfo*>(list_nth(rel->indexlist, i));
-    if (index->opcintype[0] == BOOLOID && is_learned(index) && has_all_comparisons(index->opfamily[0]))
-      index->opfamily[0] = BOOL_BTREE_FAM_OID;
+    if (!is_learned(index)) continue;
+    for (int c = 0; c < index->nkeycolumns; c++) {
+      if (index->opcintype[c] == BOOLOID && has_all_comparisons(index->opfamily[c]))
+        index->opfamily[c] = BOOL_BTREE_FAM_OID;
+    }
   }
 }
 
