@@ -2,6 +2,7 @@
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
 #include "am/key/key_order.hpp"
+#include "am/key/row_bound.hpp"
 #include "am/options.hpp"
 #include "am/scan/parallel_scan.hpp"
 
@@ -32,9 +33,9 @@ constexpr IndexAmRoutine make_routine() {
   IndexAmRoutine routine{};
   routine.type = T_IndexAmRoutine;
 
-  // Strategies 1-5 and support functions 1-4 are a btree's, in number and meaning: the planner relies on it.
-  // 5 (operator class options) and 6 stay unused; functions of our own would begin at 7.
-  routine.amstrategies = BTMaxStrategyNumber;
+  // Strategies 1-5 and support functions 1-4 are a btree's, in number and meaning: the planner relies on it. Strategies 6 and 7
+  // are ours (row_bound.hpp). Functions 5 (operator class options) and 6 stay unused; some of our own would begin at 7.
+  routine.amstrategies = kStrategies;
   routine.amsupport = BTEQUALIMAGE_PROC;
   routine.amoptsprocnum = 0;
 

@@ -2,6 +2,7 @@
 #include "am/callbacks.hpp"
 #include "am/key/key_order.hpp"
 #include "am/key/key_type.hpp"
+#include "am/key/row_bound.hpp"
 
 namespace learned {
 
@@ -64,7 +65,7 @@ void check_function(Validation* validation, const FormData_pg_amproc* function) 
 }
 
 void check_operator(Validation* validation, const FormData_pg_amop* member) {
-  if (member->amopstrategy < 1 || member->amopstrategy > BTMaxStrategyNumber) {
+  if (member->amopstrategy < 1 || static_cast<StrategyNumber>(member->amopstrategy) > kStrategies) {
     LEARNED_FAULT(
         validation,
         "operator family \"%s\" of access method learned contains operator %s with invalid strategy "
@@ -105,6 +106,10 @@ bool check_groups(Validation* validation, List* groups, Oid key_type) {
     // An in_range function may have an offset type that the family knows nothing else about, such as
     // interval.
     if (group->operatorset == 0 && group->functionset == kInRangeFunction) {
+      continue;
+    }
+    // The bounds of row comparisons go with every type.
+    if (group->lefttype == ANYELEMENTOID) {
       continue;
     }
     ++pairs;

@@ -3,6 +3,7 @@
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
 #include "am/key/key_type.hpp"
+#include "am/key/row_bound.hpp"
 #include "core/base/key.hpp"
 
 namespace learned {
@@ -140,6 +141,12 @@ void look_at_new_object(ObjectAccessType access, Oid catalog, Oid object, int co
 
 DefaultOrder default_order_at(const FamilyMember& member) {
   Oid type = member.left;
+  if (!member.is_function && member.number > BTMaxStrategyNumber) {
+    // Ours, or none.
+    const bool ours = member.left == ANYELEMENTOID && member.right == RECORDOID &&
+                      is_row_bound_operator(member.object, member.number);
+    return {type, ours ? member.object : InvalidOid};
+  }
   Oid family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
   if (!OidIsValid(family)) {
     family = lookup_type_cache(member.right, TYPECACHE_BTREE_OPFAMILY)->btree_opf;

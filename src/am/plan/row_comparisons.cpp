@@ -3,6 +3,7 @@
 // to_indexcol in the server's indxpath.c). So where there is a row comparison to be had, ours say so while the planner
 // looks for index paths once more; src/README.md tells what that rests on.
 #include "am/callbacks.hpp"
+#include "am/key/row_bound.hpp"
 #include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
@@ -37,10 +38,34 @@ bool may_take_row_comparison(const IndexOptInfo* index) {
   return index->sortopfamily != nullptr && is_learned(index);
 }
 
+// How many columns of the comparison are the first ones of the index, in its order and all in one direction.
+int leading_columns(const IndexOptInfo* index, const IndexClause* condition) {
+  int count = 0;
+  while (count < list_length(condition->indexcols) && list_nth_int(condition->indexcols, count) == count &&
+         index->reverse_sort[count] == index->reverse_sort[0]) {
+    count++;
+  }
+  return count;
+}
+
+// `a |>= ROW(x, y)`, of an index on (a, b): see row_bound.hpp. nullptr: the family has no such operator (a class made by hand).
+Expr* row_bound(const RowCompareExpr* row, Oid family, bool behind, int columns) {
+  const Oid operation = get_opfamily_member(family, ANYELEMENTOID, RECORDOID,
+                                            static_cast<int16>(behind ? kAtOrBehind : kAtOrBefore));
+  if (!OidIsValid(operation)) return nullptr;
+  RowExpr* bound = makeNode(RowExpr);
+  bound->args = list_truncate(static_cast<List*>(copyObjectImpl(row->rargs)), columns);
+  bound->row_typeid = RECORDOID;
+  bound->row_format = COERCE_EXPLICIT_CALL;
+  bound->location = -1;
+  return make_opclause(operation, BOOLOID, false, static_cast<Expr*>(copyObjectImpl(linitial(row->largs))),
+                       reinterpret_cast<Expr*>(bound), InvalidOid, kFilteredBound);
+}
+
 // From a comparison of several columns that are all the index's, the planner makes a condition of several columns: also for
 // an index of one, from `(k, k) < (x, y)`. Executors before version 18 refuse to hand it to other access methods than
-// btree, and bounds_set does not take it: the first column is left of it, and the filter, as where the others are not the index's.
-void keep_first_column(PlannerInfo* root, const IndexOptInfo* index, IndexClause* condition) {
+// btree, and scans of ours do not take it: a bound is left of it, and the filter, as where the others are not the index's.
+void keep_bound(PlannerInfo* root, const IndexOptInfo* index, IndexClause* condition) {
   const auto* key = static_cast<const RestrictInfo*>(linitial(condition->indexquals));
   if (!IsA(key->clause, RowCompareExpr)) return;
   const auto* row = reinterpret_cast<const RowCompareExpr*>(key->clause);
@@ -53,13 +78,19 @@ void keep_first_column(PlannerInfo* root, const IndexOptInfo* index, IndexClause
   int strategy = get_op_opfamily_strategy(comparison, family);
   if (strategy == BTLessStrategyNumber) strategy = BTLessEqualStrategyNumber;
   if (strategy == BTGreaterStrategyNumber) strategy = BTGreaterEqualStrategyNumber;
-  const Oid with_equal = get_opfamily_member(family, left, right, strategy);
-  if (!OidIsValid(with_equal)) {
-    elog(ERROR, "missing operator %d(%u,%u) in opfamily %u", strategy, left, right, family);
+  const int columns = leading_columns(index, condition);
+  Expr* clause =
+      columns < 2 ? nullptr : row_bound(row, family, strategy == BTGreaterEqualStrategyNumber, columns);
+  if (clause == nullptr) {
+    const Oid with_equal = get_opfamily_member(family, left, right, static_cast<int16>(strategy));
+    if (!OidIsValid(with_equal)) {
+      elog(ERROR, "missing operator %d(%u,%u) in opfamily %u", strategy, left, right, family);
+    }
+    clause =
+        make_opclause(with_equal, BOOLOID, false, static_cast<Expr*>(copyObjectImpl(linitial(row->largs))),
+                      static_cast<Expr*>(copyObjectImpl(linitial(row->rargs))), InvalidOid,
+                      linitial_oid(row->inputcollids));
   }
-  Expr* clause = make_opclause(
-      with_equal, BOOLOID, false, static_cast<Expr*>(copyObjectImpl(linitial(row->largs))),
-      static_cast<Expr*>(copyObjectImpl(linitial(row->rargs))), InvalidOid, linitial_oid(row->inputcollids));
   condition->indexquals = list_make1(make_simple_restrictinfo(root, clause));
   condition->indexcols = NIL;
   condition->lossy = true;
@@ -85,11 +116,11 @@ void for_each_scan(const List* indexes, Path* path, Visit visit) {
 }
 
 // (Paths share conditions: each is done once.)
-void keep_first_columns(PlannerInfo* root, const List* indexes, const List* paths) {
+void keep_bounds(PlannerInfo* root, const List* indexes, const List* paths) {
   for (int i = 0; i < list_length(paths); i++) {
     for_each_scan(indexes, static_cast<Path*>(list_nth(paths, i)), [root](IndexPath* scan) {
       for (int k = 0; k < list_length(scan->indexclauses); k++) {
-        keep_first_column(root, scan->indexinfo, static_cast<IndexClause*>(list_nth(scan->indexclauses, k)));
+        keep_bound(root, scan->indexinfo, static_cast<IndexClause*>(list_nth(scan->indexclauses, k)));
       }
     });
   }
@@ -160,8 +191,8 @@ void add_row_comparison_paths(PlannerInfo* root, RelOptInfo* rel, const RangeTbl
   for (int i = 0; i < list_length(ours); i++) {
     static_cast<IndexOptInfo*>(list_nth(ours, i))->relam = access_method;
   }
-  keep_first_columns(root, ours, rel->pathlist);
-  keep_first_columns(root, ours, rel->partial_pathlist);
+  keep_bounds(root, ours, rel->pathlist);
+  keep_bounds(root, ours, rel->partial_pathlist);
 }
 
 // Other hooks come after: to them our paths are the planner's own. What they drop or put another path in the place of, because an
