@@ -125,6 +125,7 @@ extern "C" {
 #include "utils/relcache.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
+#include "utils/spccache.h"
 #include "utils/sortsupport.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
