@@ -31,22 +31,23 @@ CREATE INDEX subject_btree ON subject USING btree (i);
 
 -- Types without an operator class, and operator classes of other types.
 SELECT refused('CREATE INDEX ON subject USING learned (t)');
-SELECT refused('CREATE INDEX ON subject USING learned (u)');
 SELECT refused('CREATE INDEX ON subject USING learned (n)');
 SELECT refused('CREATE INDEX ON subject USING learned (b)');
 SELECT refused('CREATE INDEX ON subject USING learned (a)');
 SELECT refused('CREATE INDEX ON subject USING learned (v)');
-SELECT refused('CREATE INDEX ON subject USING learned (z)');
 SELECT refused('CREATE INDEX ON subject USING learned (t int4_ops)');
 SELECT refused('CREATE INDEX ON subject USING learned (i int8_ops)');
 SELECT refused('CREATE INDEX ON subject USING learned (t text_ops)');
 SELECT refused('CREATE INDEX ON subject USING learned (i int4_ops (depth = 3))');
 SELECT refused('CREATE INDEX ON subject USING learned (i COLLATE "C")');
 
--- Several columns, included columns.
-SELECT refused('CREATE INDEX ON subject USING learned (i, j)');
-SELECT refused('CREATE INDEX ON subject USING learned (i) INCLUDE (j)');
-SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH =, j WITH =)');
+-- Several columns, included columns: too many of them, and of types that have no code.
+SELECT refused('CREATE INDEX ON subject USING learned (i, j, i, j, i)');
+SELECT refused('CREATE INDEX ON subject USING learned (u, z, i)');
+SELECT refused('CREATE INDEX ON subject USING learned (u, i) INCLUDE (z)');
+SELECT refused('CREATE INDEX ON subject USING learned (i, t)');
+SELECT refused('CREATE INDEX ON subject USING learned (i) INCLUDE (n)');
+SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH =, b WITH =)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH <>)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (i WITH <)');
 SELECT refused('ALTER TABLE subject ADD EXCLUDE USING learned (t WITH =)');
@@ -55,7 +56,7 @@ SELECT refused('CREATE TABLE referring (i int4 REFERENCES subject (i))');
 -- The same on an empty table and on a partitioned one.
 CREATE TABLE divided (i int4, j int8, t text) PARTITION BY RANGE (i);
 CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (0) TO (100);
-SELECT refused('CREATE INDEX ON divided USING learned (i, j)');
+SELECT refused('CREATE INDEX ON divided USING learned (i, j, t)');
 SELECT refused('CREATE INDEX ON divided USING learned (t)');
 CREATE INDEX divided_i ON divided USING learned (i);
 

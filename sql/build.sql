@@ -289,8 +289,8 @@ FROM pg_class WHERE relname IN ('build_shapes', 'build_counted') ORDER BY relnam
 SELECT n, pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(1, 5) n WHERE amname = 'learned' ORDER BY n;
 
 -- What is refused.
-CREATE INDEX build_refused ON build_shapes USING learned (sorted, shuffled);
-CREATE INDEX build_refused ON build_shapes USING learned (sorted) INCLUDE (shuffled);
+CREATE INDEX build_refused ON build_shapes USING learned (sorted, shuffled, sorted, shuffled, sorted);
+CREATE INDEX build_refused ON build_shapes USING learned (sorted, shuffled, sorted) INCLUDE (shuffled, sorted);
 CREATE INDEX build_refused ON build_parts USING learned (note);
 CREATE INDEX build_refused ON build_shapes USING learned (sorted) WITH (fillfactor = 10);
 CREATE INDEX build_refused ON build_shapes USING learned (sorted) WITH (fillfactor = 101);

@@ -1,4 +1,4 @@
--- Keys of one byte, and keys that a Datum only points to: twin tables, one with a learned and one with a btree index,
+-- Keys of one byte, keys that a Datum only points to, and keys of two words: twin tables, one with a learned and one with a btree index,
 -- give the same rows, in the same order, whatever way they are read; and what the sequential scan gives.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
@@ -21,7 +21,11 @@ INSERT INTO types (show, type, seed, extremes) VALUES
   ('k::text', 'macaddr', 'lpad(CASE WHEN i % 2 = 0 THEN to_hex(140737488354828 + i / 3) ELSE left(to_hex(hashint8extended(i, 1)), 12) END, 12, ''0'')::macaddr',
     '{''00:00:00:00:00:00''::macaddr,''00:00:00:00:00:01''::macaddr,''00:00:00:ff:ff:ff''::macaddr,''00:00:01:00:00:00''::macaddr,''7f:ff:ff:ff:ff:ff''::macaddr,''80:00:00:00:00:00''::macaddr,''ff:ff:ff:ff:ff:fe''::macaddr,''ff:ff:ff:ff:ff:ff''::macaddr}'),
   ('k::text', 'macaddr8', 'lpad(to_hex(CASE WHEN i % 2 = 0 THEN 9223372036854775000 + i / 3 ELSE hashint8extended(i, 1) END), 16, ''0'')::macaddr8',
-    '{''00:00:00:00:00:00:00:00''::macaddr8,''00:00:00:00:00:00:00:01''::macaddr8,''00:00:00:00:ff:ff:ff:ff''::macaddr8,''7f:ff:ff:ff:ff:ff:ff:ff''::macaddr8,''80:00:00:00:00:00:00:00''::macaddr8,''ff:ff:ff:ff:ff:ff:ff:fe''::macaddr8,''ff:ff:ff:ff:ff:ff:ff:ff''::macaddr8}');
+    '{''00:00:00:00:00:00:00:00''::macaddr8,''00:00:00:00:00:00:00:01''::macaddr8,''00:00:00:00:ff:ff:ff:ff''::macaddr8,''7f:ff:ff:ff:ff:ff:ff:ff''::macaddr8,''80:00:00:00:00:00:00:00''::macaddr8,''ff:ff:ff:ff:ff:ff:ff:fe''::macaddr8,''ff:ff:ff:ff:ff:ff:ff:ff''::macaddr8}'),
+  ('k::text', 'uuid', 'CASE WHEN i % 3 = 0 THEN (''80000000-0000-0000-7fff-ffffff'' || lpad(to_hex(i / 3), 6, ''0''))::uuid ELSE md5(i::text)::uuid END',
+    '{''00000000-0000-0000-0000-000000000000''::uuid,''00000000-0000-0000-0000-000000000001''::uuid,''00000000-0000-0000-ffff-ffffffffffff''::uuid,''00000000-0000-0001-0000-000000000000''::uuid,''7fffffff-ffff-ffff-ffff-ffffffffffff''::uuid,''80000000-0000-0000-0000-000000000000''::uuid,''ffffffff-ffff-ffff-ffff-fffffffffffe''::uuid,''ffffffff-ffff-ffff-ffff-ffffffffffff''::uuid}'),
+  ('k::text', 'timetz', '((time ''00:00'' + hashint4(i) % 5000 * interval ''17.000001 s'')::text || (ARRAY[''+00'', ''+01'', ''-08:30'', ''+15:59:59''])[i % 4 + 1])::timetz',
+    '{''00:00:00+15:59:59''::timetz,''00:00:00+00''::timetz,''01:00:00+01''::timetz,''00:00:00.000001+00''::timetz,''12:00:00-01''::timetz,''13:00:00+00''::timetz,''24:00:00-15:59:58''::timetz,''24:00:00-15:59:59''::timetz}');
 
 -- Tables `learned` and `btree` with the same rows; half of them are there when the indexes are built.
 CREATE FUNCTION make_twins(name text, definition text, workers int) RETURNS void LANGUAGE plpgsql AS $$
@@ -183,8 +187,8 @@ SELECT format('SELECT make_twins(%L, %L, %s)', type, definition, workers),
        'REINDEX TABLE learned',
        $$SELECT learned_index_check('learned_k', true)$$
   FROM types, (VALUES ('', 2), ('DESC', 0), ('DESC NULLS LAST', 2)) d(definition, workers)
- WHERE definition = CASE WHEN type IN ('bool', 'xid8', 'macaddr8') THEN '' WHEN type ~ 'char|lsn' THEN 'DESC' ELSE 'DESC NULLS LAST' END
-    OR (type = 'macaddr' AND definition = '')
+ WHERE definition = CASE WHEN type IN ('bool', 'xid8', 'macaddr8') THEN '' WHEN type ~ 'char|lsn|uuid' THEN 'DESC' ELSE 'DESC NULLS LAST' END
+    OR (type IN ('macaddr', 'uuid') AND definition = '')
  ORDER BY type COLLATE "C", definition \gexec
 \pset tuples_only off
 
@@ -240,7 +244,8 @@ BEGIN
 END $$;
 SELECT type, excludes(type, literal, other) FROM (VALUES ('bool', 't', 'f'), ('"char"', 'a', 'b'), ('xid8', '18446744073709551615', '0'),
   ('money', '-92233720368547758.08', '1'), ('pg_lsn', 'FFFFFFFF/FFFFFFFF', '0/0'), ('macaddr', 'ff:00:00:00:00:01', 'ff:00:00:00:01:00'),
-  ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01')) v(type, literal, other);
+  ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01'), ('uuid', 'ffffffff-ffff-4fff-bfff-ffffffffffff', '00000000-0000-4000-8000-000000000000'),
+  ('timetz', '12:00:00+00', '13:00:00+01')) v(type, literal, other);
 -- UNIQUE, from 18 on: the errors that a btree raises, with the key in them. (Older servers refuse such an index.)
 CREATE FUNCTION unique_errors(am text, name text, literal text, other text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -275,7 +280,8 @@ SELECT type, NOT pg_indexam_has_property(a.oid, 'can_unique')
        unique_errors('btree', type, literal, other) ~ '(23505 .*Key \(k\)=.*){3}' AS errors
   FROM pg_am a, (VALUES ('bool', 't', 'f'), ('"char"', 'a', 'b'), ('xid8', '18446744073709551615', '0'),
   ('money', '-92233720368547758.08', '1'), ('pg_lsn', 'FFFFFFFF/FFFFFFFF', '0/0'), ('macaddr', 'ff:00:00:00:00:01', 'ff:00:00:00:01:00'),
-  ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01')) v(type, literal, other)
+  ('macaddr8', 'ff:00:00:00:00:00:00:01', '00:00:00:00:00:00:00:01'), ('uuid', 'ffffffff-ffff-4fff-bfff-ffffffffffff', '00000000-0000-4000-8000-000000000000'),
+  ('timetz', '12:00:00+00', '13:00:00+01')) v(type, literal, other)
  WHERE a.amname = 'learned';
 -- A class made by hand may lack operators that the default one has: conditions on it are just not served.
 CREATE TABLE made_by_hand AS SELECT i AS n, i % 2 = 0 AS k FROM generate_series(1, 1000) i;

@@ -140,9 +140,9 @@ DROP OPERATOR FAMILY odd_ops USING learned;
 DROP OPERATOR FAMILY text_ops USING learned;
 
 -- types that have no class get the server's own hint
-CREATE TABLE opclass_types (v numeric, u uuid);
+CREATE TABLE opclass_types (v numeric, t text);
 CREATE INDEX ON opclass_types USING learned (v);
-CREATE INDEX ON opclass_types USING learned (u);
+CREATE INDEX ON opclass_types USING learned (t);
 DROP TABLE opclass_types;
 
 -- what the access method says about itself

@@ -18,29 +18,32 @@ SELECT pg_indexam_has_property(method(), 'can_unique') = (current_setting('serve
        pg_indexam_has_property(method(), 'can_order') AS ordered, pg_indexam_has_property(method(), 'can_exclude') AS exclusion;
 
 -- A table, one without partitions, one with.
-CREATE TABLE plain (a int4, b int8, t text);
+CREATE TABLE plain (a int4, b int8, t text, u uuid);
 INSERT INTO plain VALUES (1, 1, 'x'), (2, 2, 'y');
-CREATE TABLE lone (a int4, b int8, t text) PARTITION BY RANGE (a);
-CREATE TABLE whole (a int4, b int8, t text) PARTITION BY RANGE (a);
+CREATE TABLE lone (a int4, b int8, t text, u uuid) PARTITION BY RANGE (a);
+CREATE TABLE whole (a int4, b int8, t text, u uuid) PARTITION BY RANGE (a);
 CREATE TABLE whole_1 PARTITION OF whole FOR VALUES FROM (0) TO (100);
 
--- Several columns, included ones.
-CREATE INDEX refused ON plain USING learned (a, b);
-CREATE INDEX refused ON lone USING learned (a, b);
-CREATE INDEX refused ON whole USING learned (a, b);
-CREATE INDEX refused ON ONLY whole USING learned (a, b);
-CREATE INDEX CONCURRENTLY refused ON plain USING learned (a, b);
-CREATE INDEX CONCURRENTLY IF NOT EXISTS refused ON plain USING learned (a, b);
-CREATE INDEX IF NOT EXISTS refused ON plain USING learned (a, b);
-CREATE INDEX refused ON plain USING learned (a) INCLUDE (b);
-CREATE INDEX refused ON lone USING learned (a) INCLUDE (b);
-CREATE INDEX refused ON whole USING learned (a) INCLUDE (b);
-CREATE INDEX CONCURRENTLY refused ON plain USING learned (a) INCLUDE (b);
-ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH =, b WITH =);
-ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH =) INCLUDE (b);
+-- Columns that make keys of more than four words, unsupported types among several columns and included ones.
+CREATE INDEX refused ON plain USING learned (a, b, a, b, a);
+CREATE INDEX refused ON lone USING learned (a, b, a, b, a);
+CREATE INDEX refused ON whole USING learned (a, b, a) INCLUDE (b, a);
+CREATE INDEX refused ON ONLY whole USING learned (u, u, a);
+CREATE INDEX CONCURRENTLY refused ON plain USING learned (u, u, a);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS refused ON plain USING learned (u, u, a);
+CREATE INDEX IF NOT EXISTS refused ON plain USING learned (u, u, a);
+CREATE INDEX refused ON plain USING learned (a) INCLUDE (t);
+CREATE INDEX refused ON lone USING learned (a) INCLUDE (t);
+CREATE INDEX refused ON whole USING learned (a, b) INCLUDE (t);
+CREATE INDEX CONCURRENTLY refused ON plain USING learned (a) INCLUDE (t);
+CREATE INDEX refused ON lone USING learned (a, t);
+CREATE INDEX CONCURRENTLY refused ON plain USING learned (b, t);
+ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH =, t WITH =);
+ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH =) INCLUDE (t);
+ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH =, b WITH <);
 ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH <);
 ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a WITH <>);
-CREATE TABLE refused (a int4, b int8, EXCLUDE USING learned (a WITH =, b WITH =));
+CREATE TABLE refused (a int4, b int8, EXCLUDE USING learned (a WITH =, b WITH =, a WITH =, b WITH =, a WITH =));
 CREATE TABLE refused (a int4, t text, EXCLUDE USING learned (t WITH =));
 SELECT to_regclass('refused');
 TABLE left_behind;
@@ -169,7 +172,7 @@ CREATE INDEX refused ON ONLY whole USING learned (a own4_ops);
 ALTER TABLE plain ADD CONSTRAINT refused EXCLUDE USING learned (a own4_ops WITH =);
 CREATE TABLE refused (LIKE plain INCLUDING ALL);
 CREATE TABLE refused PARTITION OF lone FOR VALUES FROM (0) TO (100);
-CREATE TABLE joining (a int4, b int8, t text);
+CREATE TABLE joining (a int4, b int8, t text, u uuid);
 ALTER TABLE lone ATTACH PARTITION joining FOR VALUES FROM (0) TO (100);
 ALTER TABLE plain ALTER a TYPE int8;
 ALTER TABLE plain ALTER t TYPE varchar, ALTER a TYPE int4;
@@ -207,7 +210,7 @@ UPDATE pg_opclass SET opcintype = 'int4'::regtype WHERE opcname = 'own4_ops';
 
 -- A partitioned index of a shape that an older version of the extension let in (none of ours, then made one): its table
 -- takes no partition until it is dropped, and says why.
-CREATE INDEX lone_both ON lone USING btree (a, b);
+CREATE INDEX lone_both ON lone USING btree (a, b) INCLUDE (t);
 UPDATE pg_class SET relam = method() WHERE relname = 'lone_both';
 UPDATE pg_index SET indclass = (SELECT array_to_string(array_agg(oid), ' ')::oidvector FROM
        (SELECT oid FROM pg_opclass WHERE opcmethod = method() AND opcname IN ('int4_ops', 'int8_ops') ORDER BY opcname) o)

@@ -221,6 +221,16 @@ SELECT * FROM in_order('ASC');
 SELECT * FROM in_order('DESC');
 SELECT * FROM try_operators('{macaddr8}', '{00:00:00:00:00:00:00:00,00:00:00:00:ff:ff:ff:ff,00:00:00:01:00:00:00:00,7f:ff:ff:ff:ff:ff:ff:ff,80:00:00:00:00:00:00:00,ff:ff:ff:ff:ff:ff:ff:fe,ff:ff:ff:ff:ff:ff:ff:ff}');
 
+-- uuid, timetz: two words each
+SELECT make_keys('uuid', '{00000000-0000-0000-0000-000000000000,00000000-0000-0000-0000-000000000001,00000000-0000-0000-ffff-ffffffffffff,00000000-0000-0001-0000-000000000000,7fffffff-ffff-ffff-ffff-ffffffffffff,80000000-0000-4000-8000-000000000000,ffffffff-ffff-ffff-ffff-ffffffffffff}', 'DESC');
+SELECT * FROM in_order('ASC');
+SELECT * FROM in_order('DESC');
+SELECT * FROM try_operators('{uuid}', '{00000000-0000-0000-0000-000000000000,00000000-0000-0000-8000-000000000000,00000000-0000-0001-0000-000000000000,7fffffff-ffff-ffff-ffff-ffffffffffff,80000000-0000-4000-8000-000000000000,ffffffff-ffff-ffff-ffff-fffffffffffe,ffffffff-ffff-ffff-ffff-ffffffffffff}');
+SELECT make_keys('timetz', '{00:00:00+15:59:59,00:00:00+00,01:00:00+01,00:00:00.000001+00,12:00:00-01,13:00:00+00,24:00:00-15:59:59}', '');
+SELECT * FROM in_order('ASC');
+SELECT * FROM in_order('DESC');
+SELECT * FROM try_operators('{timetz}', '{00:00:00+15:59:59,00:00:00+00,00:00:00+01,01:00:00+01,12:00:00+00,13:00:00+00,24:00:00-15:59:59}');
+
 -- A domain is indexed as its base type.
 CREATE DOMAIN account AS int8 CHECK (VALUE > 0);
 SELECT make_keys('account', '{1,2,9223372036854775807}', '');

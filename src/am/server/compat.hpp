@@ -371,6 +371,15 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
 // Whether a boolean column as a condition, `WHERE flag`, is matched with indexes of families that are not built in.
 inline constexpr bool kBooleanConditionsOfAnyFamily = PG_VERSION_NUM >= 160000;
 
+// How many elements the planner expects of an array.
+inline double array_length([[maybe_unused]] PlannerInfo* root, Node* array) {
+#if PG_VERSION_NUM >= 170000
+  return estimate_array_length(root, array);
+#else
+  return estimate_array_length(array);
+#endif
+}
+
 // ---- the access method's routine --------------------------------------------------------------------
 
 #if PG_VERSION_NUM >= 180000
