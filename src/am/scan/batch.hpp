@@ -61,6 +61,10 @@ class BasicBatch {
     while (n < end_ && entry(n) < limit) n++;
     return n - begin_;
   }
+  // Whether a position is among them, with entries on both sides.
+  bool spans(const Entry& position) const {
+    return end_ - begin_ > 1 && entry(begin_) < position && position <= entry(end_ - 1);
+  }
   // True for the first who asks since a batch was decoded.
   bool take_fresh() {
     const bool fresh = fresh_;

@@ -69,6 +69,7 @@ template <class K>
 void BasicLeafCursor<K>::load(IndexScanDesc scan, const TreeRange& part, Buffer buffer) {
   let_go();
   serial_++;
+  skipping_ = false;
   lsn_ = BufferGetLSNAtomic(buffer);
   entries_.open(BasicPageView<K>(buffer_bytes(buffer)), scan->ignore_killed_tuples);
   BasicLeafRanks<K> ranks;
@@ -140,13 +141,43 @@ void BasicLeafCursor<K>::return_to(IndexScanDesc scan, const TreeRange& part, En
   load(scan, part, walk_.enter_at(part.tree, entry, hint, OnLeaf{scan}));
   // Forward goes on behind the entry, backward before it.
   const Entry limit = forward ? Entry{entry.code, entry.tid + 1} : entry;
+  const int before = count_before(limit);
+  number_ = forward ? before - 1 : before;
+}
+
+// How many entries here are < limit.
+template <class K>
+int BasicLeafCursor<K>::count_before(const Entry& limit) {
   int before = 0;
   if (!entries_.kept()) {
     before = batch_.count_before(limit);
   } else if (!entries_.count_before(limit, &before)) {
     damaged();
   }
+  return before;
+}
+
+template <class K>
+void BasicLeafCursor<K>::skip_to(const Entry& position, bool forward) {
+  // (A short way is in the batch.)
+  if (batch_.spans(position)) {
+    const int before = batch_.begin() + batch_.count_before(position);
+    number_ = forward ? before - 1 : before;
+    return;
+  }
+  skipping_ =
+      !(forward ? leaf().covers(leaf().tree(), position)
+                : position != lowest_entry<K>() && leaf().covers(leaf().tree(), predecessor(position)));
+  skipping_forward_ = forward;
+  skip_to_ = position;
+  if (skipping_) {
+    number_ = forward ? entries_.total() - 1 : 0;
+    return;
+  }
+  const int before = count_before(position);
   number_ = forward ? before - 1 : before;
+  // Who skips needs few of what comes then.
+  if (entries_.kept()) batch_.start_leaf();
 }
 
 template <class K>

@@ -93,6 +93,12 @@ class BasicLeafCursor {
   // Whether the scan stands on an entry, not at an end.
   bool on_entry() const { return number_ >= 0 && number_ < entries_.total(); }
   int number() const { return number_; }
+  // Leaves out what precedes a position that lies ahead (backward: what does not), here and, if that is all, beyond.
+  void skip_to(const Entry& position, bool forward);
+  // Where the scan goes on beyond the leaf: at its fence, or where skip_to() sent it. REQUIRES: on no entry.
+  Entry onward(bool forward) const {
+    return skipping_ && forward == skipping_forward_ ? skip_to_ : leaf().fence(forward);
+  }
   // Goes back to an entry of this loading.
   void stand_on(int number) { number_ = number; }
   // Decodes the entry if it is not, and those that a scan in this direction comes to then. False: from there on all are dead,
@@ -114,6 +120,7 @@ class BasicLeafCursor {
   void load(IndexScanDesc scan, const TreeRange& part, Buffer buffer);
   void keep_page();
   void let_go();
+  int count_before(const Entry& limit);
   void select(const TreeRange& part, BasicLeafRanks<K>* ranks);
   void stand_at_start(bool forward) { number_ = forward ? -1 : entries_.total(); }
   bool decode_more(IndexScanDesc scan, bool forward);
@@ -135,7 +142,10 @@ class BasicLeafCursor {
   std::uint8_t* copy_ = nullptr;         // kPageSize bytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
   const KeySet* filter_ = nullptr;
+  bool skipping_ = false;  // to a position beyond this leaf
+  bool skipping_forward_ = false;
   bool next_door_ = false;  // the last cross_to() led to the next leaf
+  Entry skip_to_{};
   StepPace pace_{Batch::kMost};
   BasicBufferStore<K> store_;
   LeafWalk<BasicBufferStore<K>> walk_;

@@ -1,6 +1,7 @@
 // Scans: plain, index-only and bitmap, both directions, mark and restore: the server's callbacks, and how a scan goes from
 // part to part and from leaf to leaf.
 #include "am/callbacks.hpp"
+#include "am/scan/group_scan.hpp"
 #include "am/scan/parallel_scan.hpp"
 #include "am/scan/scan_state.hpp"
 #include "am/server/compat.hpp"
@@ -47,16 +48,19 @@ bool begin(IndexScanDesc scan, bool forward) {
   return true;
 }
 
-// Goes on beyond the leaf, to where the next keys begin that the conditions admit. False: there are none.
-template <unsigned W>
-bool cross_to_admitted(IndexScanDesc scan, bool forward) {
-  BasicScanState<Words<W>>* s = state_of<Words<W>>(scan);
-  const BasicEntry<Words<W>> fence = s->leaf.leaf().fence(forward);
-  BasicEntry<Words<W>> next = fence;
-  if (!go_to_admitted(*s->parts.filter(), forward, &next)) return false;
-  if (next == fence) {
-    s->leaf.cross(scan, s->parts.current(), forward);
-  } else if (s->leaf.cross_to(scan, s->parts.current(), next, forward)) {
+// Goes on beyond the leaf, from `next` on. False: there is nothing that the conditions admit.
+template <class K>
+bool cross_to(IndexScanDesc scan, BasicEntry<K> next, bool forward) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  const BasicTreeRange<K> part = s->parts.current();
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const KeySet* filter = s->parts.filter();
+    if (filter != nullptr && !go_to_admitted(*filter, forward, &next)) return false;
+  }
+  if (forward ? part.last() < next : next <= part.first()) return false;
+  if (next == s->leaf.leaf().fence(forward)) {
+    s->leaf.cross(scan, part, forward);
+  } else if (s->leaf.cross_to(scan, part, next, forward)) {
     compat::count_index_search(scan);
   }
   return true;
@@ -75,9 +79,7 @@ bool advance(IndexScanDesc scan, bool forward) {
   }
   const BasicTreeRange<K> part = s->parts.current();
   if (s->leaf.leaf().goes_on(part, forward)) {
-    if constexpr (KeyTraits<K>::kWords > 1) {
-      if (s->parts.filter() != nullptr) return cross_to_admitted<KeyTraits<K>::kWords>(scan, forward);
-    }
+    if constexpr (KeyTraits<K>::kWords > 1) return cross_to<K>(scan, s->leaf.onward(forward), forward);
     s->leaf.cross(scan, part, forward);
     return true;
   }
@@ -253,7 +255,30 @@ void restore_position(IndexScanDesc scan) {
   s->mark.set_pending(true);
 }
 
+// Goes on behind the entries that share their first words with the current one.
+template <class K>
+void skip_group(IndexScanDesc scan, unsigned words, bool forward) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  if (scan->kill_prior_tuple) s->leaf.kill();
+  scan->kill_prior_tuple = false;
+  const K key = s->leaf.entry().code;
+  const K end = key_prefix_end(key, words);
+  if (!forward) {
+    s->leaf.skip_to({key_prefix(key, words), 0}, forward);
+  } else if (end == KeyTraits<K>::highest()) {
+    s->leaf.skip_to({end, kMaxTid}, forward);
+  } else {
+    s->leaf.skip_to({KeyTraits<K>::after(end), 0}, forward);
+  }
+}
+
 }  // namespace
+
+void skip_group(IndexScanDesc scan, unsigned words, ScanDirection direction) {
+  with_keys_of(scan, [scan, words, direction]<class K>() {
+    skip_group<K>(scan, words, state_of<K>(scan)->parts.forward(direction));
+  });
+}
 
 // Column `attno`, from 1 on.
 bool learned_can_return(Relation index, int attno) {
