@@ -109,6 +109,10 @@ struct EqualKeys {
 template <class K>
 EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key);
 
+// Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
+template <class K>
+bool key_possible(const KeyColumns& columns, const K& key);
+
 // Whether a key column is NULL.
 inline bool has_null_key(const KeyColumns& columns, const bool* isnull) {
   for (unsigned c = 0; c < columns.keys; c++) {
