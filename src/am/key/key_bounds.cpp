@@ -10,15 +10,15 @@ namespace {
 bool to_values(const KeyColumn& column, CodeRange codes, ColumnRange* values) {
   const CodeRange domain = code_domain(column.type.kind);
   if (codes.hi < domain.lo || codes.lo > domain.hi) return false;
-  Code lo = std::max(codes.lo, domain.lo);
-  Code hi = std::min(codes.hi, domain.hi);
+  Code lo[2] = {std::max(codes.lo, domain.lo), 0};
+  Code hi[2] = {std::min(codes.hi, domain.hi), 0};
   // Conditions do not tell equal values apart; of a merged column, keys have the highest of their codes.
   if (column.merged) {
-    lo = equal_codes(column.type.kind, lo).hi;
-    hi = equal_codes(column.type.kind, hi).hi;
+    lo[0] = equal_codes(column.type.kind, lo[0]).hi;
+    hi[0] = equal_codes(column.type.kind, hi[0]).hi;
   }
-  if (column.descending) std::swap(lo, hi);
-  *values = {column_value_of_codes(column, &lo), column_value_of_codes(column, &hi)};
+  *values = {column_value_of_codes(column, column.descending ? hi : lo),
+             column_value_of_codes(column, column.descending ? lo : hi)};
   return true;
 }
 
