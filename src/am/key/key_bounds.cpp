@@ -10,23 +10,23 @@ namespace {
 bool to_values(const KeyColumn& column, CodeRange codes, ColumnRange* values) {
   const CodeRange domain = code_domain(column.type.kind);
   if (codes.hi < domain.lo || codes.lo > domain.hi) return false;
-  Code lo[2] = {std::max(codes.lo, domain.lo), 0};
-  Code hi[2] = {std::min(codes.hi, domain.hi), 0};
+  Code lo = std::max(codes.lo, domain.lo);
+  Code hi = std::min(codes.hi, domain.hi);
   // Conditions do not tell equal values apart; of a merged column, keys have the highest of their codes.
   if (column.merged) {
-    lo[0] = equal_codes(column.type.kind, lo[0]).hi;
-    hi[0] = equal_codes(column.type.kind, hi[0]).hi;
+    lo = equal_codes(column.type.kind, lo).hi;
+    hi = equal_codes(column.type.kind, hi).hi;
   }
-  *values = {column_value_of_codes(column, column.descending ? hi : lo),
-             column_value_of_codes(column, column.descending ? lo : hi)};
+  if (column.descending) std::swap(lo, hi);
+  *values = {column_value_of_codes(column, lo, 0), column_value_of_codes(column, hi, 0)};
   return true;
 }
 
 bool to_values(const KeyColumn& column, const BasicCodeRange<CodePair>& codes, ColumnRange* values) {
-  const Code lo[2] = {codes.lo.first, codes.lo.second};
-  const Code hi[2] = {codes.hi.first, codes.hi.second};
-  *values = {column_value_of_codes(column, column.descending ? hi : lo),
-             column_value_of_codes(column, column.descending ? lo : hi)};
+  const CodePair& lo = column.descending ? codes.hi : codes.lo;
+  const CodePair& hi = column.descending ? codes.lo : codes.hi;
+  *values = {column_value_of_codes(column, lo.first, lo.second),
+             column_value_of_codes(column, hi.first, hi.second)};
   return true;
 }
 
