@@ -105,6 +105,9 @@ EXECUTE latest(198, 500);
 EXECUTE latest(16, 18);
 SELECT g, l.* FROM generate_series(10, 12) g, LATERAL (SELECT device, max(ts) AS latest FROM readings WHERE device BETWEEN g AND g + 1 GROUP BY device OFFSET 0) l ORDER BY 1, 2;
 RESET plan_cache_mode;
+SET learned_index.enable_groups = off;
+EXPLAIN (COSTS OFF) SELECT DISTINCT device FROM readings;
+RESET learned_index.enable_groups;
 -- Types by reference, and a key of two words.
 CREATE TABLE by_reference (u uuid, m macaddr, n int4 NOT NULL);
 INSERT INTO by_reference SELECT md5((i % 20)::text)::uuid, lpad(to_hex(i % 7), 12, '0')::macaddr, i FROM generate_series(1, 5000) i;
