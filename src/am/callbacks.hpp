@@ -45,6 +45,9 @@ void register_planner_doubles();
 // row_comparisons.cpp. The same.
 void register_row_comparisons();
 
+// group_paths.cpp. The same.
+void register_group_paths();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 

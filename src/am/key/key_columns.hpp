@@ -74,22 +74,6 @@ inline ColumnValue column_value_of_codes(const KeyColumn& column, const Code cod
   return {column.value_flag(), {codes[0] ^ turn, column.place.words > 1 ? codes[1] ^ turn : 0}};
 }
 
-template <unsigned W>
-inline WideKey widen(const Words<W>& key) {
-  WideKey wide{};
-  for (unsigned w = 0; w < W; w++) wide.word[w] = key.word[w];
-  wide.flags = key.flags;
-  return wide;
-}
-// REQUIRES: words and flags from W on are those of the lowest key, or of the highest one.
-template <unsigned W>
-inline Words<W> narrow(const WideKey& wide) {
-  Words<W> key{};
-  for (unsigned w = 0; w < W; w++) key.word[w] = wide.word[w];
-  key.flags = wide.flags & static_cast<std::uint8_t>((1u << W) - 1);
-  return key;
-}
-
 // Where an entry goes.
 template <class K>
 struct RowKey {

@@ -1,0 +1,346 @@
+// Which queries need but the first row of each group of an index on several columns (am/scan/group_scan.hpp):
+//
+//   SELECT DISTINCT device FROM ...                                         index on (device, ...)
+//   SELECT DISTINCT ON (device) * FROM ... ORDER BY device, ts DESC         index on (device, ts, ...), read backward
+//   SELECT device, max(ts) FROM ... GROUP BY device                         the same
+//
+// Groups are by the first columns of the index, each of them named by the query or fixed by an equality. Conditions may be any:
+// those that the index does not serve are a filter, and the first row of a group is the first that passes it. One
+// table, no rows that would have to be locked, nothing that counts or sees the others of the group.
+#include "am/callbacks.hpp"
+#include "am/key/key_type.hpp"
+#include "am/plan/index_info.hpp"
+#include "am/scan/group_scan.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+create_upper_paths_hook_type previous_hook;
+
+// Of the processor, in units of cpu_operator_cost: one descent for each group (cost.cpp).
+constexpr double kDescent = 30.0;
+
+// What is wanted of each group.
+struct Wanted {
+  List* groups;           // expressions, in any order
+  List* group_operators;  // their equalities
+  List* order;            // OrderItem: how rows of a group are ordered; the first is wanted
+};
+
+struct OrderItem {
+  Expr* expr;
+  Oid less;  // the operator that sorts
+  bool nulls_first;
+  bool nulls_anywhere;  // but last is right, too; so is any place if there are none
+};
+
+// How an index serves that.
+struct Plan {
+  IndexOptInfo* index;
+  unsigned words;
+  ScanDirection direction;
+  const List* conditions;  // IndexClauses
+};
+
+bool has_equality(const List* conditions, const IndexOptInfo* index, int column) {
+  for (int i = 0; i < list_length(conditions); i++) {
+    const auto* condition = static_cast<const IndexClause*>(list_nth(conditions, i));
+    if (condition->indexcol != column) continue;
+    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
+    if (IsA(clause, OpExpr) && get_op_opfamily_strategy(reinterpret_cast<const OpExpr*>(clause)->opno,
+                                                        index->opfamily[column]) == BTEqualStrategyNumber) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The number of the group expression that is this column; -1 if none is.
+int group_of_column(const Wanted& wanted, IndexOptInfo* index, int column) {
+  for (int g = 0; g < list_length(wanted.groups); g++) {
+    if (match_index_to_operand(static_cast<Node*>(list_nth(wanted.groups, g)), column, index) &&
+        get_op_opfamily_strategy(list_nth_oid(wanted.group_operators, g), index->opfamily[column]) ==
+            BTEqualStrategyNumber) {
+      return g;
+    }
+  }
+  return -1;
+}
+
+// How many of the index's first columns are the groups, each of them and fixed ones among them; 0 if they are not.
+int columns_of_groups(const Wanted& wanted, IndexOptInfo* index, const List* conditions) {
+  Bitmapset* found = nullptr;
+  int columns = 0;
+  while (columns < index->nkeycolumns && bms_num_members(found) < list_length(wanted.groups)) {
+    const int group = group_of_column(wanted, index, columns);
+    if (group >= 0) {
+      found = bms_add_member(found, group);
+    } else if (!has_equality(conditions, index, columns)) {
+      return 0;
+    }
+    columns++;
+  }
+  return bms_num_members(found) == list_length(wanted.groups) ? columns : 0;
+}
+
+// Whether keys that are equal have equal words: not those of a float that is the last column.
+bool equal_by_words(const IndexOptInfo* index, int columns) {
+  if (columns < index->nkeycolumns) return true;
+  const Oid type = index->opcintype[columns - 1];
+  return type != FLOAT4OID && type != FLOAT8OID;
+}
+
+bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
+  const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
+  if (attribute <= 0 || rel->rtekind != RTE_RELATION) return false;
+  HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(rte->relid), Int16GetDatum(attribute));
+  if (!HeapTupleIsValid(tuple)) return false;
+  const bool result = reinterpret_cast<const FormData_pg_attribute*>(GETSTRUCT(tuple))->attnotnull;
+  ReleaseSysCache(tuple);
+  return result;
+}
+
+// The direction in which the rows of a group come in the wanted order. False: in none.
+bool direction_of(const Wanted& wanted, IndexOptInfo* index, int columns, const RangeTblEntry* rte,
+                  ScanDirection* direction) {
+  *direction = ForwardScanDirection;
+  for (int i = 0; i < list_length(wanted.order); i++) {
+    const auto* item = static_cast<const OrderItem*>(list_nth(wanted.order, i));
+    const int c = columns + i;
+    if (c >= index->nkeycolumns || !match_index_to_operand(reinterpret_cast<Node*>(item->expr), c, index)) {
+      return false;
+    }
+    const int strategy = get_op_opfamily_strategy(item->less, index->opfamily[c]);
+    if (strategy != BTLessStrategyNumber && strategy != BTGreaterStrategyNumber) return false;
+    const bool descending = strategy == BTGreaterStrategyNumber;
+    const ScanDirection here =
+        descending == index->reverse_sort[c] ? ForwardScanDirection : BackwardScanDirection;
+    if (i > 0 && here != *direction) return false;
+    const bool nulls_first = index->nulls_first[c] == ScanDirectionIsForward(here);
+    const bool nulls_right = item->nulls_anywhere ? !nulls_first : nulls_first == item->nulls_first;
+    if (!nulls_right && !never_null(index->rel, rte, index, c)) return false;
+    *direction = here;
+  }
+  return true;
+}
+
+// The conditions that the planner has found for an index of the table.
+const List* conditions_on(const IndexOptInfo* index, const Path* path) {
+  if (IsA(path, BitmapHeapPath)) path = reinterpret_cast<const BitmapHeapPath*>(path)->bitmapqual;
+  if (!IsA(path, IndexPath) || path->param_info != nullptr) return NIL;
+  const auto* scan = reinterpret_cast<const IndexPath*>(path);
+  return scan->indexinfo == index ? scan->indexclauses : NIL;
+}
+const List* conditions_on(const IndexOptInfo* index, const RelOptInfo* rel) {
+  for (int i = 0; i < list_length(rel->pathlist); i++) {
+    auto* path = static_cast<Path*>(list_nth(rel->pathlist, i));
+    while (IsA(path, ProjectionPath)) path = reinterpret_cast<ProjectionPath*>(path)->subpath;
+    if (const List* conditions = conditions_on(index, path); conditions != NIL) return conditions;
+  }
+  return NIL;
+}
+
+bool serves(const Wanted& wanted, RelOptInfo* rel, const RangeTblEntry* rte, IndexOptInfo* index,
+            Plan* plan) {
+  if (index->sortopfamily == nullptr || index->nkeycolumns < 2 || index->hypothetical || !is_learned(index) ||
+      (index->indpred != NIL && !index->predOK)) {
+    return false;
+  }
+  plan->index = index;
+  plan->conditions = conditions_on(index, rel);
+  const int columns = columns_of_groups(wanted, index, plan->conditions);
+  if (columns == 0 || !equal_by_words(index, columns)) return false;
+  if (!direction_of(wanted, index, columns, rte, &plan->direction)) return false;
+  plan->words = 0;
+  for (int c = 0; c < columns; c++) {
+    KeyKind kind;
+    if (!key_kind_of_type(index->opcintype[c], &kind)) return false;
+    plan->words += key_words(kind);
+  }
+  return true;
+}
+
+// Whether the index has all that the query wants of the table, as the planner decides it.
+bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index) {
+  if (!enable_indexonlyscan) return false;
+  Bitmapset* used = nullptr;
+  pull_varattnos(reinterpret_cast<Node*>(rel->reltarget->exprs), rel->relid, &used);
+  for (int i = 0; i < list_length(index->indrestrictinfo); i++) {
+    const auto* restriction = static_cast<const RestrictInfo*>(list_nth(index->indrestrictinfo, i));
+    pull_varattnos(reinterpret_cast<Node*>(restriction->clause), rel->relid, &used);
+  }
+  Bitmapset* returned = nullptr;
+  for (int c = 0; c < index->ncolumns; c++) {
+    const int attribute = index->indexkeys[c];
+    if (attribute != 0 && index->canreturn[c]) {
+      returned = bms_add_member(returned, attribute - FirstLowInvalidHeapAttributeNumber);
+    }
+  }
+  return bms_is_subset(used, returned);
+}
+
+// Adds the path to `output`. `target` is what the child gives, `exprs` what its columns are called from here on.
+void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, PathTarget* target,
+                    PathTarget* result, List* exprs) {
+  RelOptInfo* rel = plan.index->rel;
+  const bool index_only = has_everything(rel, plan.index);
+  IndexPath* child = create_index_path(root, plan.index, static_cast<List*>(copyObjectImpl(plan.conditions)),
+                                       NIL, NIL, build_index_pathkeys(root, plan.index, plan.direction),
+                                       plan.direction, index_only, nullptr, 1.0, false);
+  auto* scan = reinterpret_cast<Path*>(child);
+  scan->pathtarget = target;
+
+  // As many groups as the planner's own paths expect.
+  const double groups =
+      output->pathlist == NIL ? scan->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  // A filter makes the scan look at more than the first rows.
+  const double rows = std::max(scan->rows, 1.0);
+  const double candidates = std::max(child->indexselectivity * rel->tuples, 1.0);
+  const double looked_at = std::min(candidates, groups * std::max(1.0, candidates / rows));
+  double page_cost;
+  get_tablespace_page_costs(plan.index->reltablespace, &page_cost, nullptr);
+  double heap_cost;
+  get_tablespace_page_costs(rel->reltablespace, &heap_cost, nullptr);
+  const double heap_pages =
+      std::min<double>(looked_at, rel->pages) * (index_only ? 1.0 - rel->allvisfrac : 1.0);
+  const Cost total = std::min<double>(groups, plan.index->pages) * page_cost + heap_pages * heap_cost +
+                     groups * kDescent * cpu_operator_cost +
+                     looked_at * (cpu_index_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple);
+  if (total >= scan->total_cost && scan->total_cost > 0.0 && groups >= rows) return;
+
+  CustomPath* path = makeNode(CustomPath);
+  path->path.pathtype = T_CustomScan;
+  path->path.parent = output;
+  path->path.pathtarget = result;
+  path->path.rows = groups;
+  path->path.startup_cost = scan->startup_cost;
+  path->path.total_cost = scan->startup_cost + total + groups * cpu_tuple_cost;
+  path->path.pathkeys = scan->pathkeys;
+  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+  path->custom_paths = list_make1(scan);
+  path->custom_private =
+      list_make3(makeInteger(static_cast<int>(plan.words)), makeInteger(plan.direction), exprs);
+  path->methods = group_path_methods();
+  add_path(output, &path->path);
+}
+
+// One table, and nothing between its scan and the groups.
+const RangeTblEntry* table_of(PlannerInfo* root, RelOptInfo* input) {
+  const Query* parse = root->parse;
+  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
+      IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
+      parse->hasTargetSRFs || parse->hasWindowFuncs || parse->groupingSets != NIL ||
+      parse->havingQual != nullptr || parse->commandType != CMD_SELECT) {
+    return nullptr;
+  }
+  const RangeTblEntry* rte = root->simple_rte_array[input->relid];
+  return rte->inh || rte->tablesample != nullptr ? nullptr : rte;
+}
+
+OrderItem* order_item(Expr* expr, Oid less, bool nulls_first, bool nulls_anywhere) {
+  auto* item = static_cast<OrderItem*>(palloc(sizeof(OrderItem)));
+  *item = {expr, less, nulls_first, nulls_anywhere};
+  return item;
+}
+
+// SELECT DISTINCT [ON].
+void add_distinct_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output) {
+  const Query* parse = root->parse;
+  const RangeTblEntry* rte = table_of(root, input);
+  if (rte == nullptr || parse->groupClause != NIL || parse->hasAggs) return;
+  Wanted wanted{NIL, NIL, NIL};
+  for (int i = 0; i < list_length(parse->distinctClause); i++) {
+    auto* clause = static_cast<SortGroupClause*>(list_nth(parse->distinctClause, i));
+    wanted.groups = lappend(wanted.groups, get_sortgroupclause_expr(clause, root->processed_tlist));
+    wanted.group_operators = lappend_oid(wanted.group_operators, clause->eqop);
+  }
+  for (int i = 0; parse->hasDistinctOn && i < list_length(parse->sortClause); i++) {
+    auto* clause = static_cast<SortGroupClause*>(list_nth(parse->sortClause, i));
+    auto* expr = reinterpret_cast<Expr*>(get_sortgroupclause_expr(clause, root->processed_tlist));
+    if (list_member(wanted.groups, expr)) continue;
+    wanted.order = lappend(wanted.order, order_item(expr, clause->sortop, clause->nulls_first, false));
+  }
+  for (int i = 0; i < list_length(input->indexlist); i++) {
+    Plan plan;
+    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &plan))
+      continue;
+    add_group_path(root, plan, output, input->reltarget, input->reltarget, input->reltarget->exprs);
+  }
+}
+
+// The order in which min() or max() of its argument is the first. nullptr: the aggregate is neither.
+OrderItem* order_of(const Aggref* aggregate) {
+  if (aggregate->aggorder != NIL || aggregate->aggdistinct != NIL || aggregate->aggfilter != nullptr ||
+      list_length(aggregate->args) != 1 || aggregate->agglevelsup != 0) {
+    return nullptr;
+  }
+  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+  if (!HeapTupleIsValid(tuple)) return nullptr;
+  const Oid less = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
+  ReleaseSysCache(tuple);
+  if (!OidIsValid(less)) return nullptr;
+  return order_item(static_cast<TargetEntry*>(linitial(aggregate->args))->expr, less, false, true);
+}
+
+// min() or max() by groups.
+void add_grouping_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output) {
+  const Query* parse = root->parse;
+  const RangeTblEntry* rte = table_of(root, input);
+  if (rte == nullptr || parse->groupClause == NIL || !parse->hasAggs) return;
+  PathTarget* result = root->upper_targets[UPPERREL_GROUP_AGG];
+  const Aggref* aggregate = nullptr;
+  Wanted wanted{NIL, NIL, NIL};
+  for (int i = 0; i < list_length(parse->groupClause); i++) {
+    auto* clause = static_cast<SortGroupClause*>(list_nth(parse->groupClause, i));
+    wanted.groups = lappend(wanted.groups, get_sortgroupclause_expr(clause, root->processed_tlist));
+    wanted.group_operators = lappend_oid(wanted.group_operators, clause->eqop);
+  }
+  // What the rows of a group give must be the groups' own columns, and one aggregate.
+  const List* parts = pull_var_clause(reinterpret_cast<Node*>(result->exprs),
+                                      PVC_INCLUDE_AGGREGATES | PVC_INCLUDE_PLACEHOLDERS);
+  for (int i = 0; i < list_length(parts); i++) {
+    const auto* part = static_cast<const Node*>(list_nth(parts, i));
+    if (IsA(part, Aggref) && (aggregate == nullptr || equal(aggregate, part))) {
+      aggregate = reinterpret_cast<const Aggref*>(part);
+    } else if (!list_member(wanted.groups, part)) {
+      return;
+    }
+  }
+  if (aggregate == nullptr) return;
+  OrderItem* item = order_of(aggregate);
+  if (item == nullptr) return;
+  wanted.order = list_make1(item);
+
+  PathTarget* target = create_empty_pathtarget();
+  for (int i = 0; i < list_length(wanted.groups); i++) {
+    add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(wanted.groups, i)), 0);
+  }
+  List* exprs = lappend(list_copy(target->exprs), const_cast<Aggref*>(aggregate));
+  add_column_to_pathtarget(target, item->expr, 0);
+  target->width = result->width;
+  for (int i = 0; i < list_length(input->indexlist); i++) {
+    Plan plan;
+    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &plan))
+      continue;
+    add_group_path(root, plan, output, target, result, exprs);
+  }
+}
+
+void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
+               void* extra) {
+  if (stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
+  if (stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
+  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
+}
+
+}  // namespace
+
+void register_group_paths() {
+  register_group_scan();
+  previous_hook = create_upper_paths_hook;
+  create_upper_paths_hook = add_paths;
+}
+
+}  // namespace learned
