@@ -18,15 +18,15 @@ bool to_values(const KeyColumn& column, CodeRange codes, ColumnRange* values) {
     hi = equal_codes(column.type.kind, hi).hi;
   }
   if (column.descending) std::swap(lo, hi);
-  *values = {column_value_of_codes(column, &lo), column_value_of_codes(column, &hi)};
+  *values = {column_value_of_codes(column, lo, 0), column_value_of_codes(column, hi, 0)};
   return true;
 }
 
 bool to_values(const KeyColumn& column, const BasicCodeRange<CodePair>& codes, ColumnRange* values) {
-  const Code lo[2] = {codes.lo.first, codes.lo.second};
-  const Code hi[2] = {codes.hi.first, codes.hi.second};
-  *values = {column_value_of_codes(column, column.descending ? hi : lo),
-             column_value_of_codes(column, column.descending ? lo : hi)};
+  const CodePair& lo = column.descending ? codes.hi : codes.lo;
+  const CodePair& hi = column.descending ? codes.lo : codes.hi;
+  *values = {column_value_of_codes(column, lo.first, lo.second),
+             column_value_of_codes(column, hi.first, hi.second)};
   return true;
 }
 

@@ -89,14 +89,13 @@ KeyColumns key_columns_of(Relation index) {
 
 ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
   if (isnull) return {column.null_flag(), {0, 0}};
-  Code codes[2];
   if (column.place.words > 1) {
+    Code codes[2];
     datum_to_codes(column.type, value, codes);
-  } else {
-    codes[0] = datum_to_code(column.type, value);
-    if (column.merged) codes[0] = equal_codes(column.type.kind, codes[0]).hi;
+    return column_value_of_codes(column, codes[0], codes[1]);
   }
-  return column_value_of_codes(column, codes);
+  const Code code = datum_to_code(column.type, value);
+  return column_value_of_codes(column, column.merged ? equal_codes(column.type.kind, code).hi : code, 0);
 }
 
 template <class K>

@@ -68,10 +68,10 @@ template <class F>
 
 // The value of a column, in the order of the index. (NULL: isnull, `value` is not looked at.)
 ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull);
-// The same of codes that the column's type gave; the second is not looked at if it has one word.
-inline ColumnValue column_value_of_codes(const KeyColumn& column, const Code codes[2]) {
+// The same of the codes that its type gave; the second is not looked at if it has one word.
+inline ColumnValue column_value_of_codes(const KeyColumn& column, Code first, Code second) {
   const Code turn = column.descending ? kMaxCode : 0;
-  return {column.value_flag(), {codes[0] ^ turn, column.place.words > 1 ? codes[1] ^ turn : 0}};
+  return {column.value_flag(), {first ^ turn, column.place.words > 1 ? second ^ turn : 0}};
 }
 
 // Where an entry goes.
