@@ -26,8 +26,11 @@ static_assert(kPageSize == BLCKSZ, "the page format is laid out for the server's
 //
 // A page goes to the log before it goes to the file, so that the file's copy carries the record's LSN;
 // pages are logged in batches because a record for each would cost more than its content.
+template <class K>
 class IndexFileWriter {
  public:
+  using Item = BasicItem<K>;
+
   void open(Relation index, ForkNumber fork, bool use_wal) {
     index_ = index;
     fork_ = fork;
@@ -118,15 +121,19 @@ class IndexFileWriter {
   std::size_t separator_capacity_;
 };
 
-using Loader = BulkLoader<IndexFileWriter>;
+template <class K>
+using Loader = BulkLoader<IndexFileWriter<K>, K>;
 // An ereport jumps over these.
-static_assert(std::is_trivially_destructible_v<IndexFileWriter>);
-static_assert(std::is_trivially_destructible_v<Loader>);
+static_assert(std::is_trivially_destructible_v<IndexFileWriter<Code>>);
+static_assert(std::is_trivially_destructible_v<Loader<Code>>);
 
 // The sorted entries of one tree: those of this process, or these merged with what parallel workers send.
+template <class K>
 class SortedEntries {
  public:
-  SortedEntries(EntrySorter* own, ParallelBuild* parallel) : own_(own), parallel_(parallel) {
+  using Entry = BasicEntry<K>;
+
+  SortedEntries(BasicEntrySorter<K>* own, ParallelBuild<K>* parallel) : own_(own), parallel_(parallel) {
     if (parallel_ != nullptr) {
       parallel_->begin_tree(own_);
     } else {
@@ -144,35 +151,36 @@ class SortedEntries {
   void close() { own_->destroy(); }
 
  private:
-  EntrySorter* own_;
-  ParallelBuild* parallel_;
+  BasicEntrySorter<K>* own_;
+  ParallelBuild<K>* parallel_;
 };
-static_assert(std::is_trivially_destructible_v<SortedEntries>);
+static_assert(std::is_trivially_destructible_v<SortedEntries<Code>>);
 
 // What goes into the index.
+template <class K>
 struct IndexContent {
-  RowCollector* rows;       // nullptr: nothing
-  ParallelBuild* parallel;  // nullptr: no more than `rows`
-  UniqueBuild* unique;      // nullptr: not a unique index
-  bool nulls_equal;         // for the check of `unique`
+  RowCollector<K>* rows;       // nullptr: nothing
+  ParallelBuild<K>* parallel;  // nullptr: no more than `rows`
+  UniqueBuild<K>* unique;      // nullptr: not a unique index
 };
 
-void write_index(IndexFileWriter* file, Relation index, const IndexContent& content) {
-  Workspace* workspace = workspace_init(palloc(workspace_bytes()));
+template <class K>
+void write_index(IndexFileWriter<K>* file, Relation index, const IndexContent<K>& content) {
+  BasicWorkspace<K>* workspace = workspace_init<K>(palloc(workspace_bytes<K>()));
   MetaInfo meta{};
   meta.key_kind = index->rd_opcintype[0];
   Block next_block = kMetaBlock + 1;
   int64 done = 0;
   for (int i = 0; i < kTreeCount; ++i) {
     const auto tree = static_cast<TreeId>(i);
-    Loader loader(file, workspace, tree, index_fillfactor(index), next_block);
-    UniqueBuild* unique = content.unique;
-    if (unique != nullptr) unique->begin(tree, tree == TreeId::keys || content.nulls_equal);
+    Loader<K> loader(file, workspace, tree, index_fillfactor(index), next_block);
+    UniqueBuild<K>* unique = content.unique;
+    if (unique != nullptr) unique->begin(tree);
     if (content.rows != nullptr) {
-      SortedEntries entries(content.rows->sorter(tree), content.parallel);
+      SortedEntries<K> entries(content.rows->sorter(tree), content.parallel);
       pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWriting);
-      for (std::span<const Entry> batch; !(batch = entries.next_batch()).empty();) {
-        for (const Entry& entry : batch) {
+      for (std::span<const BasicEntry<K>> batch; !(batch = entries.next_batch()).empty();) {
+        for (const BasicEntry<K>& entry : batch) {
           loader.add(entry.code, unique != nullptr ? unique->admit(entry) : entry.tid);
         }
         done += static_cast<int64>(batch.size());
@@ -189,27 +197,15 @@ void write_index(IndexFileWriter* file, Relation index, const IndexContent& cont
   pfree(workspace);
 }
 
-}  // namespace
-
-IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_info) {
-  // What got into the catalogs under an older version, or otherwise past register_refusals().
-  refuse_unsupported_index(index->rd_indextuple);
-
-  // What this session remembers of the index is void even though the file keeps its name: that is how
-  // TRUNCATE in the transaction that created the table, and ON COMMIT DELETE ROWS, empty it.
-  model_cache_forget(index);
-
-  if (RelationGetNumberOfBlocks(index) != 0) {
-    elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-  }
-
-  ParallelBuild* parallel = nullptr;
+template <class K>
+IndexBuildResult* build(Relation heap, Relation index, IndexInfo* index_info) {
+  ParallelBuild<K>* parallel = nullptr;
   if (const int workers = compat::build_workers(heap, index, index_info); workers > 0) {
-    parallel = ParallelBuild::begin(heap, index, *index_info, workers);
+    parallel = ParallelBuild<K>::begin(heap, index, *index_info, workers);
   }
 
   pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseScanning);
-  RowCollector rows;
+  RowCollector<K> rows;
   const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
   double heap_tuples;
   std::uint64_t index_tuples;
@@ -229,11 +225,10 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
   const int64 progress_values[] = {static_cast<int64>(index_tuples), 0, 0};
   pgstat_progress_update_multi_param(3, progress, progress_values);
 
-  IndexFileWriter file;
+  IndexFileWriter<K> file;
   file.open(index, MAIN_FORKNUM, RelationNeedsWAL(index));
-  UniqueBuild unique(heap, index);
-  write_index(&file, index,
-              {&rows, parallel, index_info->ii_Unique ? &unique : nullptr, index_info->ii_NullsNotDistinct});
+  UniqueBuild<K> unique(heap, index, index_info->ii_NullsNotDistinct);
+  write_index<K>(&file, index, {&rows, parallel, index_info->ii_Unique ? &unique : nullptr});
   if (parallel != nullptr) parallel->end();
 
   auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
@@ -242,13 +237,32 @@ IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_
   return result;
 }
 
+}  // namespace
+
+IndexBuildResult* learned_build(Relation heap, Relation index, IndexInfo* index_info) {
+  // What got into the catalogs under an older version, or otherwise past register_refusals().
+  refuse_unsupported_index(index->rd_indextuple);
+
+  // What this session remembers of the index is void even though the file keeps its name: that is how
+  // TRUNCATE in the transaction that created the table, and ON COMMIT DELETE ROWS, empty it.
+  model_cache_forget(index);
+
+  if (RelationGetNumberOfBlocks(index) != 0) {
+    elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+  }
+
+  return with_key(key_words_of(index), [&]<class K>() { return build<K>(heap, index, index_info); });
+}
+
 // The init fork of an unlogged index: what the index is reset to after a crash.
 void learned_build_empty(Relation index) {
   // Logged always: recovery itself may remove the file, for example while it replays the creation of a
   // tablespace or database, so a sync alone is not enough.
-  IndexFileWriter file;
-  file.open(index, INIT_FORKNUM, true);
-  write_index(&file, index, {nullptr, nullptr, nullptr, false});
+  with_key(key_words_of(index), [&]<class K>() {
+    IndexFileWriter<K> file;
+    file.open(index, INIT_FORKNUM, true);
+    write_index<K>(&file, index, {nullptr, nullptr, nullptr});
+  });
 }
 
 char* learned_build_phase_name(int64 phase) {

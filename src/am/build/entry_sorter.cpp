@@ -2,36 +2,48 @@
 
 #include <sys/mman.h>
 
+#include <numeric>
+
 #include "core/sort/radix_sort.hpp"
 
 namespace learned {
 namespace {
-
-// Entries of one file block. Runs start on a block, and buffers hold whole blocks, as BufFile can seek to
-// those.
-constexpr std::size_t kEntriesPerBlock = BLCKSZ / sizeof(Entry);
 
 // The buffer never gets smaller than this, whatever the budget says.
 constexpr std::size_t kMinCapacity = 1024;
 // What sort_entries() can count.
 constexpr std::size_t kMaxCapacity = (std::size_t{1} << 32) - 1;
 
-// Entries handed out or written at once; in between, interrupts are looked for.
-constexpr std::size_t kBatch = 8 * kEntriesPerBlock;
+template <class K>
+struct Layout {
+  static constexpr std::size_t kEntryBytes = sizeof(BasicEntry<K>);
+  // What streams are read in.
+  static constexpr std::size_t kUnitBytes = std::lcm(std::size_t{BLCKSZ}, kEntryBytes);
+  static constexpr std::size_t kUnit = kUnitBytes / kEntryBytes;
+  // Entries handed out or written at once; in between, interrupts are looked for.
+  static constexpr std::size_t kBatch = 8 * BLCKSZ / kEntryBytes;
+  // Larger buffers than this do not make reading a stream any faster.
+  static constexpr std::size_t kMaxStreamBuffer = (std::size_t{1} << 20) / kUnitBytes * kUnit;
+  static_assert(kUnitBytes <= 8 * BLCKSZ && kMaxStreamBuffer >= kUnit);
 
-// Larger buffers than this do not make reading a stream any faster.
-constexpr std::size_t kMaxStreamBuffer = (std::size_t{1} << 20) / sizeof(Entry);
+  // The head of a stream that has ended: greater than every entry, as no TID, tagged or not, is so great.
+  static constexpr BasicEntry<K> kExhausted{KeyTraits<K>::highest(), ~Tid{0}};
+};
 
-// The head of a stream that has ended: greater than every entry, as no TID, tagged or not, is so great.
-constexpr Entry kExhausted{kMaxCode, ~Tid{0}};
-constexpr bool exhausted(const Entry& head) { return head.tid == kExhausted.tid; }
+template <class K>
+constexpr bool exhausted(const BasicEntry<K>& head) {
+  return head.tid == Layout<K>::kExhausted.tid;
+}
 
-Entry* allocate_entries(MemoryContext context, std::size_t capacity, int flags = MCXT_ALLOC_HUGE) {
-  return static_cast<Entry*>(MemoryContextAllocExtended(context, capacity * sizeof(Entry), flags));
+template <class K>
+BasicEntry<K>* allocate_entries(MemoryContext context, std::size_t capacity, int flags = MCXT_ALLOC_HUGE) {
+  return static_cast<BasicEntry<K>*>(
+      MemoryContextAllocExtended(context, capacity * sizeof(BasicEntry<K>), flags));
 }
 
 // Large pages save TLB misses of the scattered writes, and most of the page faults.
 // Only a wish: a kernel without them ignores it.
+template <class Entry>
 void prefer_large_pages(Entry* entries, std::size_t capacity) {
 #ifdef MADV_HUGEPAGE
   constexpr std::uintptr_t kLargePage = std::uintptr_t{2} << 20;
@@ -49,17 +61,19 @@ void poll_interrupts(void*) { CHECK_FOR_INTERRUPTS(); }
 
 }  // namespace
 
-EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve, std::size_t expected) {
+template <class K>
+BasicEntrySorter<K>* BasicEntrySorter<K>::create(SortMemory* memory, std::size_t reserve,
+                                                 std::size_t expected) {
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "learned index entry sorter", ALLOCSET_DEFAULT_SIZES);
-  auto* sorter = static_cast<EntrySorter*>(MemoryContextAllocZero(context, sizeof(EntrySorter)));
+  auto* sorter = static_cast<BasicEntrySorter*>(MemoryContextAllocZero(context, sizeof(BasicEntrySorter)));
   sorter->context_ = context;
   sorter->memory_ = memory;
   sorter->reserve_ = reserve;
   sorter->sorted_ = true;
   if (const std::size_t entries = std::min(expected, sorter->affordable_capacity()); entries > kMinCapacity) {
     // Where address space counts as memory there may be too little: it is only a wish.
-    sorter->entries_ = allocate_entries(context, entries, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    sorter->entries_ = allocate_entries<K>(context, entries, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
     if (sorter->entries_ != nullptr) {
       sorter->allocated_ = entries;
       prefer_large_pages(sorter->entries_, entries);
@@ -68,7 +82,8 @@ EntrySorter* EntrySorter::create(SortMemory* memory, std::size_t reserve, std::s
   return sorter;
 }
 
-void EntrySorter::destroy() {
+template <class K>
+void BasicEntrySorter<K>::destroy() {
   if (spilled_.file != nullptr) BufFileClose(spilled_.file);
   memory_->free_bytes += charged_;
   MemoryContextDelete(context_);
@@ -78,7 +93,8 @@ void EntrySorter::destroy() {
 // Collecting
 
 // The largest capacity that the budget allows, with the scratch space that its sort needs.
-std::size_t EntrySorter::affordable_capacity() const {
+template <class K>
+std::size_t BasicEntrySorter<K>::affordable_capacity() const {
   const std::size_t usable = memory_->free_bytes > reserve_ ? memory_->free_bytes - reserve_ : 0;
   const std::size_t entries = (charged_ + usable) / sizeof(Entry);
   const std::size_t capacity = entries >= 2 * kMinSortScratch ? entries - kMinSortScratch : entries / 2;
@@ -86,7 +102,8 @@ std::size_t EntrySorter::affordable_capacity() const {
 }
 
 // Accounts for a buffer of that capacity, and scratch space. The minimum is granted even when nothing is left.
-void EntrySorter::charge(std::size_t capacity) {
+template <class K>
+void BasicEntrySorter<K>::charge(std::size_t capacity) {
   const std::size_t wanted = (capacity + least_sort_scratch(capacity)) * sizeof(Entry);
   memory_->free_bytes += charged_;
   charged_ = std::min(wanted, memory_->free_bytes);
@@ -94,21 +111,24 @@ void EntrySorter::charge(std::size_t capacity) {
 }
 
 // Makes the buffer one of that many entries. What was never used is address space, no memory.
-void EntrySorter::allocate(std::size_t entries) {
-  entries_ = entries_ == nullptr ? allocate_entries(context_, entries)
+template <class K>
+void BasicEntrySorter<K>::allocate(std::size_t entries) {
+  entries_ = entries_ == nullptr ? allocate_entries<K>(context_, entries)
                                  : static_cast<Entry*>(repalloc_huge(entries_, entries * sizeof(Entry)));
   allocated_ = entries;
   prefer_large_pages(entries_, entries);
 }
 
-void EntrySorter::resize(std::size_t capacity) {
+template <class K>
+void BasicEntrySorter<K>::resize(std::size_t capacity) {
   if (capacity > allocated_) allocate(capacity);
   capacity_ = capacity;
   charge(capacity);
 }
 
 // The buffer is full: enlarges it, or empties it into a run.
-void EntrySorter::make_room() {
+template <class K>
+void BasicEntrySorter<K>::make_room() {
   // Once runs have begun, a larger buffer would only make runs of unequal length.
   if (spilled_.count == 0) {
     std::size_t capacity = std::min(std::max(2 * capacity_, kMinCapacity), affordable_capacity());
@@ -123,20 +143,22 @@ void EntrySorter::make_room() {
   spill();
 }
 
-void EntrySorter::sort_collected() {
+template <class K>
+void BasicEntrySorter<K>::sort_collected() {
   if (sorted_) return;
   const std::size_t wanted = least_sort_scratch(count_);
   if (scratch_size_ < wanted) {
     if (scratch_ != nullptr) pfree(scratch_);
     scratch_ = nullptr;
-    scratch_ = allocate_entries(context_, wanted);
+    scratch_ = allocate_entries<K>(context_, wanted);
     scratch_size_ = wanted;
   }
-  sort_entries<Code>({entries_, count_}, {scratch_, scratch_size_}, SortPoll{poll_interrupts, nullptr});
+  sort_entries<K>({entries_, count_}, {scratch_, scratch_size_}, SortPoll{poll_interrupts, nullptr});
   sorted_ = true;
 }
 
-void EntrySorter::spill() {
+template <class K>
+void BasicEntrySorter<K>::spill() {
   sort_collected();
   begin_run(&spilled_);
   write_entries(&spilled_, entries_, count_);
@@ -145,7 +167,8 @@ void EntrySorter::spill() {
   sorted_ = true;
 }
 
-void EntrySorter::finish() {
+template <class K>
+void BasicEntrySorter<K>::finish() {
   if (spilled_.count == 0) {
     sort_collected();
     if (scratch_ != nullptr) pfree(scratch_);
@@ -165,7 +188,8 @@ void EntrySorter::finish() {
 // ---------------------------------------------------------------------------------------------------------
 // Runs
 
-void EntrySorter::begin_run(RunFile* out) {
+template <class K>
+void BasicEntrySorter<K>::begin_run(RunFile* out) {
   MemoryContext before = MemoryContextSwitchTo(context_);
   if (out->file == nullptr) out->file = BufFileCreateTemp(false);
   if (out->count == out->capacity) {
@@ -176,11 +200,12 @@ void EntrySorter::begin_run(RunFile* out) {
                                                : repalloc_huge(out->runs, bytes));
   }
   MemoryContextSwitchTo(before);
-  out->runs[out->count] = Run{Entry{0, 0}, Entry{0, 0}, 0, out->blocks, kNone};
+  out->runs[out->count] = Run{Entry{}, Entry{}, 0, out->blocks, kNone};
 }
 
 // Appends entries to the run that was begun. They follow those written before in the order.
-void EntrySorter::write_entries(RunFile* out, const Entry* entries, std::size_t count) {
+template <class K>
+void BasicEntrySorter<K>::write_entries(RunFile* out, const Entry* entries, std::size_t count) {
   if (count == 0) return;
   Run* run = &out->runs[out->count];
   if (run->count == 0) run->first = entries[0];
@@ -188,22 +213,23 @@ void EntrySorter::write_entries(RunFile* out, const Entry* entries, std::size_t 
   run->count += count;
   for (std::size_t done = 0; done < count;) {
     CHECK_FOR_INTERRUPTS();
-    const std::size_t chunk = std::min(kBatch, count - done);
+    const std::size_t chunk = std::min(Layout<K>::kBatch, count - done);
     BufFileWrite(out->file, const_cast<Entry*>(entries + done), chunk * sizeof(Entry));
     done += chunk;
   }
 }
 
-void EntrySorter::end_run(RunFile* out) {
+template <class K>
+void BasicEntrySorter<K>::end_run(RunFile* out) {
   Run* run = &out->runs[out->count++];
-  const std::size_t in_last_block = run->count % kEntriesPerBlock;
+  const std::uint64_t bytes = run->count * sizeof(Entry);
+  const std::size_t in_last_block = bytes % BLCKSZ;
   if (in_last_block > 0) {
     PGAlignedBlock zeros;
-    const std::size_t bytes = (kEntriesPerBlock - in_last_block) * sizeof(Entry);
-    std::memset(zeros.data, 0, bytes);
-    BufFileWrite(out->file, zeros.data, bytes);
+    std::memset(zeros.data, 0, BLCKSZ - in_last_block);
+    BufFileWrite(out->file, zeros.data, BLCKSZ - in_last_block);
   }
-  out->blocks += static_cast<std::int64_t>((run->count + kEntriesPerBlock - 1) / kEntriesPerBlock);
+  out->blocks += static_cast<std::int64_t>((bytes + BLCKSZ - 1) / BLCKSZ);
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -212,7 +238,8 @@ void EntrySorter::end_run(RunFile* out) {
 // Chains runs that do not overlap into as few streams as possible: taken in order of their first entries,
 // each run continues the stream that ends earliest, or starts a new one. Input that was sorted, or sorted
 // but for some late-comers, then needs no merge, or a small one.
-void EntrySorter::form_streams() {
+template <class K>
+void BasicEntrySorter<K>::form_streams() {
   const std::size_t count = spilled_.count;
   Run* runs = spilled_.runs;
   std::sort(runs, runs + count, [](const Run& a, const Run& b) { return a.first < b.first; });
@@ -245,16 +272,17 @@ void EntrySorter::form_streams() {
 }
 
 // Merges until all streams that are left can be read at the same time, and opens those.
-void EntrySorter::merge_passes() {
-  // What the collecting buffers took is used for reading: a block per stream at least.
-  const std::size_t blocks = std::max<std::size_t>(charged_ / BLCKSZ, 16);
-  const std::size_t most_streams = std::min<std::size_t>(blocks, std::size_t{1} << 16);
+template <class K>
+void BasicEntrySorter<K>::merge_passes() {
+  // What the collecting buffers took is used for reading: a unit per stream at least.
+  const std::size_t units = std::max<std::size_t>(charged_ / Layout<K>::kUnitBytes, 16);
+  const std::size_t most_streams = std::min<std::size_t>(units, std::size_t{1} << 16);
   form_streams();
   const std::size_t widest = std::min(stream_count_, most_streams);
-  read_buffer_capacity_ = std::min(blocks * kEntriesPerBlock, widest * kMaxStreamBuffer);
-  read_buffer_ = allocate_entries(context_, read_buffer_capacity_);
-  batch_ = allocate_entries(context_, kBatch);
-  heads_ = allocate_entries(context_, widest);
+  read_buffer_capacity_ = std::min(units * Layout<K>::kUnit, widest * Layout<K>::kMaxStreamBuffer);
+  read_buffer_ = allocate_entries<K>(context_, read_buffer_capacity_);
+  batch_ = allocate_entries<K>(context_, Layout<K>::kBatch);
+  heads_ = allocate_entries<K>(context_, widest);
   losers_ = static_cast<std::uint32_t*>(MemoryContextAlloc(context_, widest * sizeof(std::uint32_t)));
 
   while (stream_count_ > most_streams) {
@@ -262,7 +290,7 @@ void EntrySorter::merge_passes() {
     for (std::size_t first = 0; first < stream_count_; first += most_streams) {
       open_streams(first, std::min(most_streams, stream_count_ - first));
       begin_run(&merged);
-      for (std::size_t n; (n = merge_some(batch_, kBatch)) > 0;) write_entries(&merged, batch_, n);
+      for (std::size_t n; (n = merge_some(batch_, Layout<K>::kBatch)) > 0;) write_entries(&merged, batch_, n);
       end_run(&merged);
     }
     BufFileClose(spilled_.file);
@@ -274,10 +302,11 @@ void EntrySorter::merge_passes() {
 }
 
 // Starts reading streams [first, first + count): shares the read buffer among them and plays the first round.
-void EntrySorter::open_streams(std::size_t first, std::size_t count) {
+template <class K>
+void BasicEntrySorter<K>::open_streams(std::size_t first, std::size_t count) {
   open_first_ = first;
   open_count_ = count;
-  const std::size_t share = read_buffer_capacity_ / count / kEntriesPerBlock * kEntriesPerBlock;
+  const std::size_t share = read_buffer_capacity_ / count / Layout<K>::kUnit * Layout<K>::kUnit;
   for (std::size_t i = 0; i < count; ++i) {
     Stream* stream = &streams_[first + i];
     stream->next_run = stream->first_run;
@@ -303,7 +332,8 @@ void EntrySorter::open_streams(std::size_t first, std::size_t count) {
 }
 
 // Reads the next entries of a stream into its buffer; false at its end.
-bool EntrySorter::refill(Stream* stream) {
+template <class K>
+bool BasicEntrySorter<K>::refill(Stream* stream) {
   CHECK_FOR_INTERRUPTS();
   if (stream->remaining == 0) {
     if (stream->next_run == kNone) return false;
@@ -312,7 +342,7 @@ bool EntrySorter::refill(Stream* stream) {
     stream->remaining = run.count;
     stream->next_run = run.next_in_stream;
   }
-  const std::size_t share = read_buffer_capacity_ / open_count_ / kEntriesPerBlock * kEntriesPerBlock;
+  const std::size_t share = read_buffer_capacity_ / open_count_ / Layout<K>::kUnit * Layout<K>::kUnit;
   const std::size_t count = std::min<std::uint64_t>(share, stream->remaining);
   const std::size_t bytes = count * sizeof(Entry);
   if (BufFileSeekBlock(spilled_.file, static_cast<long>(stream->block)) != 0) {
@@ -325,7 +355,8 @@ bool EntrySorter::refill(Stream* stream) {
                     errmsg("could not read from temporary file of an index build: read only %zu of %zu bytes",
                            bytes_read, bytes)));
   }
-  stream->block += static_cast<std::int64_t>(count / kEntriesPerBlock);
+  // Whole blocks, unless the run ends here.
+  stream->block += static_cast<std::int64_t>(bytes / BLCKSZ);
   stream->remaining -= count;
   stream->cursor = 0;
   stream->filled = count;
@@ -333,14 +364,16 @@ bool EntrySorter::refill(Stream* stream) {
 }
 
 // The next entry of an open stream, or kExhausted.
-Entry EntrySorter::take_head(std::size_t index) {
+template <class K>
+BasicEntry<K> BasicEntrySorter<K>::take_head(std::size_t index) {
   Stream* stream = &streams_[open_first_ + index];
-  if (stream->cursor == stream->filled && !refill(stream)) return kExhausted;
+  if (stream->cursor == stream->filled && !refill(stream)) return Layout<K>::kExhausted;
   return stream->buffer[stream->cursor++];
 }
 
 // Merges up to `capacity` entries of the open streams; 0 at the end.
-std::size_t EntrySorter::merge_some(Entry* out, std::size_t capacity) {
+template <class K>
+std::size_t BasicEntrySorter<K>::merge_some(Entry* out, std::size_t capacity) {
   CHECK_FOR_INTERRUPTS();
   if (open_count_ == 1) {
     std::size_t count = 0;
@@ -369,10 +402,11 @@ std::size_t EntrySorter::merge_some(Entry* out, std::size_t capacity) {
   return count;
 }
 
-std::span<const Entry> EntrySorter::next_batch() {
+template <class K>
+std::span<const BasicEntry<K>> BasicEntrySorter<K>::next_batch() {
   CHECK_FOR_INTERRUPTS();
   if (spilled_.count == 0) {
-    const std::size_t count = std::min(kBatch, count_ - position_);
+    const std::size_t count = std::min(Layout<K>::kBatch, count_ - position_);
     const Entry* batch = entries_ + position_;
     position_ += count;
     return {batch, count};
@@ -384,7 +418,11 @@ std::span<const Entry> EntrySorter::next_batch() {
     stream->cursor = stream->filled;
     return {stream->buffer, stream->filled};
   }
-  return {batch_, merge_some(batch_, kBatch)};
+  return {batch_, merge_some(batch_, Layout<K>::kBatch)};
 }
+
+#define LEARNED_ENTRY_SORTER(K) template class BasicEntrySorter<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_ENTRY_SORTER)
+#undef LEARNED_ENTRY_SORTER
 
 }  // namespace learned

@@ -1,7 +1,7 @@
 // Collects the entries of an index build and gives them back in (code, tid) order, within a memory budget.
 //
 // Why not the server's tuplesort: it refuses index relations that are not btree's (before 18), and forms a
-// tuple and calls a comparator for every element. Entries are 16 bytes of plain integers, made for a radix
+// tuple and calls a comparator for every element. Entries are plain integers, made for a radix
 // sort: the whole build of 20 million random keys takes less time than tuplesort needs to sort them.
 //
 //   add() ... add()  ->  finish()  ->  next_batch() until it is empty
@@ -13,11 +13,15 @@
 // Runs that do not overlap are read one after the other; the others are merged, in several passes if there
 // are very many.
 //
+// In the file, a run begins at a block (BufFile seeks to blocks), and its entries follow one another without gaps. Their
+// size need not divide a block's; so that reading can go on with a seek, all of a run but its end is read in whole *units*, the
+// least that is both whole blocks and whole entries (one block for keys of a word or two, five for three, three for four).
+//
 // Everything lives in one memory context and has no destructor, so an ereport may leave at any point.
 #pragma once
 
 #include "am/server/server.hpp"
-#include "core/base/types.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
@@ -26,13 +30,16 @@ struct SortMemory {
   std::size_t free_bytes;
 };
 
-class EntrySorter {
+template <class K>
+class BasicEntrySorter {
  public:
+  using Entry = BasicEntry<K>;
+
   // `reserve` bytes of the memory are never taken: they are left for the other sorters that share it. Address space is
   // set aside for `expected` entries, as far as the memory allows, so that the buffer need not move as it fills.
-  static EntrySorter* create(SortMemory* memory, std::size_t reserve, std::size_t expected);
+  static BasicEntrySorter* create(SortMemory* memory, std::size_t reserve, std::size_t expected);
 
-  void add(Code code, Tid tid) {
+  void add(const K& code, Tid tid) {
     const Entry entry{code, tid};
     if (count_ == capacity_) make_room();
     if (sorted_ && count_ > 0 && entry < entries_[count_ - 1]) sorted_ = false;
@@ -136,6 +143,7 @@ class EntrySorter {
   std::uint32_t* losers_;
   Entry* batch_;
 };
+using EntrySorter = BasicEntrySorter<Code>;
 static_assert(std::is_trivially_destructible_v<EntrySorter>);
 
 }  // namespace learned

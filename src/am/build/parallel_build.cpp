@@ -44,9 +44,9 @@ enum SharedKey : uint64 {
 
 constexpr char kWorkerMain[] = "learned_parallel_build_main";
 
-// Entries sent at once. A message that wraps around in its queue is copied once more; most do not.
-constexpr std::size_t kMessageEntries = 4096;
-constexpr std::size_t kQueueBytes = 8 * kMessageEntries * sizeof(Entry);
+// Entries are sent so many bytes at once. A message that wraps around in its queue is copied once more; most do not.
+constexpr std::size_t kMessageBytes = std::size_t{1} << 16;
+constexpr std::size_t kQueueBytes = 8 * kMessageBytes;
 // Follows the entries of each tree. Shorter than an entry.
 constexpr char kEndMark = 0;
 
@@ -104,7 +104,9 @@ void leave(ParallelContext* context, Snapshot snapshot) {
 
 }  // namespace
 
-ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexInfo& index_info, int workers) {
+template <class K>
+ParallelBuild<K>* ParallelBuild<K>::begin(Relation heap, Relation index, const IndexInfo& index_info,
+                                          int workers) {
   EnterParallelMode();
   ParallelContext* context = CreateParallelContext(library_path(), kWorkerMain, workers);
   const Snapshot snapshot = scan_snapshot(index_info.ii_Concurrent);
@@ -174,7 +176,8 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
     return nullptr;
   }
   build->inputs_ = static_cast<std::size_t>(context->nworkers_launched) + 1;
-  build->nodes_ = static_cast<Merge::Node*>(palloc(Merge::node_count(build->inputs_) * sizeof(Merge::Node)));
+  build->nodes_ = static_cast<typename Merge::Node*>(
+      palloc(Merge::node_count(build->inputs_) * sizeof(typename Merge::Node)));
   for (int i = 0; i < context->nworkers_launched; ++i) {
     // Whoever waits for the queue notices if the worker never starts.
     shm_mq_set_handle(source->queues_[i], context->worker[i].bgwhandle);
@@ -182,9 +185,13 @@ ParallelBuild* ParallelBuild::begin(Relation heap, Relation index, const IndexIn
   return build;
 }
 
-double ParallelBuild::worker_rows() const { return shared_->worker_rows; }
+template <class K>
+double ParallelBuild<K>::worker_rows() const {
+  return shared_->worker_rows;
+}
 
-double ParallelBuild::collect(RowCollector* rows, IndexInfo* index_info) {
+template <class K>
+double ParallelBuild<K>::collect(RowCollector<K>* rows, IndexInfo* index_info) {
   TableScanDesc scan = compat::begin_parallel_scan(heap_, shared_scan(shared_));
   const double own_tuples = rows->collect(heap_, index_, index_info, true, scan);
   pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSorting);
@@ -210,13 +217,15 @@ double ParallelBuild::collect(RowCollector* rows, IndexInfo* index_info) {
   return heap_tuples;
 }
 
-void ParallelBuild::begin_tree(EntrySorter* own) {
+template <class K>
+void ParallelBuild<K>::begin_tree(BasicEntrySorter<K>* own) {
   source_.own_ = own;
   std::fill_n(source_.ended_, context_->nworkers_launched, false);
   merge_ = Merge(&source_, inputs_, nodes_);
 }
 
-std::span<const Entry> ParallelBuild::Source::next_batch(std::size_t input) {
+template <class K>
+std::span<const BasicEntry<K>> ParallelBuild<K>::Source::next_batch(std::size_t input) {
   if (input == 0) return own_->next_batch();
   const std::size_t worker = input - 1;
   if (ended_[worker]) return {};
@@ -229,7 +238,8 @@ std::span<const Entry> ParallelBuild::Source::next_batch(std::size_t input) {
   return {static_cast<const Entry*>(message), bytes / sizeof(Entry)};
 }
 
-void ParallelBuild::end() {
+template <class K>
+void ParallelBuild<K>::end() {
   WaitForParallelWorkersToFinish(context_);
   // Complete only now that the workers have exited.
   for (int i = 0; i < context_->nworkers_launched; ++i) {
@@ -238,16 +248,22 @@ void ParallelBuild::end() {
   leave(context_, snapshot_);
 }
 
+#define LEARNED_PARALLEL_BUILD(K) template class ParallelBuild<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_PARALLEL_BUILD)
+#undef LEARNED_PARALLEL_BUILD
+
 // ---------------------------------------------------------------------------------------------------------
 // Workers
 
 namespace {
 
 // false: the leader has gone.
-bool send_entries(shm_mq_handle* queue, EntrySorter* sorter) {
+template <class K>
+bool send_entries(shm_mq_handle* queue, BasicEntrySorter<K>* sorter) {
+  using Entry = BasicEntry<K>;
   for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
     while (!batch.empty()) {
-      const std::span<const Entry> chunk = batch.first(std::min(batch.size(), kMessageEntries));
+      const std::span<const Entry> chunk = batch.first(std::min(batch.size(), kMessageBytes / sizeof(Entry)));
       if (shm_mq_send(queue, chunk.size_bytes(), chunk.data(), false, false) != SHM_MQ_SUCCESS) return false;
       batch = batch.subspan(chunk.size());
     }
@@ -266,6 +282,25 @@ void report_sorted(SharedBuild* shared, double heap_tuples, std::uint64_t index_
   ConditionVariableSignal(&shared->sorted);
 }
 
+// The worker's part of a build for keys of type K.
+template <class K>
+void take_part(SharedBuild* shared, Relation heap, Relation index, shm_mq_handle* queue) {
+  IndexInfo* index_info = BuildIndexInfo(index);
+  index_info->ii_Concurrent = shared->concurrent;
+  RowCollector<K> rows;
+  rows.open(index, shared->unique, shared->worker_memory, shared->worker_rows);
+  TableScanDesc scan = compat::begin_parallel_scan(heap, shared_scan(shared));
+  const double heap_tuples = rows.collect(heap, index, index_info, false, scan);
+  rows.finish();
+  report_sorted(shared, heap_tuples, rows.total(), index_info->ii_BrokenHotChain);
+
+  for (int i = 0; i < kTreeCount; ++i) {
+    BasicEntrySorter<K>* sorter = rows.sorter(static_cast<TreeId>(i));
+    if (!send_entries(queue, sorter)) break;
+    sorter->destroy();
+  }
+}
+
 void run_worker(dsm_segment* segment, shm_toc* toc) {
   auto* shared = static_cast<SharedBuild*>(shm_toc_lookup(toc, kKeyBuild, false));
   shm_mq* mq = queue_of(shm_toc_lookup(toc, kKeyQueues, false), ParallelWorkerNumber);
@@ -279,20 +314,7 @@ void run_worker(dsm_segment* segment, shm_toc* toc) {
   Relation index = index_open(shared->index, index_lock);
 
   InstrStartParallelQuery();
-  IndexInfo* index_info = BuildIndexInfo(index);
-  index_info->ii_Concurrent = shared->concurrent;
-  RowCollector rows;
-  rows.open(index, shared->unique, shared->worker_memory, shared->worker_rows);
-  TableScanDesc scan = compat::begin_parallel_scan(heap, shared_scan(shared));
-  const double heap_tuples = rows.collect(heap, index, index_info, false, scan);
-  rows.finish();
-  report_sorted(shared, heap_tuples, rows.total(), index_info->ii_BrokenHotChain);
-
-  for (int i = 0; i < kTreeCount; ++i) {
-    EntrySorter* sorter = rows.sorter(static_cast<TreeId>(i));
-    if (!send_entries(queue, sorter)) break;
-    sorter->destroy();
-  }
+  with_key(key_words_of(index), [&]<class K>() { take_part<K>(shared, heap, index, queue); });
 
   auto* buffer_usage = static_cast<BufferUsage*>(shm_toc_lookup(toc, kKeyBufferUsage, false));
   auto* wal_usage = static_cast<WalUsage*>(shm_toc_lookup(toc, kKeyWalUsage, false));

@@ -20,8 +20,11 @@ namespace learned {
 
 struct SharedBuild;
 
+template <class K>
 class ParallelBuild {
  public:
+  using Entry = BasicEntry<K>;
+
   // Launches up to `workers` workers. nullptr if none could be had: the caller builds alone. Otherwise the
   // server is in parallel mode until end() is called or the transaction aborts.
   static ParallelBuild* begin(Relation heap, Relation index, const IndexInfo& index_info, int workers);
@@ -33,13 +36,13 @@ class ParallelBuild {
 
   // Scans and sorts this process's share, then waits for the workers to have done the same. Returns the number of
   // rows of the table, and says in `index_info` whether anybody met a broken HOT chain.
-  double collect(RowCollector* rows, IndexInfo* index_info);
+  double collect(RowCollector<K>* rows, IndexInfo* index_info);
 
   // Entries of all participants. REQUIRES: collect() was called.
   std::uint64_t total() const { return total_; }
 
   // Begins to merge the entries of a tree, which must be read to their end. Trees come in order of their numbers.
-  void begin_tree(EntrySorter* own);
+  void begin_tree(BasicEntrySorter<K>* own);
   std::span<const Entry> next_batch() { return merge_.next_batch(); }
 
   // Waits for the workers to exit and leaves parallel mode.
@@ -53,12 +56,12 @@ class ParallelBuild {
 
    private:
     friend class ParallelBuild;
-    EntrySorter* own_;
+    BasicEntrySorter<K>* own_;
     ParallelContext* context_;
     shm_mq_handle** queues_;
     bool* ended_;  // per worker: the end of the current tree was read
   };
-  using Merge = MergeTree<Source>;
+  using Merge = MergeTree<Source, K>;
 
   Relation heap_;
   Relation index_;
@@ -70,9 +73,9 @@ class ParallelBuild {
   std::size_t inputs_;
   std::uint64_t total_;
   Source source_;
-  Merge::Node* nodes_;
+  typename Merge::Node* nodes_;
   Merge merge_;
 };
-static_assert(std::is_trivially_destructible_v<ParallelBuild>);
+static_assert(std::is_trivially_destructible_v<ParallelBuild<Code>>);
 
 }  // namespace learned

@@ -20,47 +20,55 @@ double expected_rows(Relation heap, const IndexInfo& index_info) {
   return rows;
 }
 
-void RowCollector::open(Relation index, bool unique, std::size_t memory_bytes, double expected) {
-  type_ = key_type_of(index);
+template <class K>
+void RowCollector<K>::open(Relation index, bool unique, std::size_t memory_bytes, double expected) {
+  columns_ = key_columns_of(index);
   unique_ = unique;
   memory_.free_bytes = memory_bytes;
+  // NULLs among several columns are keys like others.
+  constexpr bool plain = KeyTraits<K>::kWords == 1;
   // A little more, as the table may have grown since it was counted.
   const auto entries = static_cast<std::size_t>(std::clamp(expected * 1.05, 0.0, 1e12));
   sorters_[static_cast<int>(TreeId::keys)] =
-      EntrySorter::create(&memory_, memory_bytes / kNullShare, entries);
-  sorters_[static_cast<int>(TreeId::nulls)] = EntrySorter::create(&memory_, 0, 0);
+      BasicEntrySorter<K>::create(&memory_, plain ? memory_bytes / kNullShare : 0, entries);
+  sorters_[static_cast<int>(TreeId::nulls)] = BasicEntrySorter<K>::create(&memory_, 0, 0);
 }
 
-double RowCollector::collect(Relation heap, Relation index, IndexInfo* index_info, bool report_progress,
-                             TableScanDesc scan) {
+template <class K>
+double RowCollector<K>::collect(Relation heap, Relation index, IndexInfo* index_info, bool report_progress,
+                                TableScanDesc scan) {
   // Not a synchronized scan, which may begin in the middle of the table: TIDs shall ascend. For a parallel scan
   // that was said when it was set up, and must not be said again.
   const bool allow_sync = scan != nullptr;
   return table_index_build_scan(heap, index, index_info, allow_sync, report_progress, add_row, this, scan);
 }
 
-void RowCollector::finish() {
-  for (EntrySorter* sorter : sorters_) sorter->finish();
+template <class K>
+void RowCollector<K>::finish() {
+  for (BasicEntrySorter<K>* sorter : sorters_) sorter->finish();
 }
 
-std::uint64_t RowCollector::total() const {
+template <class K>
+std::uint64_t RowCollector<K>::total() const {
   std::uint64_t total = 0;
-  for (const EntrySorter* sorter : sorters_) total += sorter->total();
+  for (const BasicEntrySorter<K>* sorter : sorters_) total += sorter->total();
   return total;
 }
 
 // Called for every row that the index must have: those that the predicate admits, of each HOT chain the
 // root, and recently dead ones too, which old snapshots may still look for.
-void RowCollector::add_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
-                           void* state) {
+template <class K>
+void RowCollector<K>::add_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
+                              void* state) {
   auto* rows = static_cast<RowCollector*>(state);
   Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
-  if (rows->unique_) packed = UniqueBuild::tagged(packed, is_alive);
-  if (isnull[0]) {
-    rows->sorters_[static_cast<int>(TreeId::nulls)]->add(0, packed);
-  } else {
-    rows->sorters_[static_cast<int>(TreeId::keys)]->add(datum_to_code(rows->type_, values[0]), packed);
-  }
+  if (rows->unique_) packed = tagged(packed, is_alive);
+  const RowKey<K> row = key_of_row<K>(rows->columns_, values, isnull);
+  rows->sorters_[static_cast<int>(row.tree)]->add(row.key, packed);
 }
+
+#define LEARNED_ROW_COLLECTOR(K) template class RowCollector<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_ROW_COLLECTOR)
+#undef LEARNED_ROW_COLLECTOR
 
 }  // namespace learned

@@ -3,9 +3,8 @@
 #pragma once
 
 #include "am/build/entry_sorter.hpp"
-#include "am/key/key_type.hpp"
+#include "am/key/key_columns.hpp"
 #include "am/server/server.hpp"
-#include "core/base/types.hpp"
 
 namespace learned {
 
@@ -20,6 +19,7 @@ enum BuildPhase : int64 {
 // How many rows the planner expects of a table; 0 if an index of it is to have but some of them.
 double expected_rows(Relation heap, const IndexInfo& index_info);
 
+template <class K>
 class RowCollector {
  public:
   // For a unique index, TIDs are collected as UniqueBuild wants them. `memory_bytes` is what all sorters may take
@@ -34,7 +34,7 @@ class RowCollector {
   // Sorts what was collected. EntrySorter::finish() for each sorter instead does it tree by tree.
   void finish();
 
-  EntrySorter* sorter(TreeId tree) { return sorters_[static_cast<int>(tree)]; }
+  BasicEntrySorter<K>* sorter(TreeId tree) { return sorters_[static_cast<int>(tree)]; }
 
   // How many entries the index gets from here.
   std::uint64_t total() const;
@@ -43,11 +43,11 @@ class RowCollector {
   static void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
                       void* state);
 
-  KeyType type_;
+  KeyColumns columns_;
   bool unique_;
   SortMemory memory_;
-  EntrySorter* sorters_[kTreeCount];
+  BasicEntrySorter<K>* sorters_[kTreeCount];
 };
-static_assert(std::is_trivially_destructible_v<RowCollector>);
+static_assert(std::is_trivially_destructible_v<RowCollector<Code>>);
 
 }  // namespace learned

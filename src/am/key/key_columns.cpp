@@ -26,7 +26,10 @@ bool is_float(KeyKind kind) { return kind == KeyKind::float4 || kind == KeyKind:
 Oid type_of_column(Relation index, unsigned column) {
   if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)))
     return index->rd_opcintype[column];
-  return getBaseType(TupleDescAttr(RelationGetDescr(index), static_cast<int>(column))->atttypid);
+  const Oid type = TupleDescAttr(RelationGetDescr(index), static_cast<int>(column))->atttypid;
+  // (A domain is not looked for in the catalogs where the type is one that we know: every insertion comes here.)
+  KeyKind kind;
+  return key_kind_of_type(type, &kind) ? type : getBaseType(type);
 }
 
 [[noreturn]] void refuse_column_type(Relation index, unsigned column, Oid type) {
@@ -132,28 +135,22 @@ void row_of_key(const KeyColumns& columns, const RowKey<K>& key, Datum* values, 
 
 template <class K>
 EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key) {
-  if constexpr (KeyTraits<K>::kWords == 1) {
-    if (key.tree == TreeId::nulls) return {0, 0};
-    const CodeRange equal = equal_codes(columns.column[0].type.kind, key.key);
-    return {equal.lo, equal.hi};
-  } else {
-    const unsigned words = columns.key_words();
-    EqualKeys<K> equal{key_prefix(key.key, words), key_prefix(key.key, words)};
-    for (unsigned w = words; w < KeyTraits<K>::kWords; w++) {
-      equal.hi.word[w] = kMaxCode;
-      equal.hi.flags |= static_cast<std::uint8_t>(1u << w);
-    }
-    // Only the last column may tell values apart that are equal.
-    const KeyColumn& last = columns.column[columns.keys - 1];
-    if (!is_float(last.type.kind) || key.key.flag(last.place.first) == (last.null_flag() != 0)) return equal;
-    Code codes[2];
-    take_codes(key.key, last, codes);
-    const CodeRange range = equal_codes(last.type.kind, codes[0]);
-    const Code turn = last.descending ? kMaxCode : 0;
-    equal.lo.word[last.place.first] = (last.descending ? range.hi : range.lo) ^ turn;
-    equal.hi.word[last.place.first] = (last.descending ? range.lo : range.hi) ^ turn;
-    return equal;
+  const unsigned words = columns.key_words();
+  EqualKeys<K> equal{key_prefix(key.key, words), key_prefix(key.key, words)};
+  for (unsigned w = words; w < KeyTraits<K>::kWords; w++) {
+    equal.hi.word[w] = kMaxCode;
+    equal.hi.flags |= static_cast<std::uint8_t>(1u << w);
   }
+  // Only the last column may tell values apart that are equal.
+  const KeyColumn& last = columns.column[columns.keys - 1];
+  if (!is_float(last.type.kind) || key.key.flag(last.place.first) == (last.null_flag() != 0)) return equal;
+  Code codes[2];
+  take_codes(key.key, last, codes);
+  const CodeRange range = equal_codes(last.type.kind, codes[0]);
+  const Code turn = last.descending ? kMaxCode : 0;
+  equal.lo.word[last.place.first] = (last.descending ? range.hi : range.lo) ^ turn;
+  equal.hi.word[last.place.first] = (last.descending ? range.lo : range.hi) ^ turn;
+  return equal;
 }
 
 template <class K>
@@ -183,9 +180,11 @@ bool key_possible(const KeyColumns& columns, const K& key) {
 
 #define LEARNED_KEY_COLUMNS(K)                                                                  \
   template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
-  template bool key_possible<K>(const KeyColumns&, const K&);                                   \
-  template EqualKeys<K> keys_equal_to<K>(const KeyColumns&, const RowKey<K>&);
+  template bool key_possible<K>(const KeyColumns&, const K&);
 LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
 #undef LEARNED_KEY_COLUMNS
+template EqualKeys<Words<2>> keys_equal_to(const KeyColumns&, const RowKey<Words<2>>&);
+template EqualKeys<Words<3>> keys_equal_to(const KeyColumns&, const RowKey<Words<3>>&);
+template EqualKeys<Words<4>> keys_equal_to(const KeyColumns&, const RowKey<Words<4>>&);
 
 }  // namespace learned

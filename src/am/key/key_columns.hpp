@@ -108,6 +108,12 @@ struct EqualKeys {
 };
 template <class K>
 EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key);
+template <>
+inline EqualKeys<Code> keys_equal_to<Code>(const KeyColumns& columns, const RowKey<Code>& key) {
+  if (key.tree == TreeId::nulls) return {0, 0};
+  const CodeRange equal = equal_codes(columns.column[0].type.kind, key.key);
+  return {equal.lo, equal.hi};
+}
 
 // Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
 template <class K>

@@ -3,8 +3,9 @@
 // so nobody checks or inserts it at the same time; entries of the key on pages further right are read, and the new
 // one added, under that lock.
 //
-// The first page is that of the lowest code that equals the key (-0.0 for +0.0; the lowest NaN) with TID 0. Nearly
-// always it is the only one: entries of one key cross to another page only when there are many versions of a row.
+// The first page is that of the lowest key that equals ours (-0.0 for +0.0, the lowest NaN, the lowest of all included
+// values) with TID 0. Nearly always it is the only one: entries of equal keys cross to another page only when there are many
+// versions of a row.
 //
 // Locks: the first page, then pages right of it, one more at a time; no page to the left, and no higher level while
 // more than one is held. So room is made (which may split the page and go up) with only one page locked, and then
@@ -28,22 +29,22 @@ enum class Finding {
 
 constexpr unsigned kChunk = 64;
 
+template <class K>
 class UniqueInserter {
+  using Store = BasicBufferStore<K>;
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using PageView = BasicPageView<K>;
+
  public:
-  explicit UniqueInserter(const UniqueInsertion& insertion)
+  UniqueInserter(const KeyColumns& columns, const UniqueInsertion& insertion)
       : in_(insertion),
         store_(insertion.index),
-        tree_id_(insertion.isnull[0] ? TreeId::nulls : TreeId::keys),
-        tree_(&store_, tree_id_),
-        entry_{0, make_tid(ItemPointerGetBlockNumber(insertion.heap_tid),
-                           ItemPointerGetOffsetNumber(insertion.heap_tid))},
-        equal_{0, 0} {
-    if (tree_id_ == TreeId::keys) {
-      const KeyType type = key_type_of(in_.index);
-      entry_.code = datum_to_code(type, in_.values[0]);
-      equal_ = equal_codes(type.kind, entry_.code);
-    }
-  }
+        row_(key_of_row<K>(columns, insertion.values, insertion.isnull)),
+        tree_(&store_, row_.tree),
+        entry_{row_.key, make_tid(ItemPointerGetBlockNumber(insertion.heap_tid),
+                                  ItemPointerGetOffsetNumber(insertion.heap_tid))},
+        equal_(keys_equal_to(columns, row_)) {}
 
   bool run() {
     for (;;) {
@@ -102,21 +103,21 @@ class UniqueInserter {
     const PageView page = tree_.view(buffer);
     unsigned begin = 0;
     unsigned end = page.encoded();
-    if (tree_id_ == TreeId::keys) {
+    if (row_.tree == TreeId::keys) {
       bool sound = true;
       if (equal_.lo == equal_.hi) {
-        SegmentRef found;
+        BasicSegmentRef<K> found;
         sound = equal_range(page, equal_.lo, &begin, &end, &found);
       } else {
         sound = lower_bound(page, {equal_.lo, 0}, &begin) && lower_bound(page, {equal_.hi, kMaxTid}, &end);
       }
       if (!sound || begin > end || end > page.encoded()) damaged(buffer);
     }
-    Code codes[kChunk];
+    K keys[kChunk];
     Tid tids[kChunk];
     while (begin < end) {
       const unsigned count = std::min(end - begin, kChunk);
-      if (!decode(page, begin, begin + count, codes, tids)) damaged(buffer);
+      if (!decode(page, begin, begin + count, keys, tids)) damaged(buffer);
       for (unsigned i = 0; i < count; i++) {
         if (page.is_dead(begin + i)) continue;
         const Finding finding = check_entry(buffer, tids[i]);
@@ -209,33 +210,44 @@ class UniqueInserter {
   [[noreturn]] void damaged(Buffer buffer) { store_.corrupt(store_.block(buffer), "page does not decode"); }
 
   const UniqueInsertion& in_;
-  BufferStore store_;
-  TreeId tree_id_;
-  Tree<BufferStore> tree_;
+  Store store_;
+  RowKey<K> row_;
+  Tree<Store> tree_;
   Entry entry_;
-  CodeRange equal_;  // the codes of keys that equal ours
+  EqualKeys<K> equal_;
   BlockNumber heap_blocks_ = 0;
   bool found_self_ = false;
   TransactionId wait_for_ = InvalidTransactionId;
   uint32 speculative_token_ = 0;
 };
-static_assert(std::is_trivially_destructible_v<UniqueInserter>);
+static_assert(std::is_trivially_destructible_v<UniqueInserter<Code>>);
 
 }  // namespace
 
-bool insert_unique(const UniqueInsertion& insertion) { return UniqueInserter(insertion).run(); }
+template <class K>
+bool insert_unique(const KeyColumns& columns, const UniqueInsertion& insertion) {
+  return UniqueInserter<K>(columns, insertion).run();
+}
 
-void UniqueBuild::refuse(Code code) {
+template <class K>
+void UniqueBuild<K>::refuse(const RowKey<K>& row) {
   const char* name = RelationGetRelationName(index_);
-  KeyStorage storage;
-  Datum value = tree_ == TreeId::nulls ? Datum{0} : code_to_datum(type_, code, &storage);
-  bool isnull = tree_ == TreeId::nulls;
-  const char* key = BuildIndexValueDescription(index_, &value, &isnull);
+  Datum values[kMaxWords];
+  bool isnull[kMaxWords];
+  RowStorage storage;
+  row_of_key(columns_, row, values, isnull, &storage);
+  const char* key = BuildIndexValueDescription(index_, values, isnull);
   ereport(ERROR,
           (errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("could not create unique index \"%s\"", name),
            key != nullptr ? errdetail("Key %s is duplicated.", key) : errdetail("Duplicate keys exist."),
            errtableconstraint(heap_, name)));
   pg_unreachable();
 }
+
+#define LEARNED_UNIQUE(K)                                                    \
+  template bool insert_unique<K>(const KeyColumns&, const UniqueInsertion&); \
+  template class UniqueBuild<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_UNIQUE)
+#undef LEARNED_UNIQUE
 
 }  // namespace learned

@@ -1,9 +1,8 @@
 // Unique indexes: the check that goes with an insertion, and the one of a build.
 #pragma once
 
-#include "am/key/key_type.hpp"
+#include "am/key/key_columns.hpp"
 #include "am/server/server.hpp"
-#include "core/base/types.hpp"
 
 namespace learned {
 
@@ -19,46 +18,49 @@ struct UniqueInsertion {
 
 // Inserts into a unique index (UNIQUE_CHECK_EXISTING: only checks). Waits for other transactions, raises
 // ERRCODE_UNIQUE_VIOLATION. False: the key is possibly not unique (UNIQUE_CHECK_PARTIAL), check again later.
-// REQUIRES: the key is not NULL, or NULLs are not distinct; check is not UNIQUE_CHECK_NO.
-bool insert_unique(const UniqueInsertion& insertion);
+// REQUIRES: no key column is NULL, or NULLs are not distinct; check is not UNIQUE_CHECK_NO.
+template <class K>
+bool insert_unique(const KeyColumns& columns, const UniqueInsertion& insertion);
 
 // A build must refuse two live rows with one key, but also take in rows that are dead to everybody but old
 // snapshots, with whatever keys. So while the entries of a unique index are sorted, each carries in its TID
 // whether its row is alive; the order of entries stays the same, as no two have the same TID.
+constexpr Tid tagged(Tid tid, bool alive) { return tid << 1 | (alive ? 1 : 0); }
+
+template <class K>
 class UniqueBuild {
  public:
-  UniqueBuild(Relation heap, Relation index) : heap_(heap), index_(index), type_(key_type_of(index)) {}
+  // A key with a NULL among its columns is checked only if NULLs are not distinct.
+  UniqueBuild(Relation heap, Relation index, bool nulls_equal)
+      : heap_(heap), index_(index), nulls_equal_(nulls_equal), columns_(key_columns_of(index)) {}
 
-  static constexpr Tid tagged(Tid tid, bool alive) { return tid << 1 | (alive ? 1 : 0); }
-
-  // Begins a tree. NULLs are checked only if they are not distinct.
-  void begin(TreeId tree, bool check) {
+  void begin(TreeId tree) {
     tree_ = tree;
-    check_ = check;
     live_ = false;
   }
 
   // Takes the entries of a tree in their order and gives back their TIDs. Raises ERRCODE_UNIQUE_VIOLATION.
-  Tid admit(const Entry& entry) {
-    if (check_ && (entry.tid & 1) != 0) {
-      if (live_ && entry.code <= last_equal_) refuse(entry.code);
+  Tid admit(const BasicEntry<K>& entry) {
+    const RowKey<K> row{tree_, entry.code};
+    if ((entry.tid & 1) != 0 && (nulls_equal_ || !has_null_key(columns_, row))) {
+      if (live_ && entry.code <= last_equal_) refuse(row);
       live_ = true;
-      last_equal_ = tree_ == TreeId::nulls ? 0 : equal_codes(type_.kind, entry.code).hi;
+      last_equal_ = keys_equal_to(columns_, row).hi;
     }
     return entry.tid >> 1;
   }
 
  private:
-  [[noreturn]] void refuse(Code code);
+  [[noreturn]] void refuse(const RowKey<K>& row);
 
   Relation heap_;
   Relation index_;
-  KeyType type_;
+  bool nulls_equal_;
+  KeyColumns columns_;
   TreeId tree_ = TreeId::keys;
-  bool check_ = false;
-  bool live_ = false;    // there was a live row
-  Code last_equal_ = 0;  // the greatest code that equals the key of the last one
+  bool live_ = false;  // there was a live row
+  K last_equal_{};     // the greatest key that is equal to that of the last one
 };
-static_assert(std::is_trivially_destructible_v<UniqueBuild>);
+static_assert(std::is_trivially_destructible_v<UniqueBuild<Code>>);
 
 }  // namespace learned
