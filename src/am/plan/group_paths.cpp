@@ -186,9 +186,9 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
                     PathTarget* result, List* exprs) {
   RelOptInfo* rel = plan.index->rel;
   const bool index_only = has_everything(rel, plan.index);
-  IndexPath* child = create_index_path(root, plan.index, static_cast<List*>(copyObjectImpl(plan.conditions)),
-                                       NIL, NIL, build_index_pathkeys(root, plan.index, plan.direction),
-                                       plan.direction, index_only, nullptr, 1.0, false);
+  IndexPath* child = create_index_path(root, plan.index, list_copy(plan.conditions), NIL, NIL,
+                                       build_index_pathkeys(root, plan.index, plan.direction), plan.direction,
+                                       index_only, nullptr, 1.0, false);
   auto* scan = reinterpret_cast<Path*>(child);
   scan->pathtarget = target;
 
