@@ -135,9 +135,10 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(k) FROM movin
 EXPLAIN (COSTS OFF) SELECT g, k, v FROM moving ORDER BY g, k DESC;
 EXPLAIN (COSTS OFF) SELECT count(k) FROM moving WHERE g BETWEEN 2000 AND 5000 AND k BETWEEN 0 AND 200000000000000000;
 EXPLAIN (COSTS OFF) SELECT count(k) FROM moving WHERE g = ANY ('{1000,4000,4001,6000}') AND k < 0; COMMIT;});
-like($plan, qr/Gather Merge.*Workers Launched: 3.*Parallel Index Scan using moving_k.*Gather .*Parallel Index Only Scan using moving_k
-.*Gather Merge.*Parallel Index Scan Backward using moving_g_k.*Gather .*Parallel Index Only Scan using moving_g_k.*Gather .*Parallel Index Only Scan using moving_g_k/s,
-	'parallel plans are used') or diag($plan);
+my $wanted = join('.*',
+	'Gather Merge', 'Workers Launched: 3', 'Parallel Index Scan using moving_k', 'Gather ', 'Parallel Index Only Scan using moving_k',
+	'Gather Merge', 'Parallel Index Scan Backward using moving_g_k', ("Gather\n", 'Parallel Index Only Scan using moving_g_k') x 2);
+like($plan, qr/$wanted/s, 'parallel plans are used');
 
 my @writers = (
 	# A twentieth of the range of keys becomes empty, and crowds into a thousandth.
