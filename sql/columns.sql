@@ -209,7 +209,6 @@ ALTER TABLE parts ALTER at TYPE timestamp;
 ALTER TABLE parts ALTER v TYPE numeric;
 ALTER TABLE parts ALTER v TYPE uuid USING md5(v::text)::uuid;
 SELECT pg_get_indexdef('parts_k_at'::regclass);
-ALTER TABLE parts ALTER k TYPE uuid USING md5(k::text)::uuid;
 SELECT count(*) FROM parts_1 WHERE k = 7 AND at > '2024-01-10';
 SELECT c.relname, learned_index_check(c.oid, true), s.entries = (SELECT count(*) FROM reports) AS all_rows
   FROM pg_class c, LATERAL learned_index_stats(c.oid) s WHERE c.relname = 'reports_device_ts';

@@ -82,10 +82,12 @@ TEST_F(MetaPageTest, KeysOfSeveralWordsHaveTheirOwn) {
   EXPECT_EQ(page_[kHeaderSize + offsetof(MetaPage, version)], 2);
   EXPECT_EQ(page_[kHeaderSize + offsetof(MetaPage, code_width)], 16);
   EXPECT_EQ(read_meta_page<Words<2>>(page_, &out), nullptr);
-  EXPECT_STREQ(read_meta_page<Words<3>>(page_, &out).text(), "metapage is not that of an index on these columns");
+  EXPECT_STREQ(read_meta_page<Words<3>>(page_, &out).text(),
+               "metapage is not that of an index on these columns");
   EXPECT_EQ(fault(), "metapage is not that of an index on these columns");
   write_meta_page(page_, info_);
-  EXPECT_STREQ(read_meta_page<Words<2>>(page_, &out).text(), "metapage is not that of an index on these columns");
+  EXPECT_STREQ(read_meta_page<Words<2>>(page_, &out).text(),
+               "metapage is not that of an index on these columns");
 }
 
 TEST_F(MetaPageTest, RandomBytesAreNoMetapage) {
