@@ -178,6 +178,10 @@ struct KeyCodec<Words<W>> {
     for (unsigned w = 0; w < W; w++) {
       decode_word(model.word[w], bits.word[w], begin, n, word_column(out, w, n));
     }
+    if (model.flags_width == 0) {
+      for (unsigned i = 0; i < n; i++) out[i].flags = model.flags;
+      return;
+    }
     for (unsigned i = 0; i < n; i++) out[i].flags = flags_at(model, bits, begin + i);
   }
 
