@@ -1,5 +1,7 @@
 #include "core/plan/segment_planner.hpp"
 
+#include <algorithm>
+
 namespace learned {
 
 // Notes the run starts of entries that are about to be pushed behind those already there.
@@ -203,6 +205,7 @@ bool BasicSegmentPlanner<K>::merge_top() {
   if (extend_exactly(&a, b)) {
     bytes_ -= b.bytes + segment_size<K>(level_);
     depth_--;
+    settled_ = std::min(settled_, depth_ - 1);
     return true;
   }
   if (a.verbatim != nullptr || b.verbatim != nullptr) return false;
@@ -210,6 +213,7 @@ bool BasicSegmentPlanner<K>::merge_top() {
   if (merged.bytes >= a.bytes + b.bytes + segment_size<K>(level_)) return false;
   bytes_ -= a.bytes + b.bytes + segment_size<K>(level_) - merged.bytes;
   depth_--;
+  settled_ = std::min(settled_, depth_ - 1);
   stack_[depth_ - 1] = merged;
   return true;
 }
@@ -280,6 +284,7 @@ void BasicSegmentPlanner<K>::push_block(std::uint32_t first, std::uint32_t n) {
     next.first = first;
     next.count = n;
     if (extend_exactly(&stack_[depth_ - 1], next)) {
+      settled_ = std::min(settled_, depth_ - 1);
       entries_ += n;
       return;
     }
@@ -304,24 +309,26 @@ void BasicSegmentPlanner<K>::compact() {
   if (overflow_ || depth_ < 2) return;
   // Replay the stack from the bottom, merging each segment with what lies before it.
   const std::size_t total = depth_;
-  depth_ = 1;
-  for (std::size_t i = 1; i < total; i++) {
+  std::size_t i = std::max<std::size_t>(settled_, 1);
+  for (depth_ = i; i < total; i++) {
     stack_[depth_++] = stack_[i];
     while (depth_ >= 2 && merge_top()) {
     }
   }
+  settled_ = depth_;
 }
 
 template <class K>
 typename BasicSegmentPlanner<K>::Mark BasicSegmentPlanner<K>::save(PlannedSegment* out) const {
   std::memcpy(out, stack_, depth_ * sizeof(PlannedSegment));
-  return {depth_, entries_, bytes_, run_count_, pushed_};
+  return {depth_, settled_, entries_, bytes_, run_count_, pushed_};
 }
 
 template <class K>
 void BasicSegmentPlanner<K>::restore(const Mark& mark, const PlannedSegment* from) {
   std::memcpy(stack_, from, mark.depth * sizeof(PlannedSegment));
   depth_ = mark.depth;
+  settled_ = mark.settled;
   entries_ = mark.entries;
   bytes_ = mark.bytes;
   run_count_ = mark.runs;

@@ -60,8 +60,11 @@ class BasicSegmentPlanner {
 
   // Copies the state's segments out and back: lets a caller try a block and take it back.
   struct Mark {
-    std::size_t depth, entries, bytes, runs;
+    std::size_t depth, settled, entries, bytes, runs;
     std::uint32_t pushed;
+
+    // compact() would change nothing.
+    bool compact() const { return settled == depth; }
   };
   Mark save(PlannedSegment* out) const;
   void restore(const Mark& mark, const PlannedSegment* from);
@@ -83,6 +86,7 @@ class BasicSegmentPlanner {
   Columns columns_;
   unsigned level_;
   std::size_t depth_ = 0;
+  std::size_t settled_ = 0;  // so many from the bottom are as compact() left them: it would leave them so again
   std::size_t entries_ = 0;
   std::size_t bytes_ = 0;
   std::size_t run_count_ = 0;      // of columns_.runs
