@@ -90,18 +90,6 @@ KeyColumns key_columns_of(Relation index) {
   return columns;
 }
 
-ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
-  if (isnull) return {column.null_flag(), {0, 0}};
-  Code codes[2];
-  if (column.place.words > 1) {
-    datum_to_codes(column.type, value, codes);
-  } else {
-    codes[0] = datum_to_code(column.type, value);
-    if (column.merged) codes[0] = equal_codes(column.type.kind, codes[0]).hi;
-  }
-  return column_value_of_codes(column, codes);
-}
-
 template <class K>
 RowKey<K> key_of_row(const KeyColumns& columns, const Datum* values, const bool* isnull) {
   RowKey<K> row{TreeId::keys, {}};

@@ -66,12 +66,23 @@ template <class F>
   }
 }
 
-// The value of a column, in the order of the index. (NULL: isnull, `value` is not looked at.)
-ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull);
-// The same of codes that the column's type gave; the second is not looked at if it has one word.
+// The value of a column, in the order of the index, from codes of its type; the second is not looked at if it has one word.
 inline ColumnValue column_value_of_codes(const KeyColumn& column, const Code codes[2]) {
   const Code turn = column.descending ? kMaxCode : 0;
   return {column.value_flag(), {codes[0] ^ turn, column.place.words > 1 ? codes[1] ^ turn : 0}};
+}
+
+// The same of a Datum. (NULL: isnull, `value` is not looked at.)
+inline ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
+  if (isnull) return {column.null_flag(), {0, 0}};
+  Code codes[2];
+  if (column.place.words > 1) {
+    datum_to_codes(column.type, value, codes);
+  } else {
+    codes[0] = datum_to_code(column.type, value);
+    if (column.merged) codes[0] = equal_codes(column.type.kind, codes[0]).hi;
+  }
+  return column_value_of_codes(column, codes);
 }
 
 template <unsigned W>

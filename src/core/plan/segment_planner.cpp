@@ -19,7 +19,35 @@ template <class K>
 void BasicSegmentPlanner<K>::fit_key(PlannedSegment* p) const {
   const K* codes = columns_.codes + p->first;
   p->first_code = codes[0];
-  p->key = KeyCodec<K>::fit(codes, p->count);
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->key_facts = KeyCodec<K>::survey(codes, p->count);
+    p->key = KeyCodec<K>::fit(codes, p->count, p->key_facts);
+  } else {
+    p->key = KeyCodec<K>::fit(codes, p->count);
+  }
+}
+
+// The same where two neighbours were fitted already.
+template <class K>
+void BasicSegmentPlanner<K>::fit_merged_key(const PlannedSegment& a, const PlannedSegment& b,
+                                            PlannedSegment* p) const {
+  const K* codes = columns_.codes + p->first;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->key_facts = KeyCodec<K>::join(a.key_facts, b.key_facts, codes, a.count);
+  }
+  if (KeyCodec<K>::exact(a.key) && a.count >= kBlock &&
+      KeyCodec<K>::continues(a.key, a.count, columns_.codes + b.first, b.count)) {
+    p->first_code = a.first_code;
+    p->key = a.key;
+    return;
+  }
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->first_code = codes[0];
+    p->key = a.count >= kSettled ? KeyCodec<K>::refit(a.key, a.count, codes, p->count, p->key_facts)
+                                 : KeyCodec<K>::fit(codes, p->count, p->key_facts);
+  } else {
+    fit_key(p);
+  }
 }
 
 // REQUIRES: run_begin, breaks, max_offset, ordinal_lo and ordinal_hi are set.
@@ -122,13 +150,7 @@ BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit_merged(const PlannedSegment& 
   PlannedSegment p{};
   p.first = a.first;
   p.count = a.count + b.count;
-  if (KeyCodec<K>::exact(a.key) && a.count >= kBlock &&
-      KeyCodec<K>::continues(a.key, a.count, columns_.codes + b.first, b.count)) {
-    p.first_code = a.first_code;
-    p.key = a.key;
-  } else {
-    fit_key(&p);
-  }
+  fit_merged_key(a, b, &p);
   if (level_ == 0) {
     p.run_begin = a.run_begin;
     const bool joint = continues_run(columns_.tids, b.first);
@@ -141,6 +163,16 @@ BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit_merged(const PlannedSegment& 
       survey_ordinals(columns_.tids, columns_.runs, &p);
     }
     p.ascending = a.ascending && b.ascending && columns_.tids[b.first - 1] < columns_.tids[b.first];
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      if (a.count >= kSettled && a.lined && a.tids.codec == TidCodec::linear &&
+          p.max_offset == a.max_offset &&
+          TidLinear::extends(a.tids, columns_.tids + p.first, a.count, p.count)) {
+        p.tids = a.tids;
+        p.lined = true;
+        finish_fit(&p);
+        return p;
+      }
+    }
     // Ascending TIDs far apart are Elias-Fano's: a line through them gets no better than through their parts.
     const bool settled =
         p.ascending && a.tids.codec == TidCodec::ascending && b.tids.codec == TidCodec::ascending;
@@ -170,6 +202,13 @@ bool BasicSegmentPlanner<K>::extend_exactly(PlannedSegment* a, const PlannedSegm
     }
   }
   const std::uint32_t end = b.first + b.count;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    if (a->verbatim == nullptr) {
+      const K* codes = columns_.codes + b.first;
+      a->key_facts = KeyCodec<K>::join(a->key_facts, KeyCodec<K>::survey(codes, b.count),
+                                       columns_.codes + a->first, a->count);
+    }
+  }
   a->count += b.count;
   if (level_ == 0 && a->verbatim == nullptr) {
     while (a->run_begin + a->breaks < run_count_ && columns_.runs[a->run_begin + a->breaks] < end)
