@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Would a learned index pay on this column? Copies the table, or consecutive rows of a large one, into a temporary
+# Would a learned index pay on this column, or on these? Copies the table, or consecutive rows of a large one, into a temporary
 # table, builds a learned index and a btree on it by turns, measures both and recommends. All of it happens in
 # one transaction that is rolled back; your table is only read.
 #
-#   bench/advise.sh [--rows N] DBNAME TABLE COLUMN
+#   bench/advise.sh [--rows N] [--include COLUMN[,COLUMN...]] DBNAME TABLE COLUMN[,COLUMN...]
 #
 # The connection is psql's: PGHOST, PGPORT, PGUSER, or a connection string as DBNAME. The extension's files must be
 # installed on that server; where CREATE EXTENSION was not run yet, it is run and rolled back with the rest.

@@ -136,7 +136,7 @@ def main():
     args = options()
     if args.list:
         for line in args.lines:
-            print(f"{line.name:28} {line.what}" + (f"  [{line.target}]" if line.target else ""))
+            print(f"{line.name:32} {line.what}" + (f"  [{line.target}]" if line.target else ""))
         return 0
     floor = any(m.access_method == "floor" for m in args.methods)
     extension = any(m.access_method not in (*CORE_METHODS, "floor") for m in args.methods)

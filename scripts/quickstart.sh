@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows on real data what the extension does: builds and installs it, starts a throw-away server, loads the
-# world's IPv4 ranges and 5 million sensor readings, creates learned and btree indexes side by side, asks both
+# world's IPv4 ranges, 5 million sensor readings and a million uuids, creates learned and btree indexes side by side, asks both
 # the same questions, checks that they answer the same and prints one table.
 #
 #   scripts/quickstart.sh            as root, or with sudo at hand, on Debian 12

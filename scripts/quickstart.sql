@@ -19,7 +19,7 @@ SET enable_mergejoin = off;
 SET enable_memoize = off;
 SET enable_material = off;
 
-\echo '== loading the IPv4 ranges and' :rows 'sensor readings'
+\echo '== loading the IPv4 ranges,' :rows 'sensor readings and a fifth as many uuids'
 CREATE TABLE ranges (first_ip bigint NOT NULL, last_ip bigint NOT NULL, country text NOT NULL);
 \copy ranges FROM pstdin WITH (FORMAT csv, HEADER)
 
@@ -39,14 +39,24 @@ SELECT hash_below(i, 2, 1000), reading_time(i), 20 + 5 * sin(i / 50000.0::float8
        hashint8extended(i, 5)
 FROM generate_series(1, :rows::bigint) i;
 
--- What is asked for: any address, and the time and id of any reading; in five parts for five rounds.
+-- A uuid of version 4: 122 bits of a hash. A fifth as many uploads as readings have one.
+CREATE FUNCTION upload_id(i bigint) RETURNS uuid
+IMMUTABLE PARALLEL SAFE LANGUAGE sql
+RETURN overlay(overlay(md5(i::text) PLACING '4' FROM 13)
+               PLACING substr('89ab', 1 + hash_below(i, 8, 4)::int, 1) FROM 17)::uuid;
+
+CREATE TABLE uploads (id uuid NOT NULL, bytes int NOT NULL);
+INSERT INTO uploads SELECT upload_id(i), hash_below(i, 9, 1000000) FROM generate_series(1, :rows::bigint / 5) i;
+
+-- What is asked for: any address, time, device and id of any reading, and any upload; in five parts for five rounds.
 DO $$
 BEGIN
   FOR part IN 1..5 LOOP
-    EXECUTE format('CREATE TABLE probes_%s (ip bigint NOT NULL, ts timestamptz NOT NULL, random_id bigint NOT NULL)',
-                   part);
+    EXECUTE format('CREATE TABLE probes_%s (ip bigint NOT NULL, device int NOT NULL, ts timestamptz NOT NULL,
+                                            random_id bigint NOT NULL, upload uuid NOT NULL)', part);
     EXECUTE format('INSERT INTO probes_%s
-                    SELECT 16777216 + hash_below(i, 6, 3724541952), reading_time(r), hashint8extended(r, 5)
+                    SELECT 16777216 + hash_below(i, 6, 3724541952), hash_below(r, 2, 1000), reading_time(r),
+                           hashint8extended(r, 5), upload_id(1 + hash_below(i, 10, $2 / 5))
                     FROM generate_series(1 + (%1$s - 1) * $1 / 5, %1$s * $1 / 5) i,
                          LATERAL (SELECT 1 + hash_below(i, 7, $2) OFFSET 0) x(r)', part)
     USING current_setting('quickstart.probes')::bigint, current_setting('quickstart.rows')::bigint;
@@ -62,14 +72,15 @@ DECLARE
   started timestamptz;
 BEGIN
   FOR this IN
-    SELECT tab, col, am, format('%s_%s_%s', tab, col, role) AS name
+    SELECT tab, col, am, format('%s_%s_%s', tab, replace(col, ', ', '_'), role) AS name
     FROM (VALUES (1, 'ranges', 'first_ip'), (2, 'readings', 'ts'), (3, 'readings', 'random_id'),
-                 (4, 'readings', 'device')) AS columns (place, tab, col),
+                 (4, 'readings', 'device'), (5, 'readings', 'device, ts'), (6, 'uploads', 'id'))
+           AS columns (place, tab, col),
          (VALUES (1, 'a', current_setting('quickstart.am')), (2, 'b', 'btree')) AS methods (turn, role, am)
     ORDER BY place, turn
   LOOP
     started := clock_timestamp();
-    EXECUTE format('CREATE INDEX %I ON %I USING %I (%I)', this.name, this.tab, this.am, this.col);
+    EXECUTE format('CREATE INDEX %I ON %I USING %I (%s)', this.name, this.tab, this.am, this.col);
     INSERT INTO indexes
     VALUES (this.tab, this.col, this.am, this.name, pg_total_relation_size(this.name::regclass),
             1000 * extract(epoch FROM clock_timestamp() - started));
@@ -92,7 +103,14 @@ INSERT INTO questions VALUES
       (SELECT ts FROM readings WHERE ts BETWEEN p.ts AND p.ts + interval ''1 hour'' OFFSET 0) r) c'),
 (5, 'all readings of this device', 'readings', 'device', 4,
  'SELECT count(*), sum(hashfloat8(r.value)), max(r.ts) FROM generate_series(%1$s * 10, %1$s * 10 + 3) d
-    JOIN readings r ON r.device = d');
+    JOIN readings r ON r.device = d'),
+(6, 'how many of this device in this hour? (index only)', 'readings', 'device, ts', :probes / 50,
+ 'SELECT count(*), sum(c.n), min(c.first), max(c.last)
+    FROM (SELECT device, ts FROM probes_%1$s LIMIT ' || :probes / 50 || ') p,
+    LATERAL (SELECT count(*) AS n, min(ts) AS first, max(ts) AS last FROM
+      (SELECT ts FROM readings WHERE device = p.device AND ts BETWEEN p.ts AND p.ts + interval ''1 hour'' OFFSET 0) r) c'),
+(7, 'the upload with this uuid', 'uploads', 'id', :probes / 5,
+ 'SELECT count(*), sum(u.bytes) FROM probes_%1$s p JOIN uploads u ON u.id = p.upload');
 
 CREATE TABLE pages (question int, name text, pages float8);
 CREATE TABLE answers (question int, name text, round int, ms float8, answer text);
@@ -211,6 +229,22 @@ SELECT CASE line WHEN 1 THEN (mine).question ELSE '' END AS "question",
        round((CASE line WHEN 1 THEN (mine).pages ELSE (theirs).pages END)::numeric, 2) AS "index pages per lookup"
 FROM pairs, generate_series(1, 2) line
 ORDER BY (mine).id, line;
+\echo 'The plan of the question with two columns:'
+BEGIN;
+DO $$
+DECLARE
+  other text;
+BEGIN
+  FOR other IN SELECT name FROM indexes WHERE tab = 'readings' AND name <> 'readings_device_ts_a' LOOP
+    EXECUTE format('DROP INDEX %I', other);
+  END LOOP;
+END $$;
+\pset tuples_only on
+\pset format unaligned
+EXPLAIN (COSTS OFF) SELECT count(*) FROM readings
+ WHERE device = 7 AND ts BETWEEN '2026-01-01 10:00:00+00' AND '2026-01-01 11:00:00+00';
+ROLLBACK;
+\echo
 SELECT format('All answers agree: %s questions, %s lookups for each method.', count(*), 5 * sum(probes))
   AS verdict FROM questions \gset
 \echo :verdict

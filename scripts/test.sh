@@ -8,6 +8,7 @@
 #   regress, isolation, tap    pg_regress, isolation and TAP tests against throw-away servers
 #   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
 #   quickstart   the first command of the README
+#   bench        the advisor, and lines of the benchmarks, with little data
 #   tsan         the unit tests under ThreadSanitizer (scripts/test-tsan.sh)
 #   assert       regress and isolation on a server with assertions (scripts/test-assert.sh)
 #   matrix       regress, isolation and short TAP tests on other servers (scripts/test-matrix.sh)
@@ -29,7 +30,7 @@ set -uo pipefail
 FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 TAP_TIMEOUT=${TAP_TIMEOUT:-400}
 MATRIX=${MATRIX:-18 19}
-SUITES=${*:-format scripts module unit fuzz regress isolation tap core quickstart tsan assert matrix}
+SUITES=${*:-format scripts module unit fuzz regress isolation tap core quickstart bench tsan assert matrix}
 TEST_LOGS=${TEST_LOGS:-$ROOT/build/test-logs}
 
 # ---- results -------------------------------------------------------------------------------------
@@ -380,12 +381,27 @@ run_script() {
 # The first command of the README, with little data.
 suite_quickstart() {
   local log="$WORKSPACE/quickstart.log"
-  if ROWS=200000 PROBES=20000 PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/quickstart.sh" >"$log" 2>&1; then
+  if ROWS=200000 PROBES=20000 PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/quickstart.sh" >"$log" 2>&1 &&
+    grep -q 'All answers agree: 7 questions' "$log"; then
     result quickstart 1 0 0
   else
     show_log "$log"
     result quickstart 0 1 0
   fi
+}
+
+# The advisor, and lines of the benchmarks, with little data.
+suite_bench() {
+  local log="$WORKSPACE/bench.log" failed=0
+  if ! command -v python3 >/dev/null; then
+    skip_suite bench "no python3: ${NO_PACKAGES[bench]:-not installed}"
+    return
+  fi
+  if ! "$ROOT/test/scripts/bench.sh" >"$log" 2>&1; then
+    show_log "$log"
+    grep -q '^not ok ' "$log" || failed=1 # it ended early
+  fi
+  result bench "$(grep -c '^ok ' "$log")" $((failed + $(grep -c '^not ok ' "$log"))) 0
 }
 
 # ---- beside the others ---------------------------------------------------------------------------
@@ -447,7 +463,7 @@ wants() { case " $SUITES " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 needs_server() {
   local suite
-  for suite in module regress isolation tap core quickstart assert; do
+  for suite in module regress isolation tap core quickstart bench assert; do
     if wants "$suite"; then return 0; fi
   done
   return 1
@@ -464,6 +480,7 @@ install_packages() {
   require_packages $packages
   offer format clang-format-14
   offer scripts shellcheck
+  offer bench python3
   offer tsan cmake libgtest-dev
   offer core bzip2 xz-utils
   offer assert gcc bzip2 xz-utils bison flex perl

@@ -50,7 +50,6 @@ VACUUM ANALYZE reports;
 EXPLAIN (COSTS OFF) SELECT * FROM reports WHERE device = 7 AND ts = '2024-01-01 02:00+00';
 EXPLAIN (COSTS OFF) SELECT * FROM reports WHERE device = 7 AND ts >= '2024-01-01 02:00+00' AND ts < '2024-01-01 03:00+00' ORDER BY ts;
 EXPLAIN (COSTS OFF) SELECT * FROM reports WHERE device = 7 ORDER BY ts DESC LIMIT 5;
-EXPLAIN (COSTS OFF) SELECT max(ts) FROM reports WHERE device = 7;
 EXPLAIN (COSTS OFF) SELECT * FROM reports ORDER BY device, ts LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT * FROM reports ORDER BY device DESC, ts DESC LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT * FROM reports WHERE device IN (3, 5, 700) AND ts < '2024-01-01 00:10+00';
@@ -93,7 +92,6 @@ RESET enable_bitmapscan;
 CREATE TABLE pages (tenant int4, id int8, note text) WITH (autovacuum_enabled = off);
 INSERT INTO pages SELECT i % 5, i, 'n' FROM generate_series(1, 50000) i;
 CREATE INDEX pages_tenant_id ON pages USING learned (tenant, id);
-CREATE INDEX pages_down ON pages USING learned (tenant DESC, id DESC);
 CALL pg_temp.settle();
 VACUUM ANALYZE pages;
 EXPLAIN (COSTS OFF) SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10;
@@ -111,13 +109,23 @@ SELECT query, (s).* FROM (SELECT query, same(query) AS s FROM unnest(ARRAY[
   'SELECT * FROM pages WHERE (tenant, id) > (2, 30000) AND (tenant, id) < (2, 30100) ORDER BY tenant, id',
   'SELECT * FROM pages WHERE (tenant, id) > (2, 30000) AND tenant IN (1, 2) AND id < 30020 ORDER BY tenant, id',
   'SELECT * FROM pages WHERE (tenant, id) > (4, 49990::numeric) ORDER BY tenant, id',
-  'SELECT * FROM pages WHERE (tenant, id) > (2::int8, 49990::int2) ORDER BY tenant, id LIMIT 10',
+  'SELECT * FROM pages WHERE (tenant, id) > (2::int8, 30000::int2) ORDER BY tenant, id LIMIT 10',
   'SELECT * FROM pages WHERE (2, 30000) < (tenant, id) ORDER BY tenant, id LIMIT 10',
   'SELECT * FROM pages WHERE (id, tenant) > (49990, 2) ORDER BY id, tenant LIMIT 20',
   'SELECT * FROM pages WHERE (tenant, id) > (2, NULL) ORDER BY tenant, id LIMIT 3',
   'SELECT * FROM pages WHERE (tenant, id) > (NULL, 3) ORDER BY tenant, id LIMIT 3',
   'SELECT * FROM pages WHERE (tenant, id, note) > (2, 30000, ''n'') ORDER BY tenant, id LIMIT 10',
   'SELECT x.* FROM (VALUES (1, 49990), (3, 7), (4, 49998)) v(t, i), LATERAL (SELECT * FROM pages WHERE (tenant, id) > (v.t, v.i) ORDER BY tenant, id LIMIT 3) x ORDER BY tenant, id'
+]) query) q;
+-- The same by an index the other way round.
+DROP INDEX pages_tenant_id;
+CREATE INDEX pages_down ON pages USING learned (tenant DESC, id DESC);
+ANALYZE pages;
+EXPLAIN (COSTS OFF) SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10;
+SELECT query, (s).* FROM (SELECT query, same(query) AS s FROM unnest(ARRAY[
+  'SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10',
+  'SELECT * FROM pages WHERE (tenant, id) <= (2, 30002) ORDER BY tenant DESC, id DESC LIMIT 10',
+  'SELECT * FROM pages WHERE (tenant, id) >= (2, 30000) AND (tenant, id) < (2, 30100) ORDER BY tenant, id'
 ]) query) q;
 -- The operator by itself compares the first column alone, whoever writes it.
 SELECT count(*) FROM pages WHERE tenant |>= ROW(3, 49000);
@@ -201,7 +209,6 @@ ALTER TABLE parts ALTER at TYPE timestamp;
 ALTER TABLE parts ALTER v TYPE numeric;
 ALTER TABLE parts ALTER v TYPE uuid USING md5(v::text)::uuid;
 SELECT pg_get_indexdef('parts_k_at'::regclass);
-ALTER TABLE parts ALTER k TYPE uuid USING md5(k::text)::uuid;
 SELECT count(*) FROM parts_1 WHERE k = 7 AND at > '2024-01-10';
 SELECT c.relname, learned_index_check(c.oid, true), s.entries = (SELECT count(*) FROM reports) AS all_rows
   FROM pg_class c, LATERAL learned_index_stats(c.oid) s WHERE c.relname = 'reports_device_ts';

@@ -30,7 +30,7 @@ EXPLAIN (COSTS OFF) SELECT DISTINCT ON (device) device, ts, value FROM readings 
 EXPLAIN (COSTS OFF) SELECT DISTINCT ON (device) * FROM readings ORDER BY device DESC, ts DESC;
 EXPLAIN (COSTS OFF) SELECT device, max(ts) FROM readings GROUP BY device;
 EXPLAIN (COSTS OFF) SELECT device, min(ts) FROM readings WHERE device < 50 GROUP BY device ORDER BY device;
-EXPLAIN (COSTS OFF) SELECT kind, device, max(value) + 1 FROM readings WHERE kind = 'B' GROUP BY kind, device;
+EXPLAIN (COSTS OFF) SELECT kind, device, min(value) + 1 FROM readings WHERE kind = 'B' GROUP BY kind, device;
 
 CREATE FUNCTION answer(query text, by_groups bool) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -55,7 +55,7 @@ SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) A
   'SELECT device, min(ts) FROM readings GROUP BY device',
   'SELECT device, min(ts) FROM readings WHERE device < 50 GROUP BY device',
   'SELECT device, max(ts) - interval ''1 h'', max(ts) FROM readings WHERE device IS NOT NULL AND ts < ''2024-01-01 03:00+00'' GROUP BY device',
-  'SELECT kind, device, max(value) + 1 FROM readings WHERE kind = ''B'' GROUP BY kind, device',
+  'SELECT kind, device, min(value) + 1 FROM readings WHERE kind = ''B'' GROUP BY kind, device',
   'SELECT kind, device, min(value) FROM readings GROUP BY kind, device',
   'SELECT kind, max(device) FROM readings GROUP BY kind',
   'SELECT DISTINCT kind FROM readings',
@@ -71,6 +71,7 @@ SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) A
   'SELECT device, max(ts) FILTER (WHERE value > 3) FROM readings GROUP BY device',
   'SELECT device, max(ts) FROM readings GROUP BY device HAVING max(ts) > ''2024-01-01 04:00+00''',
   'SELECT DISTINCT ts FROM readings',
+  'SELECT DISTINCT device FROM readings WHERE current_setting(''jit'') = ''off''',
   'SELECT device, max(ts) FROM readings GROUP BY ROLLUP (device)',
   'SELECT DISTINCT max(ts) OVER (PARTITION BY device) FROM readings'
 ]) query) q;
@@ -105,8 +106,11 @@ EXECUTE latest(198, 500);
 EXECUTE latest(16, 18);
 SELECT g, l.* FROM generate_series(10, 12) g, LATERAL (SELECT device, max(ts) AS latest FROM readings WHERE device BETWEEN g AND g + 1 GROUP BY device OFFSET 0) l ORDER BY 1, 2;
 RESET plan_cache_mode;
+SET learned_index.enable_groups = off;
+EXPLAIN (COSTS OFF) SELECT DISTINCT device FROM readings;
+RESET learned_index.enable_groups;
 -- Types by reference, and a key of two words.
-CREATE TABLE by_reference (u uuid, m macaddr, n int4);
+CREATE TABLE by_reference (u uuid, m macaddr, n int4 NOT NULL);
 INSERT INTO by_reference SELECT md5((i % 20)::text)::uuid, lpad(to_hex(i % 7), 12, '0')::macaddr, i FROM generate_series(1, 5000) i;
 CREATE INDEX by_reference_u_m ON by_reference USING learned (u, m, n);
 VACUUM ANALYZE by_reference;

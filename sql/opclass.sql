@@ -43,7 +43,10 @@ WHERE amname = 'btree' AND (kind = 'operator' OR number < 5)
 SELECT opfname, kind, count(*) FROM ours WHERE opfname <> 'oid8_ops' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT 'missing' AS fault, * FROM (TABLE theirs EXCEPT TABLE ours) m
 UNION ALL
-SELECT 'extra', * FROM (TABLE ours EXCEPT TABLE theirs) e;
+SELECT 'extra', * FROM (TABLE ours EXCEPT TABLE theirs) e WHERE number < 6;
+-- and two operators of its own, for row comparisons
+SELECT number, left_type, right_type, member, count(*) = count(DISTINCT opfname) AND count(*) = (SELECT count(*) FROM pg_opfamily f JOIN pg_am a ON a.oid = f.opfmethod WHERE a.amname = 'learned' AND f.opfname <> 'oid8_ops') AS in_each
+  FROM ours WHERE number > 5 AND opfname <> 'oid8_ops' GROUP BY 1, 2, 3, 4 ORDER BY 1;
 
 -- their dependencies are of the same kinds as those of btree's members: same-type operators and comparison
 -- functions belong to the class, the others to the family

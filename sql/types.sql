@@ -238,7 +238,8 @@ SELECT * FROM in_order('ASC');
 DROP TABLE keys;
 DROP DOMAIN account;
 
--- The families hold the operators and functions that the B-tree families hold, type by type.
+-- The families hold the operators and functions that the B-tree families hold, type by type, and two operators beside, for row
+-- comparisons.
 SELECT f.opfname AS family,
        (SELECT count(*) FROM pg_amop o WHERE o.amopfamily = f.oid) AS operators,
        (SELECT count(*) FROM pg_amproc p WHERE p.amprocfamily = f.oid AND p.amprocnum = 1) AS comparisons,

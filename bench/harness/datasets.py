@@ -1,4 +1,5 @@
-"""The tables. All begin with (k, v int4): 44 bytes of heap a row unless they say otherwise."""
+"""The tables: (k, v int4) with 44 bytes of heap a row, or (k, l, v int4) where the key has two columns; unless
+they say otherwise."""
 
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ class Dataset:
     label: str
     key: str  # SQL for the key of row i of n, in heap order
     key_type: str = "bigint"
+    second: str = ""  # SQL for a second key column, l
+    second_type: str = ""
+    value: str = "i % 1000"  # SQL for v
+    included: bool = False  # v is an included column of the indexes
     new_key: str = ""  # SQL for the key of the i-th inserted row
     next_key: str = ""  # SQL for another key like it, made from k
     key_at: str = ""  # SQL for the key below which a share {f} of the rows lies
@@ -26,6 +31,14 @@ class Dataset:
     def table(self):
         return f"bench_{self.name}"
 
+    @property
+    def key_columns(self):
+        return "k, l" if self.second else "k"
+
+    @property
+    def index_columns(self):
+        return f"({self.key_columns})" + (" INCLUDE (v)" if self.included else "")
+
 
 RANDOM_62_BIT = ("(floor(random() * 2147483648)::bigint * 2147483648"
                  " + floor(random() * 2147483648)::bigint)")
@@ -35,6 +48,21 @@ NORMAL = "(sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))"
 
 def instant(microseconds):
     return f"timestamptz '2024-01-01 00:00:00+00' + ({microseconds}) * interval '1 microsecond'"
+
+
+ANY_VARIANT = "substr('89ab', floor(random() * 4)::int + 1, 1)"
+
+
+def uuid4(text):
+    """122 bits of a hash, and those that version and variant prescribe."""
+    return f"overlay(overlay(md5({text}) PLACING '4' FROM 13) PLACING {ANY_VARIANT} FROM 17)::uuid"
+
+
+def uuid7(nanoseconds):
+    """As uuidv7() of PostgreSQL 18: 48 bits of milliseconds, 12 bits for the part of a millisecond, 62 bits of a hash."""
+    return (f"(lpad(to_hex(1704067200000 + {nanoseconds} / 1000000), 12, '0')"
+            f" || '7' || lpad(to_hex({nanoseconds} % 1000000 * 4096 / 1000000), 3, '0')"
+            f" || {ANY_VARIANT} || substr(md5(i::text), 1, 15))::uuid")
 
 
 DATASETS = [
@@ -71,6 +99,21 @@ DATASETS = [
     # misses nearly all of them, one through few costs its own bytes. In random order.
     Dataset("adversarial", "adversarial: gaps that double, random order",
             "((i / {period}) << {shift}) + (1::bigint << (i % {period})::int)", shuffled=True),
+    # A thousand devices report by turns, one every 10 ms plus up to 9 ms, in microseconds; heap in the order of time.
+    Dataset("devices", "(device, time), 1,000 devices by turns", "i % 1000", key_type="int4",
+            second=instant("i * 10000 + floor(random() * 9000)"), second_type="timestamptz"),
+    # Ids of one sequence, each of any of 100,000 tenants. In random order.
+    Dataset("tenants", "(tenant, id), 100,000 tenants, random order", "floor(random() * 100000)::bigint",
+            second="i", second_type="bigint", shuffled=True),
+    Dataset("uuid4", "uuid v4", uuid4("i::text"), key_type="uuid", new_key=uuid4("({n} + i)::text"),
+            next_key=uuid4("k::text")),
+    # One every 10 ms plus up to 9 ms, in nanoseconds (of which 18 keeps 250 apart); heap in key order.
+    Dataset("uuid7", "uuid v7", uuid7("(i * 10000000 + (hashint8extended(i, 7) & 9223372036854775807) % 9000000)"),
+            key_type="uuid"),
+    # What an index carries along: four bits of key behind a serial one, and one of a hundred values.
+    Dataset("included", "(serial, small) with an included column", "i", key_type="int4",
+            second="floor(random() * 16)", second_type="int4", value="floor(random() * 100)", included=True,
+            key_at="({n} * {f})::bigint + 1"),
 ]
 
 
@@ -116,6 +159,9 @@ class Answers:
     order_sum: str = ""
     list_count: str = ""
     list_sum: str = ""
+    page_ends: str = ""
+    page_sum: str = ""
+    hour_count: str = ""
 
 
 def key_sql(data, n):
@@ -125,15 +171,16 @@ def key_sql(data, n):
 
 
 def insert_sql(data, table, n):
-    columns = ", ".join([key_sql(data, n), "i % 1000"] + ([data.padding] if data.padding else []))
+    columns = ", ".join(sql for sql in (key_sql(data, n), data.second, data.value, data.padding) if sql)
     return (f"INSERT INTO {table} SELECT {columns}"
             f" FROM (SELECT generate_series(1, {n}::bigint) AS i) s"
             + (" ORDER BY random()" if data.shuffled else ""))
 
 
 def create_table_sql(data, table):
+    second = f", l {data.second_type} NOT NULL" if data.second else ""
     padding = ", pad text NOT NULL" if data.padding else ""
-    return f"CREATE TABLE {table} (k {data.key_type} NOT NULL, v int4 NOT NULL{padding})"
+    return f"CREATE TABLE {table} (k {data.key_type} NOT NULL{second}, v int4 NOT NULL{padding})"
 
 
 def load(session, data, scale):
@@ -163,9 +210,9 @@ def load_probes(session, data, scale):
     table, probes = data.table, f"{data.table}_probe"
     share = min(100.0, 115.0 * scale.probes / scale.rows)
     session.run(f"""
-        CREATE TABLE {probes} AS SELECT k FROM {table}
+        CREATE TABLE {probes} AS SELECT {data.key_columns} FROM {table}
           TABLESAMPLE BERNOULLI ({share}) REPEATABLE (1) ORDER BY random() LIMIT {scale.probes};
-        CREATE TABLE {table}_start AS SELECT k FROM {probes} LIMIT {scale.starts};
+        CREATE TABLE {table}_start AS SELECT {data.key_columns} FROM {probes} LIMIT {scale.starts};
         CREATE TABLE {table}_list AS SELECT array_agg(k) AS keys
           FROM (SELECT k, (row_number() OVER () - 1) / 1000 AS g
                   FROM (SELECT k FROM {probes} LIMIT {scale.lists * 1000}) s) s GROUP BY g;
@@ -179,15 +226,16 @@ def load_probes(session, data, scale):
 def oracle(session, data, scale, answers):
     """Of range and probe lines. REQUIRES: no index exists on the table."""
     table = data.table
-    answers.low, answers.high = (
-        session.value(f"SELECT {data.key_at.format(n=scale.rows, f=f)}") for f in ("0.45", "0.55"))
-    answers.range_count, answers.range_sum = session.value(
-        f"SELECT count(*), sum(v) FROM {table} WHERE k >= '{answers.low}' AND k < '{answers.high}'"
-    ).split("|")
+    if data.key_at:
+        answers.low, answers.high = (
+            session.value(f"SELECT {data.key_at.format(n=scale.rows, f=f)}") for f in ("0.45", "0.55"))
+        answers.range_count, answers.range_sum = session.value(
+            f"SELECT count(*), sum(v) FROM {table} WHERE k >= '{answers.low}' AND k < '{answers.high}'"
+        ).split("|")
     # Hash joins of sequential scans, whatever the session's settings are.
     session.run("BEGIN; SET LOCAL enable_hashjoin = on;")
     answers.probe_count, answers.probe_sum = session.value(
-        f"SELECT count(*), sum(t.v) FROM {table}_probe p JOIN {table} t ON t.k = p.k").split("|")
+        f"SELECT count(*), sum(t.v) FROM {table}_probe p JOIN {table} t USING ({data.key_columns})").split("|")
     session.run("COMMIT;")
 
 
@@ -203,6 +251,19 @@ def oracle_of_unique_keys(session, data, answers):
     answers.list_count, answers.list_sum = session.value(f"""
         SELECT count(*), sum(t.v) FROM (SELECT unnest(keys) AS k FROM {table}_list) p
           JOIN {table} t ON t.k = p.k""").split("|")
+    session.run("COMMIT;")
+
+
+def oracle_of_pairs(session, data, answers):
+    """Of lines that page through keys of two columns, or read an hour of the first one. REQUIRES: as above."""
+    table = data.table
+    hour = ("count(*) OVER (PARTITION BY k ORDER BY l RANGE BETWEEN CURRENT ROW"
+            " AND interval '59:59.999999' FOLLOWING)" if data.second_type == "timestamptz" else "0")
+    session.run("BEGIN; SET LOCAL enable_hashjoin = on;")
+    answers.page_ends, answers.page_sum, answers.hour_count = session.value(f"""
+        SELECT sum(r.ends - r.l), sum(r.total), sum(r.hour) FROM {table}_start p JOIN
+          (SELECT k, l, {hour} AS hour, max(l) OVER page AS ends, sum(v) OVER page AS total FROM {table}
+           WINDOW page AS (ORDER BY k, l ROWS BETWEEN 1 FOLLOWING AND 100 FOLLOWING)) r USING (k, l)""").split("|")
     session.run("COMMIT;")
 
 

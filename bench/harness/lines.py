@@ -70,6 +70,8 @@ NO_INDEX_ONLY = {"hash": "no index-only scans", "brin": "no index-only scans"}
 NO_ORDER = {"hash": "no order", "brin": "no order"}
 NO_RANGES = {"hash": "equality only"}
 NO_LOOKUPS = {"brin": "a lookup reads a range of 128 heap pages"}
+ONE_COLUMN = {"hash": "one column only"}
+NO_INCLUDED = {**ONE_COLUMN, "brin": "no included columns"}
 NO_WORKERS = {"hash": "no parallel build", "brin": "no parallel build"}
 BITMAP = "Bitmap Index Scan"
 
@@ -78,12 +80,21 @@ BITMAP = "Bitmap Index Scan"
 PROBE_KEYS = "SELECT count(*) FROM {probes} p JOIN {t} t ON t.k = p.k"
 PROBE_ROWS = "SELECT sum(t.v) FROM {probes} p JOIN {t} t ON t.k = p.k"
 RANGE_KEYS = "SELECT count(*) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
+RANGE_CARRIED = "SELECT sum(v) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
 RANGE_ROWS = "SELECT sum(v) FROM {t} WHERE k >= '{low}' AND k < '{high}'"
 # The hundredth key, and the values of a hundred rows, from many places.
 ORDER_KEYS = ("SELECT sum(x.last - p.k) FROM {starts} p, LATERAL (SELECT max(k) AS last FROM"
               " (SELECT k FROM {t} t WHERE t.k >= p.k ORDER BY t.k LIMIT 100) y) x")
 ORDER_ROWS = ("SELECT sum(x.total) FROM {starts} p, LATERAL (SELECT sum(v) AS total FROM"
               " (SELECT v FROM {t} t WHERE t.k >= p.k ORDER BY t.k LIMIT 100) y) x")
+# Keys of two columns: one, an hour of the first column's, and the hundred behind one, as people page through results.
+PROBE_PAIRS = "SELECT count(*) FROM {probes} p JOIN {t} t ON t.k = p.k AND t.l = p.l"
+HOUR_KEYS = ("SELECT sum(x.found) FROM {starts} p, LATERAL (SELECT count(*) AS found FROM {t} t"
+             " WHERE t.k = p.k AND t.l >= p.l AND t.l < p.l + interval '1 hour') x")
+PAGE_KEYS = ("SELECT sum(x.ends - p.l) FROM {starts} p, LATERAL (SELECT max(l) AS ends FROM (SELECT l FROM {t} t"
+             " WHERE (t.k, t.l) > (p.k, p.l) ORDER BY t.k, t.l LIMIT 100) y) x")
+PAGE_ROWS = ("SELECT sum(x.total) FROM {starts} p, LATERAL (SELECT sum(v) AS total FROM (SELECT v FROM {t} t"
+             " WHERE (t.k, t.l) > (p.k, p.l) ORDER BY t.k, t.l LIMIT 100) y) x")
 LIST_KEYS = ("SELECT sum(x.found) FROM {lists} l, LATERAL (SELECT count(*) AS found FROM {t} t"
              " WHERE t.k = ANY (l.keys)) x")
 LIST_ROWS = ("SELECT sum(x.total) FROM {lists} l, LATERAL (SELECT sum(v) AS total FROM {t} t"
@@ -201,6 +212,63 @@ def copy_lines(data, label):
                             target=at_least(1.2))]
 
 
+def build_line(data, label, ratio, lacks):
+    """With its WAL, for which no target is set."""
+    build = Line(f"build.{data}", "build", data, f"CREATE INDEX, {label}", target=at_least(ratio), lacks=lacks)
+    return [build, companion(f"wal.{build.name}", build, "wal_bytes", f"WAL of it, {label}", unit="bytes")]
+
+
+def page_lines(line):
+    """Keyset paging, and the index buffers of a page of a hundred rows."""
+    return [line, companion(f"buffers.{line.name}", line, "index_buffers_per_loop",
+                            f"index buffers of one: {line.what}", unit="buffers", target=at_least(1.0))]
+
+
+def pair_lines():
+    """Indexes on two columns, and with an included one."""
+    devices = Line("probe.devices.index-only", "query", "devices", "nested-loop probes, (device, time), index-only",
+                   target=at_least(3.0), node="Index Only Scan", query=PROBE_PAIRS, answer="probe_count",
+                   loops="probes", lacks=NO_INDEX_ONLY)
+    tenants = Line("probe.tenants.index-only", "query", "tenants", "nested-loop probes, (tenant, id), index-only",
+                   target=at_least(2.5), node="Index Only Scan", query=PROBE_PAIRS, answer="probe_count",
+                   loops="probes", lacks=NO_INDEX_ONLY)
+    return [
+        devices, buffers_line(devices),
+        Line("hour.devices.index-only", "query", "devices", "an hour of one device, (device, time), index-only",
+             target=at_least(1.5), node="Index Only Scan", query=HOUR_KEYS, answer="hour_count",
+             loops="starts", samples=3, lacks=NO_INDEX_ONLY),
+        *page_lines(Line("page.devices.index-only", "query", "devices",
+                         "100 keys behind one, (device, time), index-only", node="Index Only Scan",
+                         query=PAGE_KEYS, answer="page_ends", loops="starts", samples=3, lacks=NO_ORDER)),
+        *build_line("devices", "(device, time)", 3.0, ONE_COLUMN),
+        tenants, buffers_line(tenants),
+        *page_lines(Line("page.tenants.heap", "query", "tenants",
+                         "100 rows behind one, (tenant, id), with heap fetch", node="Index Scan",
+                         query=PAGE_ROWS, answer="page_sum", loops="starts", samples=3, lacks=NO_ORDER)),
+        *build_line("tenants", "(tenant, id)", 3.0, ONE_COLUMN),
+        Line("range.included.index-only", "query", "included",
+             "range over 10 %, (serial, small), sum of the included column, index-only", target=at_least(1.3),
+             node="Index Only Scan", query=RANGE_CARRIED, answer="range_sum", samples=3,
+             lacks={**NO_INDEX_ONLY, **NO_INCLUDED}),
+    ]
+
+
+def uuid_lines():
+    probes = Line("probe.uuid4.index-only", "query", "uuid4", "nested-loop probes, uuid v4, index-only",
+                  target=at_least(2.5), node="Index Only Scan", query=PROBE_KEYS, answer="probe_count",
+                  loops="probes", lacks=NO_INDEX_ONLY)
+    insert = Line("insert.uuid4", "insert", "uuid4", "INSERT .. SELECT of 5 %, uuid v4", target=at_least(1.5))
+    return [
+        probes, buffers_line(probes),
+        *build_line("uuid4", "uuid v4", 3.0, {}),
+        insert,
+        companion("wal.insert.uuid4", insert, "wal_bytes_per_row",
+                  "WAL of an inserted row, heap included, uuid v4", unit="bytes/row"),
+        companion("size.uuid4.inserted", insert, "index_bytes", "index size after 5 % of inserts, uuid v4",
+                  unit="bytes"),
+    ]
+
+
 # Each value's entries are one chain of pages, which every insert walks: 20 million rows take far over ten minutes.
 FEW_VALUES = {"hash": "left out of a large run: equal keys are one chain, its build takes many minutes"}
 
@@ -211,11 +279,13 @@ SMALL_RUN = 4_000_000  # rows: below, the whole run is to take a few minutes
 
 # Sizes without a figure of their own: never larger than btree.
 SIZE_RATIOS = {"serial": 100.0, "widths": 50.0, "timestamps": 11.0, "writers": 8.0,
-               "random": 2.3, "distinct": 4.0}
+               "random": 2.3, "distinct": 4.0,
+               "devices": 12.0, "tenants": 3.5, "uuid4": 1.75, "uuid7": 3.0, "included": 20.0}
+SIZE_LACKS = {"devices": ONE_COLUMN, "tenants": ONE_COLUMN, "included": NO_INCLUDED}
 
 LINES = [
     *(Line(f"size.{data.name}", "size", data.name, f"index size, {data.label}", unit="bytes",
-           target=at_least(SIZE_RATIOS.get(data.name, 1.0)),
+           target=at_least(SIZE_RATIOS.get(data.name, 1.0)), lacks=SIZE_LACKS.get(data.name, {}),
            endless=FEW_VALUES if data.name in ("distinct", "zipf") else {}) for data in DATASETS),
     Line("size.aged.lived", "lived", "aged", "index that was there while the table aged",
          unit="bytes"),
@@ -239,6 +309,8 @@ LINES = [
          target=at_least(1.2), slow=("hash",)),
     *copy_lines("serial", "sequential"),
     *copy_lines("random", "random"),
+    *pair_lines(),
+    *uuid_lines(),
     Line("pgbench", "pgbench", "pgbench", "a TPC-B-like transaction, index on accounts",
          target=at_least(1.0), node="Index Scan", samples=2,
          lacks={**NO_LOOKUPS, "hash": "left out to save time"}),

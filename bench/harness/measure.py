@@ -133,7 +133,8 @@ class Bench:
 # --- indexes ------------------------------------------------------------------------------
 
 def create_index_sql(data, method):
-    return f"CREATE INDEX {method.index(data)} ON {data.table} USING {method.access_method} (k)"
+    return (f"CREATE INDEX {method.index(data)} ON {data.table} USING {method.access_method}"
+            f" {data.index_columns}")
 
 
 def set_memory(session, memory):

@@ -22,6 +22,8 @@ def set_up(bench, data, lines, answers):
         datasets.oracle(session, data, scale, answers)
         if any(line.answer.startswith(("order", "list")) for line in lines):
             datasets.oracle_of_unique_keys(session, data, answers)
+        if any(line.answer.startswith(("page", "hour")) for line in lines):
+            datasets.oracle_of_pairs(session, data, answers)
     if of_kind(lines, "insert"):
         datasets.load_new(session, data, scale)
     answers.heap_bytes = int(session.value(f"SELECT pg_relation_size('{data.table}')"))

@@ -6,6 +6,7 @@
 namespace learned {
 
 int model_cache_kilobytes = 8192;
+bool groups_enabled = true;
 
 namespace {
 
@@ -50,6 +51,11 @@ void register_settings() {
                           "With 0, every look-up descends from the root through the shared buffers.",
                           &model_cache_kilobytes, 8192, 0, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB, nullptr,
                           nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "learned_index.enable_groups",
+      "Enables the planner's use of learned indexes to find the first row of each group.",
+      "That serves SELECT DISTINCT, and min() or max() by groups.", &groups_enabled, true, PGC_USERSET,
+      GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
       "learned_index.generic_wal",
       "Logs insertions into learned indexes through the server's generic WAL interface.",

@@ -12,6 +12,9 @@ inline constexpr int kDefaultFillfactor = 91;
 // none.
 extern int model_cache_kilobytes;
 
+// learned_index.enable_groups: whether the planner may use LearnedGroups (am/plan/group_paths.cpp).
+extern bool groups_enabled;
+
 // Whether hot inserts are logged with GenericXLog instead of the hand-made record: learned_index.generic_wal, if it is on
 // or off; by itself in a server newer than the newest whose replay is known to read such records, which is told to the
 // server's log once in each process.

@@ -45,8 +45,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION learned_at_or_before(anyelement, record) IS 'whether a value is <= the first field of a row';
 
-CREATE OPERATOR |>= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_behind, RESTRICT = scalargesel, JOIN = scalargejoinsel);
-CREATE OPERATOR |<= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_before, RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
+CREATE OPERATOR |>= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_behind);
+CREATE OPERATOR |<= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_before);
 
 ALTER OPERATOR FAMILY integer_ops USING learned ADD OPERATOR 6 |>= (anyelement, record), OPERATOR 7 |<= (anyelement, record);
 ALTER OPERATOR FAMILY float_ops USING learned ADD OPERATOR 6 |>= (anyelement, record), OPERATOR 7 |<= (anyelement, record);

@@ -46,7 +46,7 @@ class BasicMemoryStore {
       write_empty_page<K>(pages_[b]->bytes, {static_cast<TreeId>(t), 0, kRightmost, kNoBlock, kNoBlock,
                                              lowest_entry<K>(), lowest_entry<K>()});
     }
-    write_meta_page(pages_[0]->bytes, {{1, 2}, {0, 0}, 0});
+    write_meta_page<K>(pages_[0]->bytes, {{1, 2}, {0, 0}, 0});
   }
 
   // --- the store interface of tree.hpp ---
@@ -236,7 +236,7 @@ class BasicMemoryStore {
  private:
   void verify_strictly(Block b) {
     const std::uint8_t* page = pages_[b]->bytes;
-    const Fault fault = b == kMetaBlock ? verify_meta_page(page) : verify_page<K>(page);
+    const Fault fault = b == kMetaBlock ? verify_meta_page<K>(page) : verify_page<K>(page);
     if (fault) corrupt(b, fault);
   }
   void inherit_predicate_lock(Block from, Block to) {

@@ -94,7 +94,7 @@ class WideTree {
     EXPECT_EQ(shape.entries, sorted.size());
     meta.root[0] = shape.root;
     meta.level[0] = shape.level;
-    write_meta_page(store_.page(kMetaBlock), meta);
+    write_meta_page<K>(store_.page(kMetaBlock), meta);
     loaded_pages_ = store_.size() - 3;
     expected_ = std::set<Entry>(sorted.begin(), sorted.end());
   }

@@ -90,7 +90,23 @@ my @INTEGERS = ([ 'int2', -32_768, 32_767 ], [ 'int4', -2_147_483_648, 2_147_483
 my @DATES = ("'4713-01-01 BC'", "'0001-12-31 BC'", "'0044-03-15 BC'", "'1970-01-01'",
 	"'1999-12-31'", "'2000-01-01'", "'infinity'", "'-infinity'");
 
-# unit: how many of the family's finest steps one integer step of this type is. since: the server that brought it. ends: there
+# Two 64-bit halves, so that neighbours may lie on both sides of a border between them.
+sub uuid_literal
+{
+	my ($number) = @_;
+	$number = clamp($number, -2**50, 2**50) + 2**51;
+	return sprintf('%016x%016x', $number >> 8, ($number & 255) << 56 | $number % 3);
+}
+
+# Equal instants in different zones are different values.
+sub timetz_literal
+{
+	my ($number) = @_;
+	$number = clamp(abs($number), 0, $DAY);
+	return clock_literal($number) . pick('+00', '+01', '-08', '+05:45', '-00:00:01', '+15:59:59', '-15:59');
+}
+
+# words: of a key, if not one. unit: how many of the family's finest steps one integer step of this type is. since: the server that brought it. ends: there
 # is no min() and max() of the type.
 our %KEY_TYPES = (
 	int8 => {
@@ -218,6 +234,31 @@ our %KEY_TYPES = (
 		wild => sub { character(random_int(0, 1000)) },
 		extremes => [qw(A Z a z 0 9 ~ !)],
 		ends => 1,
+	},
+	uuid => {
+		family => [qw(uuid)],
+		words => 2,
+		unit => 1,
+		span => 2**40,
+		literal => \&uuid_literal,
+		wild => sub { sprintf('%016x%016x', random_bits64(), random_bits64()) },
+		extremes => [
+			'0' x 32, ('0' x 31) . '1', ('0' x 16) . ('f' x 16), ('0' x 15) . '1' . ('0' x 16), '7' . ('f' x 31), '8' . ('0' x 31),
+			('f' x 31) . 'e', 'f' x 32
+		],
+		ends => 1,
+	},
+	timetz => {
+		family => [qw(timetz)],
+		words => 2,
+		unit => 1,
+		span => $DAY,
+		literal => \&timetz_literal,
+		wild => sub { timetz_literal(random_int(0, $DAY)) },
+		extremes => [
+			'00:00:00+15:59:59', '24:00:00-15:59:59', '00:00:00+00', '24:00:00+00', '12:00:00+00', '13:00:00+01', '11:00:00-01',
+			'23:59:59.999999+00'
+		],
 	},
 	time => {
 		family => [qw(time)],

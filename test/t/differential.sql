@@ -4,11 +4,17 @@
 -- Allows exactly one way of reading the table; mode "seq" is the oracle's.
 CREATE FUNCTION force_plan(mode text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  -- (The oracle reads alone.)
+  PERFORM set_config('max_parallel_workers_per_gather', CASE WHEN mode = 'parallel' THEN '2' ELSE '0' END, true),
+          set_config(s.name, CASE WHEN mode = 'parallel' THEN s.parallel ELSE p.reset_val END, true)
+    FROM (VALUES ('parallel_setup_cost', '0'), ('parallel_tuple_cost', '0'), ('min_parallel_index_scan_size', '0'),
+                 ('min_parallel_table_scan_size', '0'), ('cpu_tuple_cost', '10'), ('cpu_operator_cost', '0.0001')) s(name, parallel)
+    JOIN pg_settings p USING (name);
   PERFORM set_config('enable_seqscan', (mode = 'seq')::text, true),
           set_config('enable_sort', (mode IN ('seq', 'bitmap'))::text, true),
           set_config('enable_hashagg', (mode = 'seq')::text, true),
-          set_config('enable_indexscan', (mode IN ('index', 'merge', 'only'))::text, true),
-          set_config('enable_indexonlyscan', (mode = 'only')::text, true),
+          set_config('enable_indexscan', (mode IN ('index', 'merge', 'only', 'parallel'))::text, true),
+          set_config('enable_indexonlyscan', (mode IN ('only', 'parallel'))::text, true),
           set_config('enable_bitmapscan', (mode = 'bitmap')::text, true),
           set_config('enable_mergejoin', (mode = 'merge')::text, true),
           set_config('enable_hashjoin', (mode = 'seq')::text, true),
@@ -28,6 +34,7 @@ BEGIN
     WHEN 'index' THEN plan ~ 'Index Scan' AND plan !~ 'Bitmap|Seq Scan'
     WHEN 'only' THEN plan ~ 'Index Only Scan' AND plan !~ 'Seq Scan'
     WHEN 'bitmap' THEN plan ~ 'Bitmap Index Scan' AND plan !~ 'Seq Scan'
+    WHEN 'parallel' THEN plan ~ 'Parallel Index' AND plan !~ 'Seq Scan'
     WHEN 'merge' THEN plan ~ 'Merge Join' AND plan ~ 'Index' AND plan !~ 'Seq Scan|Sort'
   END;
 END $$;

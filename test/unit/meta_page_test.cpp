@@ -67,13 +67,27 @@ TEST_F(MetaPageTest, NamesTheFault) {
     return f;
   };
   EXPECT_EQ(with(offsetof(MetaPage, magic), 0), "metapage is not that of a learned index");
-  EXPECT_EQ(with(offsetof(MetaPage, version), kFormatVersion + 1), "index has a newer format version");
+  EXPECT_EQ(with(offsetof(MetaPage, version), kNewestFormat + 1), "index has a newer format version");
   EXPECT_EQ(kind_, FaultKind::newer);
   EXPECT_EQ(with(offsetof(MetaPage, version), 0), "metapage has an unknown format version");
   EXPECT_EQ(kind_, FaultKind::corrupt);
   EXPECT_EQ(with(offsetof(MetaPage, root), 99), "metapage checksum does not match");
   page_[kLowerOffset]++;
   EXPECT_EQ(fault(), "metapage areas are displaced");
+}
+
+TEST_F(MetaPageTest, KeysOfSeveralWordsHaveTheirOwn) {
+  MetaInfo out;
+  write_meta_page<Words<2>>(page_, info_);
+  EXPECT_EQ(page_[kHeaderSize + offsetof(MetaPage, version)], 2);
+  EXPECT_EQ(page_[kHeaderSize + offsetof(MetaPage, code_width)], 16);
+  EXPECT_EQ(read_meta_page<Words<2>>(page_, &out), nullptr);
+  EXPECT_STREQ(read_meta_page<Words<3>>(page_, &out).text(),
+               "metapage is not that of an index on these columns");
+  EXPECT_EQ(fault(), "metapage is not that of an index on these columns");
+  write_meta_page(page_, info_);
+  EXPECT_STREQ(read_meta_page<Words<2>>(page_, &out).text(),
+               "metapage is not that of an index on these columns");
 }
 
 TEST_F(MetaPageTest, RandomBytesAreNoMetapage) {

@@ -175,10 +175,10 @@ TEST_F(PageCheckTest, Header) {
   const Image image = leaf();
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->magic++; }),
                "page is not a page of a learned index");
-  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = kFormatVersion + 1; }),
+  EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = kNewestFormat + 1; }),
                "page has a newer format version");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->version = 0; }),
-               "page has an unknown format version");
+               "page has another format version");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->flags |= 0x4000; }), "page has unknown flags");
   EXPECT_STREQ(with_trailer(image, [](PageTrailer* t) { t->reserved = 1; }),
                "reserved field of the page trailer is not zero");

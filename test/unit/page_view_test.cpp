@@ -389,8 +389,8 @@ TEST_F(PageViewTest, HeaderFaultsAreNamed) {
   EXPECT_EQ(fault_with(0, U8{1}), "");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, magic)), U8{1}),
             "page is not a page of a learned index");
-  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{0}), "page has an unknown format version");
-  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{kFormatVersion + 1}),
+  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{0}), "page has another format version");
+  EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, version)), U8{kNewestFormat + 1}),
             "page has a newer format version");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, code_width)), U8{16}), "page has an unknown code width");
   EXPECT_EQ(fault_with(trailer(offsetof(PageTrailer, tree)), U8{2}), "page belongs to an unknown tree");

@@ -109,6 +109,87 @@ TEST_F(RangeSetTest, FindsTheFirstRangeThatEndsAtOrAfterACode) {
   }
 }
 
+// Codes of two words that lie around the borders of the second one, in order.
+std::vector<CodePair> some_pairs() {
+  std::vector<CodePair> pairs;
+  for (const Code first : {Code{0}, Code{1}, Code{2}, kMaxCode - 1, kMaxCode}) {
+    for (const Code second : {Code{0}, Code{1}, Code{2}, kMaxCode - 2, kMaxCode - 1, kMaxCode}) {
+      pairs.push_back({first, second});
+    }
+  }
+  return pairs;
+}
+
+TEST(RangeSet, TheCodeBehindIsTheNextOne) {
+  const std::vector<CodePair> pairs = some_pairs();
+  ASSERT_TRUE(std::is_sorted(pairs.begin(), pairs.end()));
+  for (const CodePair& pair : pairs) {
+    if (pair != kLastCode<CodePair>) {
+      EXPECT_LT(pair, code_after(pair));
+      EXPECT_EQ(code_before(code_after(pair)), pair);
+    }
+    if (pair != CodePair{}) {
+      EXPECT_GT(pair, code_before(pair));
+    }
+  }
+  EXPECT_EQ(code_after(CodePair{1, kMaxCode}), (CodePair{2, 0}));
+  EXPECT_EQ(code_before(CodePair{2, 0}), (CodePair{1, kMaxCode}));
+}
+
+// The same functions on pairs, against their members among some pairs.
+TEST(RangeSet, PairsAreJoinedCutAndFoundAsCodesAre) {
+  using PairRange = BasicCodeRange<CodePair>;
+  std::mt19937 random(11);
+  const std::vector<CodePair> pairs = some_pairs();
+  const auto members = [&](std::span<const PairRange> ranges) {
+    std::vector<bool> in;
+    for (const CodePair& p : pairs) {
+      in.push_back(std::any_of(ranges.begin(), ranges.end(),
+                               [&](const PairRange& r) { return r.lo <= p && p <= r.hi; }));
+    }
+    return in;
+  };
+  const auto some = [&] {
+    std::vector<PairRange> ranges;
+    for (unsigned n = random() % 8; n > 0; n--) {
+      const std::size_t from = random() % pairs.size();
+      ranges.push_back({pairs[from], pairs[std::min(pairs.size() - 1, from + random() % 5)]});
+    }
+    return ranges;
+  };
+  for (int round = 0; round < 5000; round++) {
+    std::vector<PairRange> a = some();
+    std::vector<PairRange> b = some();
+    const auto in_a = members(a);
+    const auto in_b = members(b);
+    a.resize(normalize_ranges<CodePair>(a));
+    b.resize(normalize_ranges<CodePair>(b));
+    ASSERT_TRUE(ranges_are_normal<CodePair>(a));
+    ASSERT_EQ(members(a), in_a);
+    std::vector<PairRange> both(a.size() + b.size());
+    std::vector<PairRange> either(a.size() + b.size());
+    both.resize(intersect_ranges<CodePair>(a, b, both));
+    either.resize(unite_ranges<CodePair>(a, b, either));
+    ASSERT_TRUE(ranges_are_normal<CodePair>(both));
+    ASSERT_TRUE(ranges_are_normal<CodePair>(either));
+    const auto in_both = members(both);
+    const auto in_either = members(either);
+    for (std::size_t i = 0; i < pairs.size(); i++) {
+      ASSERT_EQ(in_both[i], in_a[i] && in_b[i]);
+      ASSERT_EQ(in_either[i], in_a[i] || in_b[i]);
+      const std::size_t found = find_range<CodePair>(a, pairs[i]);
+      ASSERT_EQ(found < a.size() && a[found].lo <= pairs[i], in_a[i]);
+    }
+    const PairRange clip = {pairs[random() % 15], pairs[15 + random() % 15]};
+    a.resize(clip_ranges<CodePair>(a, clip));
+    ASSERT_TRUE(ranges_are_normal<CodePair>(a));
+    const auto clipped = members(a);
+    for (std::size_t i = 0; i < pairs.size(); i++) {
+      ASSERT_EQ(clipped[i], in_a[i] && clip.lo <= pairs[i] && pairs[i] <= clip.hi);
+    }
+  }
+}
+
 TEST(RangeSet, PointsOfAnInListBecomeRuns) {
   std::vector<CodeRange> points;
   for (const Code code : {Code{9}, Code{3}, Code{1}, Code{2}, Code{3}, kMaxCode, Code{0}, kMaxCode - 1}) {

@@ -153,7 +153,7 @@ TYPED_TEST(WidePageTest, WhatNoWriterMakesIsTold) {
   typename TestFixture::Page page;
   this->make_page(&page, WideKeys::few_many, 0, 0);
   EXPECT_EQ(this->with_trailer(page, [](auto* t) { t->version = 3; }), "page has a newer format version");
-  EXPECT_EQ(this->with_trailer(page, [](auto* t) { t->version = 1; }), "page has an unknown format version");
+  EXPECT_EQ(this->with_trailer(page, [](auto* t) { t->version = 1; }), "page has another format version");
   EXPECT_EQ(this->with_trailer(page, [](auto* t) { t->code_width = 8; }), "page has an unknown code width");
   EXPECT_EQ(this->with_trailer(page, [](auto* t) { t->reserved = 1; }),
             "reserved field of the page trailer is not zero");

@@ -74,7 +74,7 @@ class IndexFileWriter {
     flush();
     Page page = pages_[0].data;
     std::memset(page, 0, BLCKSZ);
-    write_meta_page(reinterpret_cast<std::uint8_t*>(page), meta);
+    write_meta_page<K>(reinterpret_cast<std::uint8_t*>(page), meta);
     log_pages(kMetaBlock, 1);
     compat::set_checksum(page, kMetaBlock);
     smgrwrite(RelationGetSmgr(index_), fork_, kMetaBlock, page, true);

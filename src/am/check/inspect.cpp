@@ -4,13 +4,16 @@
 // writers, numbers of one row may belong to slightly different moments.
 #include "am/store/buffer_store.hpp"
 #include "am/check/inspection.hpp"
+#include "am/key/key_columns.hpp"
 
 namespace learned {
 namespace {
 
-// Half of a leaf's directory entry describes keys, half TIDs.
-constexpr std::size_t kKeyShare = 28;
-static_assert(sizeof(Segment) == 2 * kKeyShare);
+// What of a leaf's directory entry describes TIDs; the rest keys. Of one word, that is half of it.
+constexpr std::size_t kTidShare = 28;
+static_assert(sizeof(Segment) == 2 * kTidShare);
+template <class K>
+constexpr std::size_t kKeyShare = sizeof(BasicSegment<K>) - kTidShare;
 
 struct Totals {
   int64 leaf_pages;
@@ -32,9 +35,8 @@ struct Totals {
 
 // Where the line, inverted, says that a code is. Residuals are never negative: the line runs along the lower edge
 // of a band as wide as the largest one, and the middle of the band is the best guess.
-double predicted_rank(const SegmentRef& ref, Code code) {
-  const ColumnModel& key = ref.key;
-  const double last = static_cast<double>(ref.count - 1);
+double predicted_rank(const ColumnModel& key, unsigned count, Code code) {
+  const double last = static_cast<double>(count - 1);
   if (key.slope == 0 || (key.shift & ColumnModel::kDescending) != 0) return last / 2;
   const double step =
       static_cast<double>(key.slope) / static_cast<double>(std::uint64_t{1} << (key.shift & 0x7F));
@@ -42,12 +44,24 @@ double predicted_rank(const SegmentRef& ref, Code code) {
   return std::clamp(offset / step, 0.0, last);
 }
 
-void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* totals) {
+// By the word that a search begins with: the first that is not the same in all of the segment.
+double predicted_rank(const SegmentRef& ref, Code key) { return predicted_rank(ref.key, ref.count, key); }
+template <unsigned W>
+double predicted_rank(const BasicSegmentRef<Words<W>>& ref, const Words<W>& key) {
+  for (unsigned w = 0; w < W; w++) {
+    const WordModel& word = ref.key.word[w];
+    if (!word.constant()) return predicted_rank(word.line, ref.count, word.squeeze(key.word[w]));
+  }
+  return static_cast<double>(ref.count - 1) / 2;
+}
+
+template <class K>
+void add_segment(const BasicSegmentRef<K>& ref, TreeId tree, const K* codes, Totals* totals) {
   totals->segments++;
-  totals->tid_bytes += sizeof(Segment) - kKeyShare + tid_bytes(ref.tids, ref.count);
+  totals->tid_bytes += kTidShare + tid_bytes(ref.tids, ref.count);
   totals->encoded += ref.count;
   if (tree == TreeId::nulls) return;
-  totals->key_bytes += kKeyShare + LineCodec::bytes(ref.key, ref.count);
+  totals->key_bytes += kKeyShare<K> + KeyCodec<K>::bytes(ref.key, ref.count);
   totals->encoded_keys += ref.count;
   for (unsigned i = 0; i < ref.count; i++) {
     const double error = std::fabs(predicted_rank(ref, codes[i]) - static_cast<double>(i));
@@ -56,7 +70,16 @@ void add_segment(const SegmentRef& ref, TreeId tree, const Code* codes, Totals* 
   }
 }
 
-void add_page(const PageView& page, Block block, BufferStore* store, Totals* totals) {
+// A key with a NULL in it, where these are in no tree of their own.
+bool has_null(const KeyColumns&, Code) { return false; }
+template <unsigned W>
+bool has_null(const KeyColumns& columns, const Words<W>& key) {
+  return has_null_key(columns, RowKey<Words<W>>{TreeId::keys, key});
+}
+
+template <class K>
+void add_page(const BasicPageView<K>& page, Block block, BasicBufferStore<K>* store,
+              const KeyColumns& columns, Totals* totals) {
   if (Fault fault = check_header(page)) store->corrupt(block, fault);
   if (page.deleted()) {
     totals->deleted_pages++;
@@ -73,30 +96,44 @@ void add_page(const PageView& page, Block block, BufferStore* store, Totals* tot
   if (nulls) totals->nulls += page.live();
   totals->deltas += page.deltas();
   totals->dead += page.dead();
-  Code* codes = store->workspace()->codes;
+  K* codes = store->workspace()->codes;
   if (!decode(page, 0, page.encoded(), codes, nullptr)) store->corrupt(block, "page does not decode");
+  if (KeyTraits<K>::kWords > 1) {
+    for (unsigned r = 0; r < page.encoded(); r++)
+      totals->nulls += !page.is_dead(r) && has_null(columns, codes[r]) ? 1 : 0;
+    for (unsigned j = 0; j < page.deltas(); j++)
+      totals->nulls += has_null(columns, page.delta_item(j).code) ? 1 : 0;
+  }
   for (unsigned s = 0; s < page.segments(); s++) {
-    SegmentRef ref;
+    BasicSegmentRef<K> ref;
     if (!load_segment(page, s, &ref)) store->corrupt(block, "page does not decode");
     add_segment(ref, page.tree(), codes + ref.first_rank, totals);
   }
 }
 
-// What a btree index that was just built would take for these entries. All key types come to the same: 8 bytes of
-// tuple header, 8 of key (or padding, or NULL bitmap), 4 of line pointer. Without deduplication, which would help
-// for keys that occur more than twice.
-int64 btree_size(int64 entries) {
-  constexpr int64 kTuple = 20;
+// Bytes of a btree's tuple for a row without NULLs, with its line pointer: 8 of header, the columns, padding, 4.
+int64 btree_tuple(const KeyColumns& columns) {
+  Size bytes = 0;
+  for (unsigned c = 0; c < columns.count; c++) {
+    const Size align = columns.column[c].align;
+    bytes = (bytes + align - 1) / align * align + static_cast<Size>(columns.column[c].type.width());
+  }
+  return static_cast<int64>(MAXALIGN(sizeof(IndexTupleData)) + MAXALIGN(bytes) + sizeof(ItemIdData));
+}
+
+// What a btree index that was just built would take for these entries. Without deduplication, which would help for keys
+// that occur more than twice.
+int64 btree_size(int64 entries, int64 tuple) {
   // Page header and special space, and the high key (a tuple too) of all pages but the last.
-  constexpr int64 kUsable = BLCKSZ - 24 - 16 - kTuple;
+  const int64 usable = BLCKSZ - 24 - 16 - tuple;
   // Filled until less than the share that the fill factors (90 % for leaves, 70 % above) keep free is left.
-  constexpr int64 kPerLeaf = (kUsable - BLCKSZ / 10) / kTuple + 1;
-  constexpr int64 kPerInner = (kUsable - BLCKSZ * 3 / 10) / kTuple + 1;
+  const int64 per_leaf = (usable - BLCKSZ / 10) / tuple + 1;
+  const int64 per_inner = (usable - BLCKSZ * 3 / 10) / tuple + 1;
   int64 pages = 1;  // the metapage
-  int64 level = (entries + kPerLeaf - 1) / kPerLeaf;
+  int64 level = (entries + per_leaf - 1) / per_leaf;
   pages += level;
   while (level > 1) {
-    level = (level + kPerInner - 1) / kPerInner;
+    level = (level + per_inner - 1) / per_inner;
     pages += level;
   }
   return pages * BLCKSZ;
@@ -128,14 +165,16 @@ class Row {
   int n_ = 0;
 };
 
+template <class K>
 Datum index_stats(Relation index, TupleDesc desc) {
-  BufferStore store(index);
+  BasicBufferStore<K> store(index);
+  const KeyColumns columns = key_columns_of(index);
   PageReader reader(index);
   auto* page = static_cast<std::uint8_t*>(palloc(kPageSize));
   if (reader.blocks() == 0) store.corrupt(kMetaBlock, "metapage is missing");
   reader.copy(kMetaBlock, page);
   MetaInfo meta;
-  if (Fault fault = read_meta_page(page, &meta)) store.corrupt(kMetaBlock, fault);
+  if (Fault fault = read_meta_page<K>(page, &meta)) store.corrupt(kMetaBlock, fault);
   const int version = load<MetaPage>(page + kHeaderSize).version;
 
   Totals totals{};
@@ -144,7 +183,7 @@ Datum index_stats(Relation index, TupleDesc desc) {
     if (is_new_page(page)) {
       totals.deleted_pages++;
     } else {
-      add_page(PageView(page), block, &store, &totals);
+      add_page(BasicPageView<K>(page), block, &store, columns, &totals);
     }
   }
   pfree(page);
@@ -168,7 +207,7 @@ Datum index_stats(Relation index, TupleDesc desc) {
   row.add_int8(totals.deltas);
   row.add_int8(totals.dead);
   row.add_ratio(static_cast<double>(total_pages) * BLCKSZ, totals.live);
-  row.add_int8(btree_size(totals.live));
+  row.add_int8(btree_size(totals.live, btree_tuple(columns)));
   return row.form(desc);
 }
 
@@ -184,7 +223,9 @@ Datum learned_index_stats(PG_FUNCTION_ARGS) {
     elog(ERROR, "return type must be a row type");
   }
   const learned::InspectedIndex opened = learned::open_inspected_index(oid, AccessShareLock);
-  const Datum row = learned::index_stats(opened.index, BlessTupleDesc(desc));
+  desc = BlessTupleDesc(desc);
+  const Datum row = learned::with_key(learned::key_words_of(opened.index),
+                                      [&]<class K>() { return learned::index_stats<K>(opened.index, desc); });
   learned::close_inspected_index(opened);
   PG_RETURN_DATUM(row);
 }

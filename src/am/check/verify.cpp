@@ -56,11 +56,12 @@
 
 namespace learned {
 
-MetaInfo PageChecker::check_meta() {
+template <class K>
+MetaInfo PageChecker<K>::check_meta() {
   if (reader_.blocks() == 0) fault(kMetaBlock, "metapage is missing");
   reader_.copy(kMetaBlock, page_);
   MetaInfo meta;
-  if (Fault f = read_meta_page(page_, &meta)) fault(kMetaBlock, f);
+  if (Fault f = read_meta_page<K>(page_, &meta)) fault(kMetaBlock, f);
   if (meta.key_kind != index_->rd_opcintype[0])
     fault(kMetaBlock, "metapage names another key type than the catalog");
   for (Block root : meta.root) {
@@ -69,22 +70,24 @@ MetaInfo PageChecker::check_meta() {
   return meta;
 }
 
-void PageChecker::check_content(Block block) {
+template <class K>
+void PageChecker<K>::check_content(Block block) {
   if (Fault f = check_page(page_, workspace_)) fault(block, f);
   const PageView page(page_);
   if (page.deleted() || page.level() > 0 || page.tree() != TreeId::keys) return;
-  const auto in_domain = [&](Code code) { return domain_.lo <= code && code <= domain_.hi; };
-  // Both columns ascend.
+  const auto possible = [&](const K& key) { return key_possible(columns_, key); };
+  // Both columns ascend: of one word the ends tell.
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
-  if ((encoded > 0 && !(in_domain(workspace_->codes[0]) && in_domain(workspace_->codes[encoded - 1]))) ||
-      (deltas > 0 &&
-       !(in_domain(workspace_->delta[0].code) && in_domain(workspace_->delta[deltas - 1].code)))) {
-    fault(block, "key is outside the domain of its type");
-  }
+  const unsigned step = KeyTraits<K>::kWords == 1 && encoded > 1 ? encoded - 1 : 1;
+  bool all = true;
+  for (unsigned r = 0; r < encoded; r += step) all = all && possible(workspace_->codes[r]);
+  for (unsigned j = 0; j < deltas; j++) all = all && possible(workspace_->delta[j].code);
+  if (!all) fault(block, "key is outside the domain of its type");
 }
 
-std::uint32_t PageChecker::take_downlinks(Block block) {
+template <class K>
+std::uint32_t PageChecker<K>::take_downlinks(Block block) {
   std::uint32_t n = 0;
   if (!decode_live(PageView(page_), workspace_, &n) || n == 0) fault(block, "page does not decode");
   for (std::uint32_t i = 0; i < n; i++) {
@@ -93,17 +96,24 @@ std::uint32_t PageChecker::take_downlinks(Block block) {
   return n;
 }
 
+template class PageChecker<Code>;
+template class PageChecker<Words<2>>;
+template class PageChecker<Words<3>>;
+template class PageChecker<Words<4>>;
+
 namespace {
 
 void check_index(const InspectedIndex& opened, bool heapallindexed, bool strict) {
   // In itself, an index of another order than its operators' is sound.
   refuse_unsupported_index(opened.index->rd_indextuple);
-  if (strict) {
-    check_structure_strictly(opened.index);
-  } else {
-    check_structure_live(opened.index);
-  }
-  if (heapallindexed) check_rows(opened.table, opened.index);
+  with_key(key_words_of(opened.index), [&]<class K>() {
+    if (strict) {
+      check_structure_strictly<K>(opened.index);
+    } else {
+      check_structure_live<K>(opened.index);
+    }
+    if (heapallindexed) check_rows<K>(opened.table, opened.index);
+  });
 }
 
 }  // namespace

@@ -8,20 +8,31 @@
 
 #include "am/store/buffer_store.hpp"
 #include "am/check/inspection.hpp"
-#include "am/key/key_type.hpp"
+#include "am/key/key_columns.hpp"
 #include "core/page/check.hpp"
 #include "core/tree/tree.hpp"
 
 namespace learned {
 
+template <class K>
 void check_structure_strictly(Relation index);
+template <class K>
 void check_structure_live(Relation index);
 // REQUIRES: structure was checked before, or a damaged page may be reported as a missing row.
+template <class K>
 void check_rows(Relation table, Relation index);
 
 // Looks at copies of pages, one at a time: the one in page_.
+template <class K>
 class PageChecker {
  protected:
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using PageView = BasicPageView<K>;
+  using PageTrailer = BasicPageTrailer<K>;
+  using Workspace = BasicWorkspace<K>;
+  using BufferStore = BasicBufferStore<K>;
+
   explicit PageChecker(Relation index)
       : index_(index),
         store_(index),
@@ -29,7 +40,7 @@ class PageChecker {
         workspace_(store_.workspace()),
         page_(static_cast<std::uint8_t*>(palloc(kPageSize))),
         items_(static_cast<Item*>(palloc(Workspace::kCapacity * sizeof(Item)))),
-        domain_(code_domain(key_type_of(index).kind)) {}
+        columns_(key_columns_of(index)) {}
 
   [[noreturn]] void fault(Block block, Fault what) { store_.corrupt(block, what); }
 
@@ -46,7 +57,7 @@ class PageChecker {
   Workspace* workspace_;
   std::uint8_t* page_;
   Item* items_;
-  CodeRange domain_;
+  KeyColumns columns_;
 };
 
 }  // namespace learned

@@ -4,9 +4,25 @@
 namespace learned {
 namespace {
 
-class LiveCheck : PageChecker {
+template <class K>
+class LiveCheck : PageChecker<K> {
+  using Base = PageChecker<K>;
+  using Base::check_content;
+  using Base::check_meta;
+  using Base::fault;
+  using Base::items_;
+  using Base::page_;
+  using Base::reader_;
+  using Base::store_;
+  using Base::take_downlinks;
+  using typename Base::BufferStore;
+  using typename Base::Entry;
+  using typename Base::Item;
+  using typename Base::PageTrailer;
+  using typename Base::PageView;
+
  public:
-  explicit LiveCheck(Relation index) : PageChecker(index) {}
+  explicit LiveCheck(Relation index) : PageChecker<K>(index) {}
 
   void check_structure() {
     seen_ = static_cast<std::uint8_t*>(palloc0(reader_.blocks() / 8 + 1));
@@ -33,7 +49,7 @@ class LiveCheck : PageChecker {
     bool deleted() const { return (t.flags & kDeleted) != 0; }
     bool unfinished() const { return (t.flags & kIncompleteSplit) != 0; }
     bool rightmost() const { return (t.flags & kRightmost) != 0; }
-    bool covers(const Entry& e) const { return e >= t.low && (rightmost() || e < t.high); }
+    bool covers(const Entry& e) const { return e >= t.low_fence() && (rightmost() || e < t.high_fence()); }
   };
 
   // ---- reading ----------------------------------------------------------------------------------------
@@ -72,7 +88,8 @@ class LiveCheck : PageChecker {
   // Two reads of a page with no change in between; where nothing is logged, none to be seen.
   static bool same(const Seen& a, const Seen& b) {
     return a.lsn == b.lsn && a.t.flags == b.t.flags && a.t.tree == b.t.tree && a.t.level == b.t.level &&
-           a.t.right == b.t.right && a.t.low == b.t.low && a.t.high == b.t.high;
+           a.t.right == b.t.right && a.t.low_fence() == b.t.low_fence() &&
+           a.t.high_fence() == b.t.high_fence();
   }
   bool belongs(const Seen& page, unsigned level) const {
     return !page.deleted() && page.tree() == tree_ && page.t.level == level;
@@ -89,7 +106,7 @@ class LiveCheck : PageChecker {
     if (page.deleted()) return "page is linked but deleted";
     if (page.tree() != tree_) return "page belongs to another tree than what leads to it";
     if (page.t.level != level) return "page belongs to another level than what leads to it";
-    if (page.t.low != low) return "low fence is not the high fence of the left sibling";
+    if (page.t.low_fence() != low) return "low fence is not the high fence of the left sibling";
     if (page.t.left != left) return "left link does not lead to the left sibling";
     return nullptr;
   }
@@ -97,7 +114,7 @@ class LiveCheck : PageChecker {
   // The leftmost page of a level stays that for ever.
   Seen read_leftmost(Block from, Block block, unsigned level) {
     const Seen page = read(from, block);
-    if (Fault why = why_not_next(page, level, kNoBlock, {0, 0})) fault(block, why);
+    if (Fault why = why_not_next(page, level, kNoBlock, lowest_entry<K>())) fault(block, why);
     return page;
   }
 
@@ -105,7 +122,7 @@ class LiveCheck : PageChecker {
   // place, or as it was.
   bool read_right(Seen* at, Seen* right) {
     *right = read(at->block, at->t.right);
-    if (why_not_next(*right, at->t.level, at->block, at->t.high) == nullptr) return true;
+    if (why_not_next(*right, at->t.level, at->block, at->t.high_fence()) == nullptr) return true;
     settle_siblings(at, right->t.left);
     return false;
   }
@@ -121,13 +138,13 @@ class LiveCheck : PageChecker {
     for (Buffer pin : pins) {
       if (BufferIsValid(pin)) ReleaseBuffer(pin);
     }
-    if (!belongs(before, level) || before.t.low != at->t.low) {
-      *at = find(at->t.low, level);
-    } else if (before.t.right != at->t.right || before.t.high != at->t.high) {
+    if (!belongs(before, level) || before.t.low_fence() != at->t.low_fence()) {
+      *at = find(at->t.low_fence(), level);
+    } else if (before.t.right != at->t.right || before.t.high_fence() != at->t.high_fence()) {
       // (Also if the link is the same: what it led to was joined, and its block used again for the next split.)
       *at = before;
     } else if (same(before, after)) {
-      const Fault why = why_not_next(right, level, at->block, before.t.high);
+      const Fault why = why_not_next(right, level, at->block, before.t.high_fence());
       // Only the left link can be wrong because of a page that was not pinned.
       if (why != nullptr && (right.t.left == at->block || right.t.left == back)) fault(right.block, why);
     }
@@ -149,7 +166,7 @@ class LiveCheck : PageChecker {
       if (level == 0) break;
       from = leftmost;
       read_leftmost(from, leftmost, level);
-      leftmost = downlink_in_page({0, 0});
+      leftmost = downlink_in_page(lowest_entry<K>());
     }
     return check_meta().level[t] == height;
   }
@@ -167,7 +184,8 @@ class LiveCheck : PageChecker {
       }
       if (grown) return false;
       // The way on may begin further left than it was.
-      if (has_parents_ && at.t.low < parent_.t.low) set_parent(find(at.t.low, at.t.level + 1));
+      if (has_parents_ && at.t.low_fence() < parent_.t.low_fence())
+        set_parent(find(at.t.low_fence(), at.t.level + 1));
     }
     if (has_parents_) follow_parents(at, nullptr);
     return true;
@@ -179,8 +197,9 @@ class LiveCheck : PageChecker {
       if (at->unfinished()) return true;
       return settle_root(at, right, grown);
     }
-    follow_parents(*at, &right.t.low);
-    const Block child = downlink(right.t.low);
+    const Entry end = right.t.low_fence();
+    follow_parents(*at, &end);
+    const Block child = downlink(end);
     if (child == (at->unfinished() ? kNoBlock : right.block)) return true;
     return settle_downlink(at, right);
   }
@@ -206,19 +225,19 @@ class LiveCheck : PageChecker {
   // On to the parent that covers `end` (the last one if there is none). Downlinks on the way, between where `at`
   // begins and `end`, lead to pages that the walk has not met.
   void follow_parents(const Seen& at, const Entry* end) {
-    Entry behind = at.t.low;
+    Entry behind = at.t.low_fence();
     for (;;) {
       const Item* item = first_above(behind);
       for (; item != items_ + parent_items_ && (end == nullptr || item->entry() < *end); item++) {
         behind = item->entry();
         settle_unmet(at, behind);
       }
-      if (parent_.rightmost() || (end != nullptr && *end < parent_.t.high)) return;
+      if (parent_.rightmost() || (end != nullptr && *end < parent_.t.high_fence())) return;
       Seen right;
       if (read_right(&parent_, &right)) {
         set_parent(right);
       } else {
-        set_parent(find(parent_.t.low, parent_.t.level));
+        set_parent(find(parent_.t.low_fence(), parent_.t.level));
       }
     }
   }
@@ -238,7 +257,7 @@ class LiveCheck : PageChecker {
       fault(right.block, "page has no downlink");
     }
     // Nothing of a level without parents is ever deleted but leaves, and those are found again.
-    *at = find(at->t.low, at->t.level);
+    *at = find(at->t.low_fence(), at->t.level);
     return false;
   }
 
@@ -247,14 +266,14 @@ class LiveCheck : PageChecker {
     for (;;) {
       const Buffer pin = store_.pin(right.block);
       const Seen before = read_again(*at);
-      const Seen parent = find(right.t.low, at->t.level + 1);
-      const Block child = downlink_in_page(right.t.low);
+      const Seen parent = find(right.t.low_fence(), at->t.level + 1);
+      const Block child = downlink_in_page(right.t.low_fence());
       set_parent(parent);
       const Seen after = read_again(*at);
       ReleaseBuffer(pin);
-      if (!belongs(before, at->t.level) || before.t.low != at->t.low || before.t.right != right.block ||
-          before.t.high != right.t.low) {
-        *at = find(at->t.low, at->t.level);
+      if (!belongs(before, at->t.level) || before.t.low_fence() != at->t.low_fence() ||
+          before.t.right != right.block || before.t.high_fence() != right.t.low_fence()) {
+        *at = find(at->t.low_fence(), at->t.level);
         return false;
       }
       if (!same(before, after)) continue;
@@ -286,10 +305,10 @@ class LiveCheck : PageChecker {
       const Seen parent_after = read_again(parent);
       ReleaseBuffer(pin);
       if (!leads_there || !same(parent_before, parent_after)) continue;
-      if (Fault why = why_not_next(page, at.t.level, page.t.left, page.t.low)) {
+      if (Fault why = why_not_next(page, at.t.level, page.t.left, page.t.low_fence())) {
         fault(child, why);
       }
-      if (page.t.low != key) fault(parent.block, "separator is not the low fence of its child");
+      if (page.t.low_fence() != key) fault(parent.block, "separator is not the low fence of its child");
       if (!same(at_before, at_after)) continue;
       // The walk's page may have been joined with its left neighbour, and its block be used again for this very child.
       if (child != at.block && belongs(at_before, at.t.level) && at_before.covers(key)) {
@@ -311,7 +330,7 @@ class LiveCheck : PageChecker {
       if (!linked) {
         tree_ = before.tree();
         linked = check_meta().level[static_cast<int>(tree_)] >= before.t.level &&
-                 find(before.t.low, before.t.level).block == block;
+                 find(before.t.low_fence(), before.t.level).block == block;
         changed = !same(before, read_again(before));
       }
       ReleaseBuffer(pin);
@@ -327,10 +346,16 @@ class LiveCheck : PageChecker {
   Seen parent_{};
   std::uint32_t parent_items_ = 0;
 };
-static_assert(std::is_trivially_destructible_v<LiveCheck>);
+static_assert(std::is_trivially_destructible_v<LiveCheck<Code>>);
 
 }  // namespace
 
-void check_structure_live(Relation index) { LiveCheck(index).check_structure(); }
+template <class K>
+void check_structure_live(Relation index) {
+  LiveCheck<K>(index).check_structure();
+}
+#define LEARNED_CHECK(K) template void check_structure_live<K>(Relation);
+LEARNED_FOR_EVERY_KEY(LEARNED_CHECK)
+#undef LEARNED_CHECK
 
 }  // namespace learned

@@ -6,10 +6,15 @@ namespace learned {
 namespace {
 
 // Looks up each row of the table.
+template <class K>
 class RowCheck {
+  using Entry = BasicEntry<K>;
+  using PageView = BasicPageView<K>;
+  using BufferStore = BasicBufferStore<K>;
+
  public:
   RowCheck(Relation table, Relation index)
-      : table_(table), index_(index), store_(index), type_(key_type_of(index)) {
+      : table_(table), index_(index), store_(index), columns_(key_columns_of(index)) {
     for (Copy& copy : copies_) copy.page = static_cast<std::uint8_t*>(palloc(kPageSize));
   }
 
@@ -46,10 +51,9 @@ class RowCheck {
 
   static void check_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* state) {
     auto* self = static_cast<RowCheck*>(state);
-    const TreeId tree = isnull[0] ? TreeId::nulls : TreeId::keys;
-    const Entry entry{isnull[0] ? 0 : datum_to_code(self->type_, values[0]),
-                      make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid))};
-    if (self->contains(tree, entry)) return;
+    const RowKey<K> key = key_of_row<K>(self->columns_, values, isnull);
+    const Entry entry{key.key, make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid))};
+    if (self->contains(key.tree, entry)) return;
     ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
                     errmsg("index \"%s\" has no entry for row (%u,%u) of table \"%s\"",
                            RelationGetRelationName(self->index_), tid_block(entry.tid), tid_offset(entry.tid),
@@ -93,15 +97,21 @@ class RowCheck {
   Relation table_;
   Relation index_;
   BufferStore store_;
-  KeyType type_;
+  KeyColumns columns_;
   Snapshot snapshot_ = nullptr;
   Copy copies_[kTreeCount];
   Block block_ = kNoBlock;
 };
-static_assert(std::is_trivially_destructible_v<RowCheck>);
+static_assert(std::is_trivially_destructible_v<RowCheck<Code>>);
 
 }  // namespace
 
-void check_rows(Relation table, Relation index) { RowCheck(table, index).check_table(); }
+template <class K>
+void check_rows(Relation table, Relation index) {
+  RowCheck<K>(table, index).check_table();
+}
+#define LEARNED_CHECK_ROWS(K) template void check_rows<K>(Relation, Relation);
+LEARNED_FOR_EVERY_KEY(LEARNED_CHECK_ROWS)
+#undef LEARNED_CHECK_ROWS
 
 }  // namespace learned

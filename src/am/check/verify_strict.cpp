@@ -4,9 +4,25 @@
 namespace learned {
 namespace {
 
-class StrictCheck : PageChecker {
+template <class K>
+class StrictCheck : PageChecker<K> {
+  using Base = PageChecker<K>;
+  using Base::check_content;
+  using Base::check_meta;
+  using Base::fault;
+  using Base::items_;
+  using Base::page_;
+  using Base::reader_;
+  using Base::store_;
+  using Base::take_downlinks;
+  using typename Base::BufferStore;
+  using typename Base::Entry;
+  using typename Base::Item;
+  using typename Base::PageTrailer;
+  using typename Base::PageView;
+
  public:
-  explicit StrictCheck(Relation index) : PageChecker(index) {}
+  explicit StrictCheck(Relation index) : PageChecker<K>(index) {}
 
   // REQUIRES: nobody changes the index.
   void check_structure() {
@@ -69,7 +85,7 @@ class StrictCheck : PageChecker {
   }
 
   static Level begin_level(TreeId tree, unsigned level, Block leftmost) {
-    return {tree, level, kNoBlock, leftmost, {0, 0}, {0, 0}, false, false};
+    return {tree, level, kNoBlock, leftmost, lowest_entry<K>(), lowest_entry<K>(), false, false};
   }
 
   void check_tree(TreeId tree, Block root, unsigned height) {
@@ -124,10 +140,16 @@ class StrictCheck : PageChecker {
 
   std::uint8_t* seen_ = nullptr;  // bitmap of blocks
 };
-static_assert(std::is_trivially_destructible_v<StrictCheck>);
+static_assert(std::is_trivially_destructible_v<StrictCheck<Code>>);
 
 }  // namespace
 
-void check_structure_strictly(Relation index) { StrictCheck(index).check_structure(); }
+template <class K>
+void check_structure_strictly(Relation index) {
+  StrictCheck<K>(index).check_structure();
+}
+#define LEARNED_CHECK(K) template void check_structure_strictly<K>(Relation);
+LEARNED_FOR_EVERY_KEY(LEARNED_CHECK)
+#undef LEARNED_CHECK
 
 }  // namespace learned

@@ -142,8 +142,34 @@ EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key) {
   return equal;
 }
 
-#define LEARNED_KEY_COLUMNS(K) \
-  template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*);
+template <class K>
+bool key_possible(const KeyColumns& columns, const K& key) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    const CodeRange domain = code_domain(columns.column[0].type.kind);
+    return domain.lo <= key && key <= domain.hi;
+  } else {
+    for (unsigned c = 0; c < columns.count; c++) {
+      const KeyColumn& column = columns.column[c];
+      const unsigned first = column.place.first;
+      const bool two = column.place.words > 1;
+      if (two && key.flag(first + 1)) return false;
+      if (key.flag(first) == (column.null_flag() != 0)) {
+        if (key.word[first] != 0 || (two && key.word[first + 1] != 0)) return false;
+        continue;
+      }
+      Code codes[2];
+      take_codes(key, column, codes);
+      const CodeRange domain = code_domain(column.type.kind);
+      if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
+      if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
+    }
+    return true;
+  }
+}
+
+#define LEARNED_KEY_COLUMNS(K)                                                                  \
+  template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
+  template bool key_possible<K>(const KeyColumns&, const K&);
 LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
 #undef LEARNED_KEY_COLUMNS
 template EqualKeys<Words<2>> keys_equal_to(const KeyColumns&, const RowKey<Words<2>>&);

@@ -67,38 +67,20 @@ template <class F>
 }
 
 // The value of a column, in the order of the index, from codes of its type; the second is not looked at if it has one word.
-inline ColumnValue column_value_of_codes(const KeyColumn& column, const Code codes[2]) {
+inline ColumnValue column_value_of_codes(const KeyColumn& column, Code first, Code second) {
   const Code turn = column.descending ? kMaxCode : 0;
-  return {column.value_flag(), {codes[0] ^ turn, column.place.words > 1 ? codes[1] ^ turn : 0}};
+  return {column.value_flag(), {first ^ turn, column.place.words > 1 ? second ^ turn : 0}};
 }
-
-// The same of a Datum. (NULL: isnull, `value` is not looked at.)
+// The same from a Datum. (NULL: isnull, `value` is not looked at.)
 inline ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
   if (isnull) return {column.null_flag(), {0, 0}};
-  Code codes[2];
   if (column.place.words > 1) {
+    Code codes[2];
     datum_to_codes(column.type, value, codes);
-  } else {
-    codes[0] = datum_to_code(column.type, value);
-    if (column.merged) codes[0] = equal_codes(column.type.kind, codes[0]).hi;
+    return column_value_of_codes(column, codes[0], codes[1]);
   }
-  return column_value_of_codes(column, codes);
-}
-
-template <unsigned W>
-inline WideKey widen(const Words<W>& key) {
-  WideKey wide{};
-  for (unsigned w = 0; w < W; w++) wide.word[w] = key.word[w];
-  wide.flags = key.flags;
-  return wide;
-}
-// REQUIRES: words and flags from W on are those of the lowest key, or of the highest one.
-template <unsigned W>
-inline Words<W> narrow(const WideKey& wide) {
-  Words<W> key{};
-  for (unsigned w = 0; w < W; w++) key.word[w] = wide.word[w];
-  key.flags = wide.flags & static_cast<std::uint8_t>((1u << W) - 1);
-  return key;
+  const Code code = datum_to_code(column.type, value);
+  return column_value_of_codes(column, column.merged ? equal_codes(column.type.kind, code).hi : code, 0);
 }
 
 // Where an entry goes.
@@ -141,6 +123,10 @@ inline EqualKeys<Code> keys_equal_to<Code>(const KeyColumns& columns, const RowK
   const CodeRange equal = equal_codes(columns.column[0].type.kind, key.key);
   return {equal.lo, equal.hi};
 }
+
+// Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
+template <class K>
+bool key_possible(const KeyColumns& columns, const K& key);
 
 // Whether a key column is NULL.
 inline bool has_null_key(const KeyColumns& columns, const bool* isnull) {

@@ -13,7 +13,11 @@ bool compare_with_first_field(FunctionCallInfo call, int32* result) {
   bool isnull;
   Oid type;
   if (deform_row(call->args[1].value, 1, &field, &isnull, &type) == 0 || isnull) return false;
-  const Oid value_type = getBaseType(get_fn_expr_argtype(call->flinfo, 0));
+  const Oid argument_type = get_fn_expr_argtype(call->flinfo, 0);
+  if (!OidIsValid(argument_type)) {
+    ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE), errmsg("could not determine input data type")));
+  }
+  const Oid value_type = getBaseType(argument_type);
   const Oid family = lookup_type_cache(value_type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
   const Oid function = OidIsValid(family)
                            ? get_opfamily_proc(family, value_type, getBaseType(type), BTORDER_PROC)

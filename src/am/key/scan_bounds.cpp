@@ -1,5 +1,6 @@
 #include "am/key/scan_bounds.hpp"
 
+#include "am/key/row_bound.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -7,19 +8,23 @@ namespace learned {
 namespace {
 
 // A position between codes: just before `code`, or after the last one.
+template <class C>
 struct Cut {
-  Code code;
+  C code;
   bool end;
 };
 
-constexpr Cut kFirst{0, false};
-constexpr Cut kEnd{0, true};
+template <class C>
+constexpr Cut<C> kFirst{C{}, false};
+template <class C>
+constexpr Cut<C> kEnd{C{}, true};
 
 // Where a constant falls among the keys of the column.
+template <class C>
 struct Place {
-  Cut lower;   // before the first key >= constant
-  Cut upper;   // before the first key > constant
-  Code slack;  // how far off both may be; not 0 means that the result needs a recheck
+  Cut<C> lower;  // before the first key >= constant
+  Cut<C> upper;  // before the first key > constant
+  Code slack;    // how far off both may be; not 0 means that the result needs a recheck
 };
 
 // The codes that a search may ask the comparison function about. It raises an error for dates and timestamps
@@ -54,9 +59,9 @@ SearchDomain search_domain(KeyKind kind) {
 
 // The first code of the domain for which a monotone predicate holds.
 template <class Predicate>
-Cut first_where(const SearchDomain& domain, Predicate holds) {
+Cut<Code> first_where(const SearchDomain& domain, Predicate holds) {
   if (domain.infinities && holds(domain.minus_infinity)) {
-    return kFirst;
+    return kFirst<Code>;
   }
   Code lo = domain.finite.lo;
   Code hi = domain.finite.hi;
@@ -64,7 +69,7 @@ Cut first_where(const SearchDomain& domain, Predicate holds) {
     if (domain.infinities && holds(domain.plus_infinity)) {
       return {domain.plus_infinity, false};
     }
-    return kEnd;
+    return kEnd<Code>;
   }
   while (lo < hi) {
     const Code middle = lo + (hi - lo) / 2;
@@ -147,7 +152,7 @@ Code slack_of(KeyKind kind, Oid subtype, Datum constant) {
   return seconds <= SECS_PER_DAY ? 0 : static_cast<Code>(seconds / SECS_PER_DAY + 1);
 }
 
-Place search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
+Place<Code> search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
   FmgrInfo* function = foreign_comparison(bounds, subtype);
   const KeyType key = bounds->key;
   const Oid collation = bounds->collation;
@@ -157,8 +162,8 @@ Place search_place(ScanBounds* bounds, Oid subtype, Datum constant) {
         FunctionCall2Coll(function, collation, code_to_datum(key, code, &storage), constant));
   };
   const SearchDomain domain = search_domain(key.kind);
-  const Cut lower = first_where(domain, [&compare](Code code) { return compare(code) >= 0; });
-  const Cut upper = first_where(domain, [&compare](Code code) { return compare(code) > 0; });
+  const Cut<Code> lower = first_where(domain, [&compare](Code code) { return compare(code) >= 0; });
+  const Cut<Code> upper = first_where(domain, [&compare](Code code) { return compare(code) > 0; });
   return {lower, upper, slack_of(key.kind, subtype, constant)};
 }
 
@@ -214,52 +219,84 @@ bool convert_foreign(KeyKind kind, Oid subtype, Datum constant, Code* code) {
 }
 
 // A cut outside the domain of the keys becomes the nearest end, so that impossible conditions give no range.
-Cut clamp_cut(CodeRange domain, Code code) {
+Cut<Code> clamp_cut(CodeRange domain, Code code) {
   if (code > domain.hi) {
-    return kEnd;
+    return kEnd<Code>;
   }
-  return code <= domain.lo ? kFirst : Cut{code, false};
+  return code <= domain.lo ? kFirst<Code> : Cut<Code>{code, false};
 }
 
-Place place_constant(ScanBounds* bounds, Oid subtype, Datum constant) {
+// The code of a constant of the column's own type.
+Code own_code(const ScanBounds* bounds, Datum constant) { return datum_to_code(bounds->key, constant); }
+CodePair own_code(const BasicScanBounds<CodePair>* bounds, Datum constant) {
+  Code codes[2];
+  datum_to_codes(bounds->key, constant, codes);
+  return {codes[0], codes[1]};
+}
+// The codes of all values that are equal to one.
+CodeRange equal_to(KeyKind kind, Code code) { return equal_codes(kind, code); }
+BasicCodeRange<CodePair> equal_to(KeyKind, const CodePair& code) { return {code, code}; }
+
+Place<CodePair> place_constant(BasicScanBounds<CodePair>* bounds, Oid subtype, Datum constant) {
+  if (subtype != bounds->column_type && OidIsValid(subtype)) {
+    elog(ERROR, "unexpected type %u in a condition on an index column of type %u", subtype,
+         bounds->column_type);
+  }
+  const CodePair code = own_code(bounds, constant);
+  return {{code, false},
+          code == kLastCode<CodePair> ? kEnd<CodePair> : Cut<CodePair>{code_after(code), false},
+          0};
+}
+
+Place<Code> place_constant(ScanBounds* bounds, Oid subtype, Datum constant) {
   const KeyKind kind = bounds->key.kind;
   Code code;
   if (subtype == bounds->column_type || !OidIsValid(subtype)) {
-    code = datum_to_code(bounds->key, constant);
+    code = own_code(bounds, constant);
   } else if (!convert_foreign(kind, subtype, constant, &code)) {
     return search_place(bounds, subtype, constant);
   }
   const CodeRange equal = equal_codes(kind, code);
   const CodeRange domain = code_domain(kind);
-  return {clamp_cut(domain, equal.lo), equal.hi == kMaxCode ? kEnd : clamp_cut(domain, equal.hi + 1), 0};
+  return {clamp_cut(domain, equal.lo), equal.hi == kMaxCode ? kEnd<Code> : clamp_cut(domain, equal.hi + 1),
+          0};
 }
 
-Cut move_left(Cut cut, Code distance) {
+Cut<Code> move_left(Cut<Code> cut, Code distance) {
   if (cut.end) {
     return {kMaxCode - distance, false};
   }
   return {cut.code > distance ? cut.code - distance : 0, false};
 }
 
-Cut move_right(Cut cut, Code distance) {
-  return cut.end || cut.code > kMaxCode - distance ? kEnd : Cut{cut.code + distance, false};
+Cut<Code> move_right(Cut<Code> cut, Code distance) {
+  return cut.end || cut.code > kMaxCode - distance ? kEnd<Code> : Cut<Code>{cut.code + distance, false};
 }
 
 // The codes between two cuts; false when there are none.
-bool range_between(Cut from, Cut to, CodeRange* range) {
+template <class C>
+bool range_between(Cut<C> from, Cut<C> to, BasicCodeRange<C>* range) {
   if (from.end || (!to.end && to.code <= from.code)) {
     return false;
   }
-  *range = {from.code, to.end ? kMaxCode : to.code - 1};
+  *range = {from.code, to.end ? kLastCode<C> : code_before(to.code)};
   return true;
 }
 
+// What a column is compared with, and how.
+struct Comparison {
+  StrategyNumber strategy;
+  Oid subtype;
+};
+
 // The codes that satisfy `key <strategy> constant`; false when there are none.
-bool range_of_comparison(ScanBounds* bounds, const ScanKeyData& scan_key, Datum constant, CodeRange* range) {
-  const Place place = place_constant(bounds, scan_key.sk_subtype, constant);
-  Cut from = kFirst;
-  Cut to = kEnd;
-  switch (scan_key.sk_strategy) {
+template <class C>
+bool range_of_comparison(BasicScanBounds<C>* bounds, Comparison comparison, Datum constant,
+                         BasicCodeRange<C>* range) {
+  const Place<C> place = place_constant(bounds, comparison.subtype, constant);
+  Cut<C> from = kFirst<C>;
+  Cut<C> to = kEnd<C>;
+  switch (comparison.strategy) {
     case BTLessStrategyNumber:
       to = place.lower;
       break;
@@ -277,26 +314,59 @@ bool range_of_comparison(ScanBounds* bounds, const ScanKeyData& scan_key, Datum 
       from = place.upper;
       break;
     default:
-      elog(ERROR, "unrecognized strategy number: %d", scan_key.sk_strategy);
+      elog(ERROR, "unrecognized strategy number: %d", comparison.strategy);
   }
-  if (place.slack > 0) {
-    bounds->recheck = true;
-    from = move_left(from, place.slack);
-    to = move_right(to, place.slack);
+  if constexpr (std::is_same_v<C, Code>) {
+    if (place.slack > 0) {
+      bounds->recheck = true;
+      from = move_left(from, place.slack);
+      to = move_right(to, place.slack);
+    }
   }
   return range_between(from, to, range);
 }
 
+// The context to take arrays and rows apart in.
+template <class C>
+MemoryContext array_context_of(BasicScanBounds<C>* bounds) {
+  if (bounds->array_context == nullptr) {
+    bounds->array_context =
+        AllocSetContextCreate(bounds->context, "learned index scan array", ALLOCSET_DEFAULT_SIZES);
+  }
+  return bounds->array_context;
+}
+
+bool is_row_bound(StrategyNumber strategy) { return strategy == kAtOrBehind || strategy == kAtOrBefore; }
+
+// The same for any strategy of ours: the bound of a row is one for its first field.
+template <class C>
+bool range_of_condition(BasicScanBounds<C>* bounds, const ScanKeyData& scan_key, Datum constant,
+                        BasicCodeRange<C>* range) {
+  if (!is_row_bound(scan_key.sk_strategy)) [[likely]] {
+    return range_of_comparison(bounds, {scan_key.sk_strategy, scan_key.sk_subtype}, constant, range);
+  }
+  MemoryContext old_context = MemoryContextSwitchTo(array_context_of(bounds));
+  Datum field;
+  bool isnull;
+  Oid type;
+  const int fields = deform_row(constant, 1, &field, &isnull, &type);
+  MemoryContextSwitchTo(old_context);
+  return fields > 0 && !isnull &&
+         range_of_comparison(bounds, {first_field_strategy(scan_key.sk_strategy), getBaseType(type)}, field,
+                             range);
+}
+
 // Makes room for `count` ranges; the contents are lost.
-CodeRange* reserve(ScanBounds* bounds, RangeBuffer* buffer, size_t count) {
+template <class C>
+BasicCodeRange<C>* reserve(BasicScanBounds<C>* bounds, RangeBuffer<C>* buffer, size_t count) {
   if (buffer->capacity < count) {
     const size_t capacity = std::max({count, 2 * buffer->capacity, size_t{16}});
     if (buffer->data != nullptr) {
       pfree(buffer->data);
       *buffer = {nullptr, 0};  // not left dangling if the next line raises an error
     }
-    buffer->data =
-        static_cast<CodeRange*>(MemoryContextAllocHuge(bounds->context, capacity * sizeof(CodeRange)));
+    buffer->data = static_cast<BasicCodeRange<C>*>(
+        MemoryContextAllocHuge(bounds->context, capacity * sizeof(BasicCodeRange<C>)));
     buffer->capacity = capacity;
   }
   return buffer->data;
@@ -304,13 +374,9 @@ CodeRange* reserve(ScanBounds* bounds, RangeBuffer* buffer, size_t count) {
 
 // Fills bounds->operand with the codes that satisfy `key <strategy> ANY (array)`. Returns the number of
 // ranges.
-size_t ranges_of_array(ScanBounds* bounds, const ScanKeyData& scan_key) {
-  if (bounds->array_context == nullptr) {
-    bounds->array_context =
-        AllocSetContextCreate(bounds->context, "learned index scan array", ALLOCSET_DEFAULT_SIZES);
-  } else {
-    MemoryContextReset(bounds->array_context);
-  }
+template <class C>
+size_t ranges_of_array(BasicScanBounds<C>* bounds, const ScanKeyData& scan_key) {
+  MemoryContextReset(array_context_of(bounds));
   MemoryContext old_context = MemoryContextSwitchTo(bounds->array_context);
   ArrayType* array = DatumGetArrayTypeP(scan_key.sk_argument);
   int16 element_length;
@@ -324,7 +390,7 @@ size_t ranges_of_array(ScanBounds* bounds, const ScanKeyData& scan_key) {
                     &nulls, &element_count);
   MemoryContextSwitchTo(old_context);
 
-  CodeRange* ranges = reserve(bounds, &bounds->operand, static_cast<size_t>(element_count));
+  BasicCodeRange<C>* ranges = reserve(bounds, &bounds->operand, static_cast<size_t>(element_count));
   size_t count = 0;
   bool any = false;
   for (int i = 0; i < element_count; ++i) {
@@ -333,7 +399,7 @@ size_t ranges_of_array(ScanBounds* bounds, const ScanKeyData& scan_key) {
       continue;
     }
     any = true;
-    if (range_of_comparison(bounds, scan_key, elements[i], &ranges[count])) {
+    if (range_of_condition(bounds, scan_key, elements[i], &ranges[count])) {
       ++count;
     }
   }
@@ -341,54 +407,59 @@ size_t ranges_of_array(ScanBounds* bounds, const ScanKeyData& scan_key) {
     bounds->emptiness = Emptiness::no_element;
   }
   MemoryContextReset(bounds->array_context);
-  return normalize_ranges({ranges, count});
+  return normalize_ranges<C>({ranges, count});
 }
 
 // The conjunction so far: bounds->single, or bounds->current once an array has made it many.
+template <class C>
 struct Conjunction {
-  CodeRange* ranges;
+  BasicCodeRange<C>* ranges;
   size_t count;
 };
 
 // False: nothing satisfies this condition, whatever the others.
-bool and_array(ScanBounds* bounds, const ScanKeyData& scan_key, Conjunction* result) {
+template <class C>
+bool and_array(BasicScanBounds<C>* bounds, const ScanKeyData& scan_key, Conjunction<C>* result) {
   const size_t count = ranges_of_array(bounds, scan_key);
   if (count == 0 || result->count == 0) {
     result->count = 0;
     return count > 0;
   }
-  RangeBuffer* target = &bounds->operand;
+  RangeBuffer<C>* target = &bounds->operand;
   if (result->ranges == &bounds->single) {
-    result->count = clip_ranges({target->data, count}, bounds->single);
+    result->count = clip_ranges<C>({target->data, count}, bounds->single);
   } else {
     target = &bounds->scratch;
     const size_t room = result->count + count;
-    CodeRange* out = reserve(bounds, target, room);
+    BasicCodeRange<C>* out = reserve(bounds, target, room);
     result->count =
-        intersect_ranges({result->ranges, result->count}, {bounds->operand.data, count}, {out, room});
+        intersect_ranges<C>({result->ranges, result->count}, {bounds->operand.data, count}, {out, room});
   }
   std::swap(bounds->current, *target);
   result->ranges = bounds->current.data;
   return true;
 }
 
-void publish(ScanBounds* bounds, const CodeRange* ranges, size_t count) {
+template <class C>
+void publish(BasicScanBounds<C>* bounds, const BasicCodeRange<C>* ranges, size_t count) {
   bounds->ranges = ranges;
   bounds->range_count = count;
   bounds->want_keys = count > 0;
 }
 
 // Any number and kind of keys.
-void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
+template <class C>
+void set_general(BasicScanBounds<C>* bounds, const ScanKeyData* keys, int nkeys) {
   bool only_nulls = false;  // a key says IS NULL
   bool no_nulls = false;    // a key says IS NOT NULL, or compares
   bool equal = false;       // a key says =
   bool possible = true;     // there are values for each key by itself
-  bounds->single = {0, kMaxCode};
+  bounds->single = {C{}, kLastCode<C>};
   bounds->emptiness = Emptiness::values;
-  Conjunction result{&bounds->single, 1};
+  Conjunction<C> result{&bounds->single, 1};
   for (int i = 0; i < nkeys; ++i) {
     const ScanKeyData& scan_key = keys[i];
+    if (scan_key.sk_attno != bounds->column) continue;
     if ((scan_key.sk_flags & SK_SEARCHNULL) != 0) {
       only_nulls = true;
       continue;
@@ -410,13 +481,14 @@ void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
     } else if (array) {
       possible = and_array(bounds, scan_key, &result) && possible;
     } else {
-      CodeRange range;
-      if (range_of_comparison(bounds, scan_key, scan_key.sk_argument, &range)) {
-        result.count = clip_ranges({result.ranges, result.count}, range);
+      BasicCodeRange<C> range;
+      if (range_of_condition(bounds, scan_key, scan_key.sk_argument, &range)) {
+        result.count = clip_ranges<C>({result.ranges, result.count}, range);
       } else {
         result.count = 0;
         possible = false;
       }
+      if (is_row_bound(scan_key.sk_strategy)) MemoryContextReset(bounds->array_context);
     }
   }
   // nbtree does not compare < with >; but with =, each of the others.
@@ -429,25 +501,47 @@ void set_general(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
 
 }  // namespace
 
-void bounds_init(ScanBounds* bounds, Relation index, MemoryContext context) {
-  *bounds = ScanBounds{};
-  bounds->key = key_type_of(index);
-  bounds->column_type = index->rd_opcintype[0];
-  bounds->opfamily = index->rd_opfamily[0];
-  bounds->collation = index->rd_indcollation[0];
+template <class C>
+void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, MemoryContext context) {
+  *bounds = BasicScanBounds<C>{};
+  bounds->column = static_cast<AttrNumber>(column + 1);
+  bounds->column_type = index->rd_opcintype[column];
+  if (!key_kind_of_type(bounds->column_type, &bounds->key.kind)) refuse_key_type(bounds->column_type);
+  bounds->opfamily = index->rd_opfamily[column];
+  bounds->collation = index->rd_indcollation[column];
   bounds->context = context;
 }
 
-void bounds_set(ScanBounds* bounds, const ScanKeyData* keys, int nkeys) {
+template <class C>
+void bounds_set(BasicScanBounds<C>* bounds, const ScanKeyData* keys, int nkeys) {
   bounds->recheck = false;
-  if (nkeys == 1 && keys[0].sk_flags == 0 && keys[0].sk_strategy == BTEqualStrategyNumber &&
-      (keys[0].sk_subtype == bounds->column_type || !OidIsValid(keys[0].sk_subtype))) {
-    bounds->single = equal_codes(bounds->key.kind, datum_to_code(bounds->key, keys[0].sk_argument));
+  if (nkeys == 1 && is_plain_equality(keys[0], bounds->column_type)) {
+    bounds->single = equal_to(bounds->key.kind, own_code(bounds, keys[0].sk_argument));
     bounds->want_nulls = false;
     publish(bounds, &bounds->single, 1);
     return;
   }
   set_general(bounds, keys, nkeys);
 }
+
+template <class C>
+bool bounds_of_comparison(BasicScanBounds<C>* bounds, StrategyNumber strategy, Oid subtype, Datum constant,
+                          BasicCodeRange<C>* range, bool* recheck) {
+  const bool before = bounds->recheck;
+  bounds->recheck = false;
+  const bool found = range_of_comparison(bounds, {strategy, subtype}, constant, range);
+  *recheck = *recheck || bounds->recheck;
+  bounds->recheck = before;
+  return found;
+}
+
+#define LEARNED_SCAN_BOUNDS(C)                                                                               \
+  template void bounds_init<C>(BasicScanBounds<C>*, Relation, unsigned, MemoryContext);                      \
+  template void bounds_set<C>(BasicScanBounds<C>*, const ScanKeyData*, int);                                 \
+  template bool bounds_of_comparison<C>(BasicScanBounds<C>*, StrategyNumber, Oid, Datum, BasicCodeRange<C>*, \
+                                        bool*);
+LEARNED_SCAN_BOUNDS(Code)
+LEARNED_SCAN_BOUNDS(CodePair)
+#undef LEARNED_SCAN_BOUNDS
 
 }  // namespace learned

@@ -1,8 +1,8 @@
-// From the scan keys of the server to ranges of codes.
+// From the scan keys of the server on one column to ranges of its codes.
 //
-// Scan keys on the one column are ANDed; what they admit is a set of keys, given as sorted disjoint closed
+// Scan keys are ANDed; what those on a column admit is a set of values, given as sorted disjoint closed
 // ranges of codes, and possibly the NULLs. Semantics are those of a B-tree: a comparison with NULL admits
-// nothing, `= ANY (array)` admits any element that is not NULL, IS [NOT] NULL selects.
+// nothing, `= ANY (array)` admits any element that is not NULL, IS [NOT] NULL selects. (Several columns: key_bounds.hpp.)
 #pragma once
 
 #include "am/key/key_type.hpp"
@@ -12,8 +12,9 @@
 namespace learned {
 
 // A growing array in the scan's memory context; contents last until the next bounds_set.
+template <class C>
 struct RangeBuffer {
-  CodeRange* data;
+  BasicCodeRange<C>* data;
   size_t capacity;
 };
 
@@ -30,13 +31,14 @@ enum class Emptiness : std::uint8_t {
   no_element,     // a list is NULL, or has nothing but NULLs
 };
 
-// Not to be copied or moved once set: `ranges` may point into it.
-struct ScanBounds {
+// Of a type with codes C: Code, or CodePair. Not to be copied or moved once set: `ranges` may point into it.
+template <class C>
+struct BasicScanBounds {
   // --- results of bounds_set ---
 
-  // Ranges of codes to visit: sorted, disjoint, not adjacent, lo <= hi. Without conditions it is one range,
-  // [0, kMaxCode].
-  const CodeRange* ranges;
+  // Ranges of codes to visit: sorted, disjoint, not adjacent, lo <= hi. Without conditions it is one range, from
+  // the lowest code to the highest.
+  const BasicCodeRange<C>* ranges;
   size_t range_count;
   bool want_keys;   // range_count > 0
   bool want_nulls;  // the NULLs belong to the result
@@ -47,24 +49,41 @@ struct ScanBounds {
 
   // --- private ---
   KeyType key;
+  AttrNumber column;  // from 1 on
   Oid column_type;
   Oid opfamily;
   Oid collation;
   MemoryContext context;        // of the scan
-  MemoryContext array_context;  // to take arrays apart; emptied after each; made on first use
-  CodeRange single;             // what ranges points to while one range is enough
-  RangeBuffer current;          // the conjunction so far
-  RangeBuffer operand;          // one array condition
-  RangeBuffer scratch;          // their intersection
+  MemoryContext array_context;  // to take arrays and rows apart; emptied after each; made on first use
+  BasicCodeRange<C> single;     // what ranges points to while one range is enough
+  RangeBuffer<C> current;       // the conjunction so far
+  RangeBuffer<C> operand;       // one array condition
+  RangeBuffer<C> scratch;       // their intersection
   ForeignComparison foreign[4];
 };
+using ScanBounds = BasicScanBounds<Code>;
 static_assert(std::is_trivially_destructible_v<ScanBounds>);
 
-// Prepares for an index. Memory comes from `context`, grows as needed and is reused by every bounds_set.
-void bounds_init(ScanBounds* bounds, Relation index, MemoryContext context);
+// Prepares for a column of an index, counted from 0. Memory comes from `context`, grows as needed and is reused by every
+// bounds_set.
+template <class C>
+void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, MemoryContext context);
 
-// Computes the results from the scan keys. One `=` with a constant of the column's own type (a nested loop's
-// probe) allocates nothing and takes nanoseconds.
-void bounds_set(ScanBounds* bounds, const ScanKeyData* keys, int nkeys);
+// Computes the results from the scan keys; those on other columns are passed over. One `=` with a constant of the column's own
+// type (a nested loop's probe) allocates nothing and takes nanoseconds. REQUIRES: if there is but one, it is on this column.
+template <class C>
+void bounds_set(BasicScanBounds<C>* bounds, const ScanKeyData* keys, int nkeys);
+
+// The codes that satisfy `column <strategy> constant`, the constant being of type `subtype`. False: there are none. *recheck: set if
+// they are a little too many.
+template <class C>
+bool bounds_of_comparison(BasicScanBounds<C>* bounds, StrategyNumber strategy, Oid subtype, Datum constant,
+                          BasicCodeRange<C>* range, bool* recheck);
+
+// Whether a scan key is one `=` with a constant of the column's own type, `type`.
+inline bool is_plain_equality(const ScanKeyData& key, Oid type) {
+  return key.sk_flags == 0 && key.sk_strategy == BTEqualStrategyNumber &&
+         (key.sk_subtype == type || !OidIsValid(key.sk_subtype));
+}
 
 }  // namespace learned

@@ -1,6 +1,7 @@
 // What a scan costs, for the planner.
 #include "am/store/buffer_store.hpp"
 #include "am/callbacks.hpp"
+#include "am/key/key_columns.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -134,8 +135,10 @@ void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, dou
 }
 
 int learned_tree_height(Relation index) {
-  BufferStore store(index);
-  return static_cast<int>(store.height(TreeId::keys));
+  return with_key(key_words_of(index), [index]<class K>() {
+    BasicBufferStore<K> store(index);
+    return static_cast<int>(store.height(TreeId::keys));
+  });
 }
 
 }  // namespace learned

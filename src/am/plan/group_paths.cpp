@@ -9,6 +9,7 @@
 // table, no rows that would have to be locked, nothing that counts or sees the others of the group.
 #include "am/callbacks.hpp"
 #include "am/key/key_type.hpp"
+#include "am/options.hpp"
 #include "am/plan/index_info.hpp"
 #include "am/scan/group_scan.hpp"
 #include "am/server/compat.hpp"
@@ -186,9 +187,9 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
                     PathTarget* result, List* exprs) {
   RelOptInfo* rel = plan.index->rel;
   const bool index_only = has_everything(rel, plan.index);
-  IndexPath* child = create_index_path(root, plan.index, static_cast<List*>(copyObjectImpl(plan.conditions)),
-                                       NIL, NIL, build_index_pathkeys(root, plan.index, plan.direction),
-                                       plan.direction, index_only, nullptr, 1.0, false);
+  IndexPath* child = create_index_path(root, plan.index, const_cast<List*>(plan.conditions), NIL, NIL,
+                                       build_index_pathkeys(root, plan.index, plan.direction), plan.direction,
+                                       index_only, nullptr, 1.0, false);
   auto* scan = reinterpret_cast<Path*>(child);
   scan->pathtarget = target;
 
@@ -229,6 +230,8 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
 // One table, and nothing between its scan and the groups.
 const RangeTblEntry* table_of(PlannerInfo* root, RelOptInfo* input) {
   const Query* parse = root->parse;
+  // (A condition that is the same for all rows becomes a node of its own, between ours and the index scan.)
+  if (root->hasPseudoConstantQuals) return nullptr;
   if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
       IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
       parse->hasTargetSRFs || parse->hasWindowFuncs || parse->groupingSets != NIL ||
@@ -330,8 +333,8 @@ void add_grouping_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output
 
 void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
                void* extra) {
-  if (stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
-  if (stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
+  if (groups_enabled && stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
+  if (groups_enabled && stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
   if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
 }
 

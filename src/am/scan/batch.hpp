@@ -1,17 +1,32 @@
 // Entries of a leaf that are decoded, column by column, and index tuples that were made of them.
 #pragma once
 
-#include "am/key/key_type.hpp"
+#include "am/key/key_columns.hpp"
 #include "am/scan/leaf_entries.hpp"
 #include "am/server/server.hpp"
+#include "core/code/key_steps.hpp"
 
 namespace learned {
 
-// An index tuple: header, then eight bytes of key or of the null bitmap.
-inline constexpr Size kTupleSize = MAXALIGN(sizeof(IndexTupleData)) + 8;
+// An index tuple: header, the null bitmap if a column is NULL, and the columns. A column of w words takes at most 8 w bytes
+// with the padding before it: it begins at a multiple of its alignment, which is 8 at most, and so does what is behind it.
+static_assert(kMaxKeyWidth <= 16 && kTimeTzBytes <= 16 && MAXIMUM_ALIGNOF <= 8);
+inline constexpr Size kTupleHeader = MAXALIGN(sizeof(IndexTupleData));
+inline constexpr Size kTupleHeaderWithNulls =
+    MAXALIGN(sizeof(IndexTupleData) + sizeof(IndexAttributeBitMapData));
+template <class K>
+inline constexpr Size kTupleSize = kTupleHeaderWithNulls + 8 * KeyTraits<K>::kWords;
+// With one word, a NULL is all.
+template <>
+inline constexpr Size kTupleSize<Code> = std::max(kTupleHeader + 8, kTupleHeaderWithNulls);
+static_assert(kTupleSize<Code> == 16 && kTupleSize<Words<kMaxWords>> <= INDEX_SIZE_MASK);
 
-class Batch {
+template <class K>
+class BasicBatch {
  public:
+  using Entry = BasicEntry<K>;
+  using LeafEntries = BasicLeafEntries<K>;
+
   static constexpr int kFirst = 32;  // entries of a leaf's first batch; later ones are larger
   static constexpr int kMost = 256;
 
@@ -46,6 +61,10 @@ class Batch {
     while (n < end_ && entry(n) < limit) n++;
     return n - begin_;
   }
+  // Whether a position is among them, with entries on both sides.
+  bool spans(const Entry& position) const {
+    return end_ - begin_ > 1 && entry(begin_) < position && position <= entry(end_ - 1);
+  }
   // True for the first who asks since a batch was decoded.
   bool take_fresh() {
     const bool fresh = fresh_;
@@ -55,10 +74,22 @@ class Batch {
 
   // Decodes entries [begin, end), at most kMost. False: they do not decode.
   bool decode(const LeafEntries& leaf, int begin, int end);
-  // Decodes the entries that a scan in this direction comes to, from `number` on: each time more. False as above.
+  // Decodes the entries that a scan in this direction comes to, from `number` on, at most `size`. False as above.
+  bool decode_from(const LeafEntries& leaf, int number, int size, bool forward) {
+    return forward ? decode(leaf, number, std::min(leaf.total(), number + size))
+                   : decode(leaf, std::max(0, number - size + 1), number + 1);
+  }
+  // The same, each time more.
   bool decode_from(const LeafEntries& leaf, int number, bool forward);
+  // Marks as dead what is not admitted. REQUIRES: finish() is still to come.
+  Passed leave_out(const KeySet& set) requires(KeyTraits<K>::kWords > 1) {
+    const auto n = static_cast<unsigned>(end_ - begin_);
+    const Passed passed = learned::leave_out(set, codes_, dead_, n);
+    clean_ = clean_ && passed.admitted == n;
+    return passed;
+  }
   // Takes the only entry of a leaf.
-  void set_single(Code code, Tid tid, bool dead) {
+  void set_single(const K& code, Tid tid, bool dead) {
     codes_[0] = code;
     tids_[0] = tid;
     dead_[0] = dead;
@@ -72,7 +103,7 @@ class Batch {
     clean_ = clean_ || std::none_of(dead_, dead_ + (end_ - begin_), [](bool dead) { return dead; });
     tuples_ = 0;
   }
-  void make_tuples(KeyType key, bool nulls);
+  void make_tuples(const KeyColumns& columns, bool nulls);
 
   // Whether an entry that is not dead has a TID that no table of so many blocks can have.
   bool points_beyond(BlockNumber blocks) const {
@@ -91,7 +122,7 @@ class Batch {
   }
 
  private:
-  EntryColumns columns() { return {codes_, tids_, dead_}; }
+  EntryColumns<K> columns() { return {codes_, tids_, dead_}; }
 
   int begin_ = 0;
   int end_ = 0;
@@ -101,12 +132,12 @@ class Batch {
   bool clean_ = false;
   bool fresh_ = false;
 
-  // Ten thousand bytes that a look-up hardly touches: never initialised as a whole.
-  Code codes_[kMost];
+  // Ten thousand bytes and more that a look-up hardly touches: never initialised as a whole.
+  K codes_[kMost];
   Tid tids_[kMost];
   bool dead_[kMost];
-  alignas(MAXIMUM_ALIGNOF) char tuples_of_[kMost][kTupleSize];
+  alignas(MAXIMUM_ALIGNOF) char tuples_of_[kMost][kTupleSize<K>];
 };
-static_assert(std::is_trivially_destructible_v<Batch>);
+static_assert(std::is_trivially_destructible_v<BasicBatch<Code>>);
 
 }  // namespace learned

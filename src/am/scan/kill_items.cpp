@@ -8,16 +8,18 @@ namespace learned {
 namespace {
 
 // Whether rank `rank` of the page is this entry.
-bool holds(const PageView& page, int rank, const Entry& entry) {
-  Entry found{};
+template <class K>
+bool holds(const BasicPageView<K>& page, int rank, const BasicEntry<K>& entry) {
+  BasicEntry<K> found{};
   if (rank < 0 || static_cast<unsigned>(rank) >= page.encoded()) return false;
   const auto r = static_cast<unsigned>(rank);
   if (!decode(page, r, r + 1, &found.code, &found.tid)) return false;
-  if (page.tree() == TreeId::nulls) found.code = 0;
+  if (page.tree() == TreeId::nulls) found.code = K{};
   return found == entry && !page.is_dead(r);
 }
 
-void kill_delta(const PageView& page, const Entry& entry, KillMarker* marker) {
+template <class K>
+void kill_delta(const BasicPageView<K>& page, const BasicEntry<K>& entry, BasicKillMarker<K>* marker) {
   for (unsigned j = 0; j < page.deltas(); j++) {
     if (page.delta_item(j).entry() == entry) marker->add_delta(j);
   }
@@ -25,7 +27,8 @@ void kill_delta(const PageView& page, const Entry& entry, KillMarker* marker) {
 
 }  // namespace
 
-bool KillItems::add(const Entry& entry, int rank) {
+template <class K>
+bool BasicKillItems<K>::add(const Entry& entry, int rank) {
   if (kills_ == nullptr) kills_ = static_cast<Kill*>(MemoryContextAlloc(context_, kMost * sizeof(Kill)));
   if (count_ == kMost) return false;
   kills_[count_++] = {entry, rank};
@@ -33,15 +36,16 @@ bool KillItems::add(const Entry& entry, int rank) {
 }
 
 // In the page itself, locked for share.
-void KillItems::set_in(BufferStore* store, Buffer buffer, TreeId tree) {
+template <class K>
+void BasicKillItems<K>::set_in(BufferStore* store, Buffer buffer, TreeId tree) {
   std::uint8_t* bytes = store->hints(buffer);
-  const PageView page(bytes);
+  const BasicPageView<K> page(bytes);
   if (check_header(page) != nullptr || page.deleted() || page.tree() != tree || page.level() != 0) return;
   if (!compat::begin_hints(buffer)) return;
   const Kill* kill = kills_;
   const Kill* end = kills_ + count_;
   std::sort(kills_, kills_ + count_, [](const Kill& a, const Kill& b) { return a.rank < b.rank; });
-  KillMarker marker(bytes);
+  BasicKillMarker<K> marker(bytes);
   while (kill < end) {
     if (kill->rank < 0) {
       kill_delta(page, kill->entry, &marker);
@@ -64,7 +68,8 @@ void KillItems::set_in(BufferStore* store, Buffer buffer, TreeId tree) {
   compat::finish_hints(buffer, marker.finish());
 }
 
-void KillItems::set(BufferStore* store, KilledLeaf* leaf) {
+template <class K>
+void BasicKillItems<K>::set(BufferStore* store, KilledLeaf* leaf) {
   if (count_ == 0) return;
   const bool pinned = BufferIsValid(leaf->pinned);
   const Buffer buffer = pinned ? leaf->pinned : store->pin(leaf->block);
@@ -78,5 +83,9 @@ void KillItems::set(BufferStore* store, KilledLeaf* leaf) {
   if (!pinned) ReleaseBuffer(buffer);
   count_ = 0;
 }
+
+#define LEARNED_KILL_ITEMS(K) template class BasicKillItems<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_KILL_ITEMS)
+#undef LEARNED_KILL_ITEMS
 
 }  // namespace learned

@@ -24,9 +24,13 @@ struct KilledLeaf {
 };
 
 // The kills to be set in a leaf, before a scan leaves it.
-class KillItems {
+template <class K>
+class BasicKillItems {
  public:
-  explicit KillItems(MemoryContext context) : context_(context) {}
+  using Entry = BasicEntry<K>;
+  using BufferStore = BasicBufferStore<K>;
+
+  explicit BasicKillItems(MemoryContext context) : context_(context) {}
 
   // The server found the row of this entry dead to every transaction. `rank` is -1 for a delta entry. False: there is no
   // room, until set().
@@ -48,6 +52,6 @@ class KillItems {
   Kill* kills_ = nullptr;  // kMost, made on first use
   MemoryContext context_;
 };
-static_assert(std::is_trivially_destructible_v<KillItems>);
+static_assert(std::is_trivially_destructible_v<BasicKillItems<Code>>);
 
 }  // namespace learned

@@ -16,9 +16,15 @@
 
 namespace learned {
 
-class LeafCursor {
+template <class K>
+class BasicLeafCursor {
  public:
-  LeafCursor(Relation index, MemoryContext context);
+  using Entry = BasicEntry<K>;
+  using TreeRange = BasicTreeRange<K>;
+  using LeafVisit = BasicLeafVisit<K>;
+  using Batch = BasicBatch<K>;
+
+  BasicLeafCursor(Relation index, const KeyColumns& columns, MemoryContext context);
 
   bool loaded() const { return walk_.on_leaf(); }
   // Lets go of the leaf, and of its pin.
@@ -26,6 +32,11 @@ class LeafCursor {
   // Sets the kill marks that are due. No content lock is held.
   void set_kill_marks() {
     if (!kills_.empty()) write_kill_marks();
+  }
+  // Visits only what is in the set, from now on; nullptr: all of the part. (Keys of several words.)
+  void set_filter(const KeySet* filter) {
+    filter_ = filter;
+    pace_.start();
   }
   // Tells one loading from another.
   uint64 serial() const { return serial_; }
@@ -42,6 +53,9 @@ class LeafCursor {
   void enter(IndexScanDesc scan, const TreeRange& part, bool forward);
   // To the next leaf. REQUIRES: leaf().goes_on(part, forward)
   void cross(IndexScanDesc scan, const TreeRange& part, bool forward);
+  // The same, but to a position beyond the next leaf's beginning. True: it was searched for. (Several such steps in a row that would
+  // have led to the next leaf make one look there first.)
+  bool cross_to(IndexScanDesc scan, const TreeRange& part, const Entry& position, bool forward);
   // To where another process had come to: the position, and the leaf that had it.
   void take_over(IndexScanDesc scan, const TreeRange& part, Entry fence, Block hint, bool forward);
   // To an entry that was in this block once: stands so that a step in this direction leaves it behind.
@@ -53,7 +67,7 @@ class LeafCursor {
 
   // ---- on the leaf
 
-  // Goes to the next entry here that is not dead, and decodes it. False: there is none, and the scan stands at the end.
+  // Goes to the next entry here that is not dead, and decodes it. (What the filter leaves out is dead to the scan.) False: there is none, and the scan stands at the end.
   bool next(IndexScanDesc scan, bool forward) {
     for (;;) {
       number_ += forward ? 1 : -1;
@@ -79,6 +93,12 @@ class LeafCursor {
   // Whether the scan stands on an entry, not at an end.
   bool on_entry() const { return number_ >= 0 && number_ < entries_.total(); }
   int number() const { return number_; }
+  // Leaves out what precedes a position that lies ahead (backward: what does not), here and, if that is all, beyond.
+  void skip_to(const Entry& position, bool forward);
+  // Where the scan goes on beyond the leaf: at its fence, or where skip_to() sent it. REQUIRES: on no entry.
+  Entry onward(bool forward) const {
+    return skipping_ && forward == skipping_forward_ ? skip_to_ : leaf().fence(forward);
+  }
   // Goes back to an entry of this loading.
   void stand_on(int number) { number_ = number; }
   // Decodes the entry if it is not, and those that a scan in this direction comes to then. False: from there on all are dead,
@@ -100,9 +120,12 @@ class LeafCursor {
   void load(IndexScanDesc scan, const TreeRange& part, Buffer buffer);
   void keep_page();
   void let_go();
-  void select(const TreeRange& part, LeafRanks* ranks);
+  int count_before(const Entry& limit);
+  void select(const TreeRange& part, BasicLeafRanks<K>* ranks);
   void stand_at_start(bool forward) { number_ = forward ? -1 : entries_.total(); }
   bool decode_more(IndexScanDesc scan, bool forward);
+  bool skip_dead(bool forward);
+  bool go_to_admitted(bool forward);
   void finish_batch(IndexScanDesc scan);
   void check_tids(IndexScanDesc scan);
   void look_up_table(IndexScanDesc scan);
@@ -114,16 +137,22 @@ class LeafCursor {
   Buffer pinned_ = InvalidBuffer;  // unless the pin must be kept
   XLogRecPtr lsn_ = InvalidXLogRecPtr;
   BlockNumber heap_blocks_ = 0;  // the table has at least so many
-  KeyType key_;
+  KeyColumns columns_;
   MemoryContext context_;
   std::uint8_t* copy_ = nullptr;         // kPageSize bytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
-  BufferStore store_;
-  LeafWalk<BufferStore> walk_;
-  KillItems kills_;
-  LeafEntries entries_;
+  const KeySet* filter_ = nullptr;
+  bool skipping_ = false;  // to a position beyond this leaf
+  bool skipping_forward_ = false;
+  bool next_door_ = false;  // the last cross_to() led to the next leaf
+  Entry skip_to_{};
+  StepPace pace_{Batch::kMost};
+  BasicBufferStore<K> store_;
+  LeafWalk<BasicBufferStore<K>> walk_;
+  BasicKillItems<K> kills_;
+  BasicLeafEntries<K> entries_;
   Batch batch_;
 };
-static_assert(std::is_trivially_destructible_v<LeafCursor>);
+static_assert(std::is_trivially_destructible_v<BasicLeafCursor<Code>>);
 
 }  // namespace learned

@@ -6,29 +6,29 @@
 
 namespace learned {
 
-bool LeafEntries::select(const LeafVisit& visit, const TreeRange& range, LeafRanks* ranks) {
+template <class K>
+bool BasicLeafEntries<K>::select(const LeafVisit& visit, const TreeRange& range, LeafRanks* ranks) {
   if (!visit.ranks(view_, range, ranks)) return false;
   first_rank_ = ranks->begin;
   end_rank_ = ranks->end;
   deltas_ = 0;
   const unsigned deltas = view_.deltas();
   for (unsigned j = 0; j < deltas; j++) {
-    const std::uint8_t* p = view_.delta_at(j);
-    const Entry entry{load<Code>(p), PageView::delta_tid(p)};
+    const Entry entry = PageView::delta_entry(view_.delta_at(j));
     if (visit.takes(range, entry)) delta_[deltas_++] = entry;
   }
   std::sort(delta_, delta_ + deltas_);
   std::fill_n(delta_killed_, deltas_, false);
   for (unsigned j = 0; kill_marks_.any() && j < deltas; j++) {
     if (!kill_marks_.delta_killed(j)) continue;
-    const Entry entry = view_.delta_item(j).entry();
+    const Entry entry = PageView::delta_entry(view_.delta_at(j));
     const Entry* at = std::lower_bound(delta_ + 0, delta_ + deltas_, entry);
     if (at < delta_ + deltas_ && *at == entry) delta_killed_[at - delta_] = true;
   }
   const unsigned encoded = end_rank_ - first_rank_;
   for (unsigned j = 0; j < deltas_; j++) {
     unsigned rank = end_rank_;
-    if (encoded > 0 && !lower_bound(view_, delta_[j], &rank)) return false;
+    if (encoded > 0 && !learned::lower_bound(view_, delta_[j], &rank)) return false;
     rank = std::clamp(rank, first_rank_, end_rank_);
     delta_number_[j] = rank - first_rank_ + j;
   }
@@ -36,7 +36,8 @@ bool LeafEntries::select(const LeafVisit& visit, const TreeRange& range, LeafRan
   return true;
 }
 
-void LeafEntries::narrow(int begin, int end) {
+template <class K>
+void BasicLeafEntries<K>::narrow(int begin, int end) {
   unsigned skipped = 0;
   unsigned left = 0;
   for (unsigned j = 0; j < deltas_; j++) {
@@ -54,23 +55,26 @@ void LeafEntries::narrow(int begin, int end) {
   total_ = end - begin;
 }
 
-int LeafEntries::rank_of(int number) const {
+template <class K>
+int BasicLeafEntries<K>::rank_of(int number) const {
   const unsigned* end = delta_number_ + deltas_;
   const unsigned* d = std::lower_bound(delta_number_ + 0, end, static_cast<unsigned>(number));
   if (d < end && static_cast<int>(*d) == number) return -1;
   return static_cast<int>(first_rank_) + number - static_cast<int>(d - delta_number_);
 }
 
-bool LeafEntries::count_before(const Entry& limit, int* count) const {
+template <class K>
+bool BasicLeafEntries<K>::count_before(const Entry& limit, int* count) const {
   unsigned rank = first_rank_;
-  if (end_rank_ > first_rank_ && !lower_bound(view_, limit, &rank)) return false;
+  if (end_rank_ > first_rank_ && !learned::lower_bound(view_, limit, &rank)) return false;
   *count = static_cast<int>(std::clamp(rank, first_rank_, end_rank_) - first_rank_);
   for (unsigned j = 0; j < deltas_ && delta_[j] < limit; j++) ++*count;
   return true;
 }
 
 // A page may have fifty thousand dead entries in front, so this goes by words and by runs.
-int LeafEntries::skip_dead(int number) const {
+template <class K>
+int BasicLeafEntries<K>::skip_dead(int number) const {
   const bool has_dead = (view_.flags() & kHasDead) != 0;
   if (!has_dead && !kill_marks_.any()) return number;
   unsigned d = 0;
@@ -96,7 +100,8 @@ int LeafEntries::skip_dead(int number) const {
   return total_;
 }
 
-int LeafEntries::skip_dead_back(int number) const {
+template <class K>
+int BasicLeafEntries<K>::skip_dead_back(int number) const {
   const bool has_dead = (view_.flags() & kHasDead) != 0;
   if (!has_dead && !kill_marks_.any()) return number;
   unsigned d = deltas_;  // delta entries before number + 1
@@ -124,10 +129,12 @@ int LeafEntries::skip_dead_back(int number) const {
 }
 
 // Ranks [begin, end), to `at` in the columns.
-bool LeafEntries::decode_ranks(unsigned begin, unsigned end, unsigned at, const EntryColumns& out) const {
+template <class K>
+bool BasicLeafEntries<K>::decode_ranks(unsigned begin, unsigned end, unsigned at,
+                                       const EntryColumns& out) const {
   if (begin >= end) return true;
   if (!learned::decode(view_, begin, end, out.codes + at, out.tids + at)) return false;
-  if (nulls_) std::fill_n(out.codes + at, end - begin, Code{0});
+  if (nulls_) std::fill_n(out.codes + at, end - begin, K{});
   std::fill_n(out.dead + at, end - begin, false);
   if ((view_.flags() & kHasDead) != 0) {
     for (unsigned i = 0; i < end - begin; i++) out.dead[at + i] = view_.is_dead(begin + i);
@@ -137,7 +144,8 @@ bool LeafEntries::decode_ranks(unsigned begin, unsigned end, unsigned at, const 
   return true;
 }
 
-bool LeafEntries::decode(int begin, int end, const EntryColumns& out) const {
+template <class K>
+bool BasicLeafEntries<K>::decode(int begin, int end, const EntryColumns& out) const {
   unsigned d = 0;
   while (d < deltas_ && static_cast<int>(delta_number_[d]) < begin) d++;
   unsigned rank = first_rank_ + static_cast<unsigned>(begin) - d;
@@ -159,5 +167,9 @@ bool LeafEntries::decode(int begin, int end, const EntryColumns& out) const {
   }
   return true;
 }
+
+#define LEARNED_LEAF_ENTRIES(K) template class BasicLeafEntries<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_LEAF_ENTRIES)
+#undef LEARNED_LEAF_ENTRIES
 
 }  // namespace learned

@@ -10,15 +10,24 @@
 namespace learned {
 
 // Where decoded entries go, column by column.
+template <class K>
 struct EntryColumns {
-  Code* codes;
+  K* codes;
   Tid* tids;
   bool* dead;  // removed, or killed if kill marks are believed
 };
 
 // Functions that return bool, unless they ask a question, return false for a page that does not decode.
-class LeafEntries {
+template <class K>
+class BasicLeafEntries {
  public:
+  using Entry = BasicEntry<K>;
+  using PageView = BasicPageView<K>;
+  using TreeRange = BasicTreeRange<K>;
+  using LeafVisit = BasicLeafVisit<K>;
+  using LeafRanks = BasicLeafRanks<K>;
+  using EntryColumns = learned::EntryColumns<K>;
+
   // Of a leaf that is locked, and stays so until keep() or release(). No entries are selected yet.
   void open(const PageView& page, bool believe_kill_marks) {
     view_ = page;

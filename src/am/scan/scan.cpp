@@ -1,6 +1,7 @@
 // Scans: plain, index-only and bitmap, both directions, mark and restore: the server's callbacks, and how a scan goes from
 // part to part and from leaf to leaf.
 #include "am/callbacks.hpp"
+#include "am/scan/group_scan.hpp"
 #include "am/scan/parallel_scan.hpp"
 #include "am/scan/scan_state.hpp"
 #include "am/server/compat.hpp"
@@ -11,16 +12,19 @@ namespace {
 
 // Takes over the conditions: not before a row is asked for, as in nbtree, for callers may fill in the keys' arguments
 // after the rescan.
+template <class K>
 void read_keys(IndexScanDesc scan) {
-  ScanState* s = state_of(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
   s->parts.read_keys(scan->keyData, scan->numberOfKeys);
+  if constexpr (KeyTraits<K>::kWords > 1) s->leaf.set_filter(s->parts.filter());
   // (Set under keys that the caller has changed since, where they are read again.)
   if (s->mark.point().part >= s->parts.count()) s->mark.clear();
 }
 
 // Counts the search for what nothing can match, where nbtree would not see that before it searches.
+template <class K>
 [[gnu::cold]] void count_vain_search(IndexScanDesc scan) {
-  const Emptiness why = state_of(scan)->parts.emptiness();
+  const Emptiness why = state_of<K>(scan)->parts.emptiness();
   if (why == Emptiness::no_element || (why == Emptiness::contradiction && !compat::kCountsEveryLook)) return;
   if (scan->parallel_scan == nullptr || compat::kCountsEveryLook || begin_and_end_pieces(scan)) {
     compat::count_index_search(scan);
@@ -28,60 +32,83 @@ void read_keys(IndexScanDesc scan) {
 }
 
 // The scan is nowhere yet, or was at its end: goes to the end where it begins. False: nothing can match.
+template <class K>
 bool begin(IndexScanDesc scan, bool forward) {
-  ScanState* s = state_of(scan);
-  if (!s->parts.keys_read() || compat::kKeysReadAgain) read_keys(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
+  if (!s->parts.keys_read() || compat::kKeysReadAgain) read_keys<K>(scan);
   if (s->parts.count() == 0) {
-    count_vain_search(scan);
+    count_vain_search<K>(scan);
     return false;
   }
   if (scan->parallel_scan != nullptr) {
     if (compat::kCountsEveryLook) compat::count_index_search(scan);
-    return take_piece(scan, forward);
+    return take_piece<K>(scan, forward);
   }
-  enter_part(scan, s->parts.first(forward), forward);
+  enter_part<K>(scan, s->parts.first(forward), forward);
+  return true;
+}
+
+// Goes on beyond the leaf, from `next` on. False: there is nothing that the conditions admit.
+template <class K>
+bool cross_to(IndexScanDesc scan, BasicEntry<K> next, bool forward) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  const BasicTreeRange<K> part = s->parts.current();
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const KeySet* filter = s->parts.filter();
+    if (filter != nullptr && !go_to_admitted(*filter, forward, &next)) return false;
+  }
+  if (forward ? part.last() < next : next <= part.first()) return false;
+  if (next == s->leaf.leaf().fence(forward)) {
+    s->leaf.cross(scan, part, forward);
+  } else if (s->leaf.cross_to(scan, part, next, forward)) {
+    compat::count_index_search(scan);
+  }
   return true;
 }
 
 // Leaves the leaf (or the part) at one end. False: there is nothing beyond.
+template <class K>
 bool advance(IndexScanDesc scan, bool forward) {
-  ScanState* s = state_of(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
   CHECK_FOR_INTERRUPTS();
   const int number = s->parts.number();
   if (scan->parallel_scan != nullptr) {
-    if (s->parts.piece_ends_here()) return take_piece(scan, forward);
-    enter_part(scan, s->parts.after(number, forward), forward);
+    if (s->parts.piece_ends_here()) return take_piece<K>(scan, forward);
+    enter_part<K>(scan, s->parts.after(number, forward), forward);
     return true;
   }
-  const TreeRange part = s->parts.current();
+  const BasicTreeRange<K> part = s->parts.current();
   if (s->leaf.leaf().goes_on(part, forward)) {
+    if constexpr (KeyTraits<K>::kWords > 1) return cross_to<K>(scan, s->leaf.onward(forward), forward);
     s->leaf.cross(scan, part, forward);
     return true;
   }
   const int next = s->parts.after(number, forward);
   if (next < 0) return false;
-  enter_part(scan, next, forward);
+  enter_part<K>(scan, next, forward);
   return true;
 }
 
 // Loads the leaf of the mark that was restored, and stands where it was.
+template <class K>
 void resume_at_mark(IndexScanDesc scan, bool forward) {
-  ScanState* s = state_of(scan);
-  const ScanMark::Point& point = s->mark.point();
+  BasicScanState<K>* s = state_of<K>(scan);
+  const auto& point = s->mark.point();
   s->mark.set_pending(false);
   s->leaf.return_to(scan, s->parts.current(), point.entry, point.block, forward);
 }
 
 // Moves to the next entry in physical direction. False: the scan is over, and unloaded.
+template <class K>
 bool step(IndexScanDesc scan, bool forward) {
-  ScanState* s = state_of(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
   if (s->mark.pending()) {
-    resume_at_mark(scan, forward);
-  } else if (!s->leaf.loaded() && !begin(scan, forward)) {
+    resume_at_mark<K>(scan, forward);
+  } else if (!s->leaf.loaded() && !begin<K>(scan, forward)) {
     return false;
   }
   while (!s->leaf.next(scan, forward)) {
-    if (!advance(scan, forward)) {
+    if (!advance<K>(scan, forward)) {
       s->leaf.unload();
       return false;
     }
@@ -93,8 +120,9 @@ bool step(IndexScanDesc scan, bool forward) {
 constexpr int kAhead = 8;
 
 // The scan stands on an entry whose row will be visited: begins to fetch one that it will visit soon.
-void fetch_ahead(ScanState* s, bool forward) {
-  Batch& batch = s->leaf.batch();
+template <class K>
+void fetch_ahead(BasicScanState<K>* s, bool forward) {
+  BasicBatch<K>& batch = s->leaf.batch();
   const int at = s->leaf.number();
   const int begin = forward ? at : std::max(at - kAhead, batch.begin());
   const int end = forward ? std::min(at + kAhead + 1, batch.end()) : at + 1;
@@ -105,20 +133,22 @@ void fetch_ahead(ScanState* s, bool forward) {
   }
 }
 
+template <class K>
 inline void give_tuple(IndexScanDesc scan) {
-  scan->xs_itup = state_of(scan)->leaf.tuple();
+  scan->xs_itup = state_of<K>(scan)->leaf.tuple();
   scan->xs_heaptid = scan->xs_itup->t_tid;
 }
 
 // Goes to the next entry and gives it to the server. False: there is none.
+template <class K>
 [[gnu::noinline]] bool next_entry(IndexScanDesc scan, bool forward) {
-  ScanState* s = state_of(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
   if (scan->kill_prior_tuple && !s->mark.pending()) s->leaf.kill();
   if (s->rows.active()) s->rows.learn(scan);
-  if (!s->leaf.next_decoded(forward) && !step(scan, forward)) return false;
+  if (!s->leaf.next_decoded(forward) && !step<K>(scan, forward)) return false;
   scan->xs_recheck = s->parts.recheck();
   if (scan->xs_want_itup) {
-    give_tuple(scan);
+    give_tuple<K>(scan);
     return true;
   }
   const Tid tid = s->leaf.tid();
@@ -132,10 +162,11 @@ inline void give_tuple(IndexScanDesc scan) {
 
 }  // namespace
 
+template <class K>
 void enter_part(IndexScanDesc scan, int no, bool forward) {
-  ScanState* s = state_of(scan);
+  BasicScanState<K>* s = state_of<K>(scan);
   s->parts.go_to(no);
-  const TreeRange part = s->parts.current();
+  const BasicTreeRange<K> part = s->parts.current();
   // From the keys to the NULLs a scan without conditions goes on, as nbtree steps right.
   if ((!s->leaf.has_start(part, forward) || compat::kCountsEveryLook) &&
       !(s->leaf.loaded() && s->parts.with_nulls())) {
@@ -144,52 +175,45 @@ void enter_part(IndexScanDesc scan, int no, bool forward) {
   s->leaf.enter(scan, part, forward);
 }
 
-bool learned_can_return(Relation, int) {
-  // Generic WAL replays VACUUM's removals without a cleanup lock, so a standby's pins protect nothing.
-  return !RecoveryInProgress();
-}
+namespace {
 
-IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
-  IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-  scan->opaque = new (palloc(sizeof(ScanState))) ScanState(index, CurrentMemoryContext);
-  return scan;
-}
+// ---- the callbacks, for one type of keys
 
-void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
-  ScanState* s = state_of(scan);
+template <class K>
+void rescan(IndexScanDesc scan) {
+  BasicScanState<K>* s = state_of<K>(scan);
   s->leaf.unload();
-  if (keys != nullptr && nkeys > 0) {
-    std::memmove(scan->keyData, keys, static_cast<Size>(nkeys) * sizeof(ScanKeyData));
-  }
   s->parts.forget_keys();
   s->mark.clear();
-  if (scan->xs_want_itup) scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
   s->rows.start(scan);
 }
 
-bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
-  ScanState* s = state_of(scan);
+template <class K>
+[[gnu::always_inline]] inline bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
+  BasicScanState<K>* s = state_of<K>(scan);
   const bool forward = s->parts.forward(direction);
   // In an index-only scan nearly always: the batch has more.
   if (!scan->kill_prior_tuple && s->leaf.next_tuple(forward)) {
-    give_tuple(scan);
+    give_tuple<K>(scan);
     return true;
   }
-  return next_entry(scan, forward);
+  return next_entry<K>(scan, forward);
 }
 
-int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
-  ScanState* s = state_of(scan);
+template <class K>
+int64 get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  constexpr int kMost = BasicBatch<K>::kMost;
   int64 count = 0;
-  ItemPointerData tids[Batch::kMost];
+  ItemPointerData tids[kMost];
   int n = 0;
-  while (step(scan, true)) {
+  while (step<K>(scan, true)) {
     const Tid tid = s->leaf.tid();
     // ItemPointerSet is a macro that uses its argument twice.
     ItemPointerSet(&tids[n], tid_block(tid), tid_offset(tid));
     n++;
     count++;
-    if (n == Batch::kMost) {
+    if (n == kMost) {
       tbm_add_tuples(bitmap, tids, n, s->parts.recheck());
       n = 0;
     }
@@ -198,13 +222,9 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
   return count;
 }
 
-void learned_end_scan(IndexScanDesc scan) {
-  // The rest belongs to the scan's memory context.
-  state_of(scan)->leaf.unload();
-}
-
-void learned_mark_pos(IndexScanDesc scan) {
-  ScanState* s = state_of(scan);
+template <class K>
+void mark_position(IndexScanDesc scan) {
+  BasicScanState<K>* s = state_of<K>(scan);
   // Nothing was fetched since the last restore: the mark stays where it is.
   if (s->mark.pending()) return;
   if (!s->leaf.loaded() || !s->leaf.on_entry()) {
@@ -217,14 +237,15 @@ void learned_mark_pos(IndexScanDesc scan) {
       {s->parts.number(), s->leaf.entry(), s->leaf.leaf().block(), s->leaf.serial(), s->leaf.number()});
 }
 
-void learned_restore_pos(IndexScanDesc scan) {
-  ScanState* s = state_of(scan);
+template <class K>
+void restore_position(IndexScanDesc scan) {
+  BasicScanState<K>* s = state_of<K>(scan);
   s->mark.set_pending(false);
   if (!s->mark.valid()) {
     s->leaf.unload();
     return;
   }
-  const ScanMark::Point& point = s->mark.point();
+  const auto& point = s->mark.point();
   if (s->leaf.loaded() && s->leaf.serial() == point.serial && s->parts.number() == point.part) {
     s->leaf.stand_on(point.number);
     return;
@@ -232,6 +253,80 @@ void learned_restore_pos(IndexScanDesc scan) {
   s->leaf.unload();
   s->parts.go_to(point.part);
   s->mark.set_pending(true);
+}
+
+// Goes on behind the entries that share their first words with the current one.
+template <class K>
+void skip_group(IndexScanDesc scan, unsigned words, bool forward) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  if (scan->kill_prior_tuple) s->leaf.kill();
+  scan->kill_prior_tuple = false;
+  const K key = s->leaf.entry().code;
+  const K end = key_prefix_end(key, words);
+  if (!forward) {
+    s->leaf.skip_to({key_prefix(key, words), 0}, forward);
+  } else if (end == KeyTraits<K>::highest()) {
+    s->leaf.skip_to({end, kMaxTid}, forward);
+  } else {
+    s->leaf.skip_to({KeyTraits<K>::after(end), 0}, forward);
+  }
+}
+
+}  // namespace
+
+void skip_group(IndexScanDesc scan, unsigned words, ScanDirection direction) {
+  with_keys_of(scan, [scan, words, direction]<class K>() {
+    skip_group<K>(scan, words, state_of<K>(scan)->parts.forward(direction));
+  });
+}
+
+// Column `attno`, from 1 on.
+bool learned_can_return(Relation index, int attno) {
+  // Generic WAL replays VACUUM's removals without a cleanup lock, so a standby's pins protect nothing.
+  if (RecoveryInProgress()) return false;
+  // Only where columns are ordered by behind it may its values be merged.
+  return attno >= IndexRelationGetNumberOfKeyAttributes(index) ||
+         !key_columns_of(index).column[attno - 1].merged;
+}
+
+IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
+  IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+  const KeyColumns columns = key_columns_of(index);
+  with_key(columns.words, [scan, index, &columns]<class K>() {
+    using State = BasicScanState<K>;
+    scan->opaque =
+        static_cast<AnyScanState*>(new (palloc(sizeof(State))) State(index, columns, CurrentMemoryContext));
+  });
+  return scan;
+}
+
+void learned_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey, int) {
+  if (keys != nullptr && nkeys > 0) {
+    std::memmove(scan->keyData, keys, static_cast<Size>(nkeys) * sizeof(ScanKeyData));
+  }
+  if (scan->xs_want_itup) scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+  with_keys_of(scan, [scan]<class K>() { rescan<K>(scan); });
+}
+
+bool learned_gettuple(IndexScanDesc scan, ScanDirection direction) {
+  return with_keys_of(scan, [scan, direction]<class K>() { return get_tuple<K>(scan, direction); });
+}
+
+int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
+  return with_keys_of(scan, [scan, bitmap]<class K>() { return get_bitmap<K>(scan, bitmap); });
+}
+
+void learned_end_scan(IndexScanDesc scan) {
+  // The rest belongs to the scan's memory context.
+  with_keys_of(scan, [scan]<class K>() { state_of<K>(scan)->leaf.unload(); });
+}
+
+void learned_mark_pos(IndexScanDesc scan) {
+  with_keys_of(scan, [scan]<class K>() { mark_position<K>(scan); });
+}
+
+void learned_restore_pos(IndexScanDesc scan) {
+  with_keys_of(scan, [scan]<class K>() { restore_position<K>(scan); });
 }
 
 }  // namespace learned

@@ -10,8 +10,11 @@
 namespace learned {
 
 // The mark of ammarkpos, and whether the scan was restored to it and has not moved since (the leaf is then not loaded).
-class ScanMark {
+template <class K>
+class BasicScanMark {
  public:
+  using Entry = BasicEntry<K>;
+
   struct Point {
     int part;
     Entry entry;
@@ -37,19 +40,40 @@ class ScanMark {
   Point point_{};
 };
 
-struct ScanState {
-  ScanState(Relation index, MemoryContext context) : parts(index, context), leaf(index, context) {}
-
-  ScanParts parts;
-  ScanMark mark;
-  HeapPrefetch rows;
-  LeafCursor leaf;  // at the end: its last ten thousand bytes are hardly ever touched, and not initialised
+// What the server's pointer points to: of which type the rest is.
+struct AnyScanState {
+  unsigned words;  // of a key
 };
-static_assert(std::is_trivially_destructible_v<ScanState>);
 
-inline ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
+template <class K>
+struct BasicScanState : AnyScanState {
+  BasicScanState(Relation index, const KeyColumns& columns, MemoryContext context)
+      : AnyScanState{KeyTraits<K>::kWords}, parts(index, columns, context), leaf(index, columns, context) {}
+
+  BasicScanParts<K> parts;
+  BasicScanMark<K> mark;
+  HeapPrefetch rows;
+  // At the end: its last ten thousand bytes and more are hardly ever touched, and not initialised.
+  BasicLeafCursor<K> leaf;
+};
+static_assert(std::is_trivially_destructible_v<BasicScanState<Code>>);
+
+template <class K>
+inline BasicScanState<K>* state_of(IndexScanDesc scan) {
+  return static_cast<BasicScanState<K>*>(static_cast<AnyScanState*>(scan->opaque));
+}
+
+// Calls f.operator()<K>() with the type of a scan's keys; one word, the commonest by far, first.
+template <class F>
+[[gnu::always_inline]] inline decltype(auto) with_keys_of(IndexScanDesc scan, F&& f) {
+  const unsigned words = static_cast<AnyScanState*>(scan->opaque)->words;
+  if (words == 1) [[likely]]
+    return f.template operator()<Code>();
+  return with_key(words, f);
+}
 
 // Goes to the end of a part where a scan in this direction begins. Counts a search, unless the scan stands on the leaf.
+template <class K>
 void enter_part(IndexScanDesc scan, int part, bool forward);
 
 }  // namespace learned

@@ -8,7 +8,21 @@ namespace learned {
 
 namespace {
 
-Workspace* backend_workspace = nullptr;
+template <class K>
+BasicWorkspace<K>* backend_workspace = nullptr;
+
+// Where a key lies between two others, 0 at the first, 1 at the second; negative: no idea. By the first word in which these differ.
+template <class K>
+float fraction_between(const K& first, const K& key, const K& next) {
+  for (unsigned w = 0; w < KeyTraits<K>::kWords; w++) {
+    const Code low = KeyTraits<K>::word(first, w);
+    const Code high = KeyTraits<K>::word(next, w);
+    if (high == low) continue;
+    if (high < low) break;
+    return static_cast<float>(KeyTraits<K>::word(key, w) - low) / static_cast<float>(high - low);
+  }
+  return -1.0F;
+}
 
 // What generic WAL's records consist of, per page: where, how many bytes, and these.
 struct Fragment {
@@ -35,23 +49,26 @@ static_assert(kNoBlock == InvalidBlockNumber);
 
 }  // namespace
 
-BufferStore::BufferStore(Relation index, BufferAccessStrategy strategy)
+template <class K>
+BasicBufferStore<K>::BasicBufferStore(Relation index, BufferAccessStrategy strategy)
     : index_(index), strategy_(strategy) {}
 
-bool BufferStore::exists(Block block) {
+template <class K>
+bool BasicBufferStore<K>::exists(Block block) {
   DirectoryCopy* copy = directory();
   if (block >= copy->known_blocks) copy->known_blocks = RelationGetNumberOfBlocks(index_);
   return block < copy->known_blocks;
 }
 
-Buffer BufferStore::pin(Block block) {
+template <class K>
+Buffer BasicBufferStore<K>::pin(Block block) {
   if (!exists(block)) corrupt(block, "link leads beyond the end of the index");
   if (strategy_ != nullptr) return ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
   const uint32 slot = seen_slot(index_, block);
   const Buffer seen = seen_buffers[slot];
   // The buffer table costs two cache misses that the buffer itself does not.
   if (BufferIsValid(seen)) {
-    prefetch_page(seen_pages[slot], seen, fraction_);
+    prefetch_page<K>(seen_pages[slot], seen, fraction_);
     if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
@@ -63,34 +80,38 @@ Buffer BufferStore::pin(Block block) {
   return buffer;
 }
 
-Buffer BufferStore::read(Block block, LockMode mode) {
+template <class K>
+Buffer BasicBufferStore<K>::read(Block block, LockMode mode) {
   const Buffer buffer = pin(block);
   LockBuffer(buffer, mode == LockMode::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
   return buffer;
 }
 
-bool BufferStore::try_read(Block block, Handle* h) {
+template <class K>
+bool BasicBufferStore<K>::try_read(Block block, Handle* h) {
   *h = pin(block);
   if (ConditionalLockBuffer(*h)) return true;
   ReleaseBuffer(*h);
   return false;
 }
 
-bool BufferStore::try_read_for_cleanup(Block block, Handle* h) {
+template <class K>
+bool BasicBufferStore<K>::try_read_for_cleanup(Block block, Handle* h) {
   *h = pin(block);
   if (ConditionalLockBufferForCleanup(*h)) return true;
   ReleaseBuffer(*h);
   return false;
 }
 
-Buffer BufferStore::allocate() {
+template <class K>
+Buffer BasicBufferStore<K>::allocate() {
   // The free space map is not crash-safe: what it offers is taken only if the page itself agrees.
   for (;;) {
     const BlockNumber block = GetFreeIndexPage(index_);
     if (block == InvalidBlockNumber) break;
     const Buffer buffer = ReadBuffer(index_, block);
     if (ConditionalLockBuffer(buffer)) {
-      if (is_free_page(bytes(buffer))) return buffer;
+      if (is_free_page<K>(bytes(buffer))) return buffer;
       LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     }
     ReleaseBuffer(buffer);
@@ -98,7 +119,8 @@ Buffer BufferStore::allocate() {
   return compat::extend(index_);
 }
 
-std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
+template <class K>
+std::uint8_t* BasicBufferStore<K>::edit(Handle h, bool fresh) {
   // Not what verify() remembers: a page may have been read from the disk again since.
   if (!fresh) verify_strictly(h);
   // A new page must be logged whole: a delta against a block that does not exist yet would be lost in replay.
@@ -108,7 +130,8 @@ std::uint8_t* BufferStore::edit(Handle h, bool fresh) {
   return reinterpret_cast<std::uint8_t*>(page);
 }
 
-void BufferStore::insert_delta(Handle h, const Item& item) {
+template <class K>
+void BasicBufferStore<K>::insert_delta(Handle h, const Item& item) {
   if (use_generic_wal()) {
     begin();
     add_delta(edit(h, false), item);
@@ -119,9 +142,9 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   const PageView view(page);
   const bool log = RelationNeedsWAL(index_);
   const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
-  const auto size = static_cast<OffsetNumber>(delta_size(view.level()));
+  const auto size = static_cast<OffsetNumber>(delta_size<K>(view.level()));
   // Two fragments: the new `upper`, and the entry.
-  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + 24];
+  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + delta_size<K>(1)];
   std::uint8_t* out = record;
   store(out, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
   store(out + sizeof(Fragment), offset);
@@ -138,25 +161,26 @@ void BufferStore::insert_delta(Handle h, const Item& item) {
   end_critical_section();
 }
 
-void BufferStore::extend(Handle h) {
+template <class K>
+void BasicBufferStore<K>::extend(Handle h) {
   const Block here = BufferGetBlockNumber(h);
   if (use_generic_wal()) {
     begin();
     bool sound = false;
     std::uint8_t* image = edit(h, false);
-    extend_exactly(image, extended_checksum(image, &sound));
+    extend_exactly<K>(image, extended_checksum<K>(image, &sound));
     commit();
   } else {
     auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
     const bool log = RelationNeedsWAL(index_);
     bool sound = false;
-    const std::uint32_t checksum = extended_checksum(page, &sound);
+    const std::uint32_t checksum = extended_checksum<K>(page, &sound);
     if (!sound) corrupt(here, "page checksum does not match");
     std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
-    store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffset), kExtendedBytes});
+    store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffsetOf<K>), kExtendedBytes});
     start_critical_section();
-    extend_exactly(page, checksum);
-    std::memcpy(record + sizeof(Fragment), page + kExtendedOffset, kExtendedBytes);
+    extend_exactly<K>(page, checksum);
+    std::memcpy(record + sizeof(Fragment), page + kExtendedOffsetOf<K>, kExtendedBytes);
     MarkBufferDirty(h);
     if (log) log_fragments(h, record, sizeof record);
     end_critical_section();
@@ -168,7 +192,8 @@ void BufferStore::extend(Handle h) {
   if (seen->encoded > 0) seen->encoded = static_cast<uint16>(page.encoded());
 }
 
-void BufferStore::verify(Handle h) {
+template <class K>
+void BasicBufferStore<K>::verify(Handle h) {
   const PageView page(bytes(h));
   const Block here = BufferGetBlockNumber(h);
   SeenPage* seen = seen_page(index_, here);
@@ -177,9 +202,9 @@ void BufferStore::verify(Handle h) {
   if (seen->tag == tag) {
     if (seen->upper == upper) return;
     // The same page with other delta entries: more of them, or what VACUUM left.
-    const unsigned known = upper < seen->upper
-                               ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size(page.level()))
-                               : 0;
+    const unsigned known =
+        upper < seen->upper ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size<K>(page.level()))
+                            : 0;
     if (Fault fault = verify_delta(page, known)) corrupt(here, fault);
     seen->upper = upper;
     return;
@@ -188,25 +213,28 @@ void BufferStore::verify(Handle h) {
   remember_page(seen, tag, page);
 }
 
-void BufferStore::verify_strictly(Handle h) {
+template <class K>
+void BasicBufferStore<K>::verify_strictly(Handle h) {
   const Block here = BufferGetBlockNumber(h);
-  const Fault fault = here == kMetaBlock ? verify_meta_page(bytes(h)) : verify_page(bytes(h));
+  const Fault fault = here == kMetaBlock ? verify_meta_page<K>(bytes(h)) : verify_page<K>(bytes(h));
   if (fault) corrupt(here, fault);
 }
 
-Workspace* BufferStore::workspace() {
-  if (backend_workspace == nullptr) {
-    backend_workspace = workspace_init(MemoryContextAlloc(TopMemoryContext, workspace_bytes()));
+template <class K>
+BasicWorkspace<K>* BasicBufferStore<K>::workspace() {
+  if (backend_workspace<K> == nullptr) {
+    backend_workspace<K> = workspace_init<K>(MemoryContextAlloc(TopMemoryContext, workspace_bytes<K>()));
   }
-  return backend_workspace;
+  return backend_workspace<K>;
 }
 
-void BufferStore::corrupt(Block block, Fault fault) {
+template <class K>
+void BasicBufferStore<K>::corrupt(Block block, Fault fault) {
   if (fault.kind() == FaultKind::newer) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("index \"%s\" block %u: %s", RelationGetRelationName(index_), block, fault.text()),
                     errdetail("This version of learned_index reads formats up to %d.",
-                              static_cast<int>(kFormatVersion)),
+                              static_cast<int>(kNewestFormat)),
                     errhint("Install the version of learned_index that wrote the index, or REINDEX.")));
   }
   ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
@@ -215,10 +243,11 @@ void BufferStore::corrupt(Block block, Fault fault) {
   pg_unreachable();
 }
 
-DirectoryCopy* BufferStore::directory_with_root(TreeId tree) {
+template <class K>
+DirectoryCopy* BasicBufferStore<K>::directory_with_root(TreeId tree) {
   DirectoryCopy* copy = directory();
   if (!copy->root_known[static_cast<int>(tree)]) {
-    const MetaInfo meta = Tree<BufferStore>(this, tree).read_meta();
+    const MetaInfo meta = Tree<BasicBufferStore<K>>(this, tree).read_meta();
     for (int i = 0; i < kTreeCount; i++) {
       copy->root[i] = meta.root[i];
       copy->level[i] = meta.level[i];
@@ -228,33 +257,35 @@ DirectoryCopy* BufferStore::directory_with_root(TreeId tree) {
   return copy;
 }
 
-unsigned BufferStore::height(TreeId tree) { return directory_with_root(tree)->level[static_cast<int>(tree)]; }
+template <class K>
+unsigned BasicBufferStore<K>::height(TreeId tree) {
+  return directory_with_root(tree)->level[static_cast<int>(tree)];
+}
 
-Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
+template <class K>
+Block BasicBufferStore<K>::predict(TreeId tree, const Entry& key, Entry* low) {
   parent_ = kNoBlock;
   fraction_ = -1.0F;
   from_end_ = false;
   if (model_cache_kilobytes == 0) return kNoBlock;
   const int t = static_cast<int>(tree);
   DirectoryCopy* copy = directory_with_root(tree);
-  if (copy->end_known[t] && key >= copy->end_low[t]) {
+  if (copy->end_known[t] && key >= copy->end_low[t].template get<K>()) {
     from_end_ = true;
-    *low = copy->end_low[t];
+    *low = copy->end_low[t].template get<K>();
     if (exists(copy->end[t])) return copy->end[t];
     mispredicted(tree, key);
   }
   Block block = copy->root[t];
-  *low = {0, 0};
+  *low = lowest_entry<K>();
   for (unsigned level = copy->level[t]; level > 0; level--) {
     parent_ = block;
     Item child;
     const InnerCopy* inner = model_cache_find(copy, block);
     if (inner != nullptr) {
-      Code next;
-      if (!find_child(inner->view, key, &child, &next)) return kNoBlock;
-      if (level == 1 && next > child.code) {
-        fraction_ = static_cast<float>(key.code - child.code) / static_cast<float>(next - child.code);
-      }
+      K next;
+      if (!find_child(inner->template view<K>(), key, &child, &next)) return kNoBlock;
+      if (level == 1) fraction_ = fraction_between(child.code, key.code, next);
     } else {
       const Buffer buffer = read(block, LockMode::share);
       const PageView page(bytes(buffer));
@@ -281,7 +312,8 @@ Block BufferStore::predict(TreeId tree, const Entry& key, Entry* low) {
   return block;
 }
 
-void BufferStore::mispredicted(TreeId tree, const Entry&) {
+template <class K>
+void BasicBufferStore<K>::mispredicted(TreeId tree, const Entry&) {
   DirectoryCopy* copy = directory();
   const int t = static_cast<int>(tree);
   if (from_end_) {
@@ -293,7 +325,8 @@ void BufferStore::mispredicted(TreeId tree, const Entry&) {
   copy->root_known[t] = false;
 }
 
-void BufferStore::inserting(Handle h) {
+template <class K>
+void BasicBufferStore<K>::inserting(Handle h) {
   const Block here = BufferGetBlockNumber(h);
   CheckForSerializableConflictIn(index_, nullptr, here);
   const PageView page(bytes(h));
@@ -302,12 +335,17 @@ void BufferStore::inserting(Handle h) {
   const int t = static_cast<int>(page.tree());
   copy->end_known[t] = true;
   copy->end[t] = here;
-  copy->end_low[t] = page.low();
+  copy->end_low[t].set(page.low());
 }
 
-void BufferStore::offer(const PageView& page, Block block) {
+template <class K>
+void BasicBufferStore<K>::offer(const PageView& page, Block block) {
   if (model_cache_kilobytes == 0) return;
   model_cache_put(directory(), block, page);
 }
+
+#define LEARNED_BUFFER_STORE(K) template class BasicBufferStore<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_BUFFER_STORE)
+#undef LEARNED_BUFFER_STORE
 
 }  // namespace learned

@@ -9,12 +9,18 @@
 
 namespace learned {
 
-class BufferStore {
+template <class K>
+class BasicBufferStore {
  public:
+  using Key = K;
   using Handle = Buffer;
+  using Entry = BasicEntry<K>;
+  using Item = BasicItem<K>;
+  using PageView = BasicPageView<K>;
+  using Workspace = BasicWorkspace<K>;
 
   // `strategy` may be null: the buffer ring of a VACUUM.
-  explicit BufferStore(Relation index, BufferAccessStrategy strategy = nullptr);
+  explicit BasicBufferStore(Relation index, BufferAccessStrategy strategy = nullptr);
 
   // A block beyond the end of the file is damage, not an error of the storage.
   Handle read(Block block, LockMode mode);
@@ -83,7 +89,8 @@ class BufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool from_end_ = false;    // it was the remembered rightmost leaf
 };
-static_assert(VacuumStore<BufferStore>);
+using BufferStore = BasicBufferStore<Code>;
+static_assert(VacuumStore<BufferStore> && VacuumStore<BasicBufferStore<Words<2>>>);
 static_assert(std::is_trivially_destructible_v<BufferStore>);
 
 }  // namespace learned

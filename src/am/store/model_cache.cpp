@@ -41,7 +41,7 @@ InnerCopy* probe(const DirectoryCopy* copy, Block block) {
 
 InnerCopy* make_slots(MemoryContext context, uint32 capacity) {
   auto* slots = static_cast<InnerCopy*>(MemoryContextAlloc(context, capacity * sizeof(InnerCopy)));
-  for (uint32 i = 0; i < capacity; i++) slots[i] = InnerCopy{kNoBlock, 0, PageView()};
+  for (uint32 i = 0; i < capacity; i++) slots[i] = InnerCopy{kNoBlock, 0, nullptr, nullptr};
   return slots;
 }
 
@@ -116,7 +116,8 @@ const InnerCopy* model_cache_find(const DirectoryCopy* copy, Block block) {
   return slot->block == block ? slot : nullptr;
 }
 
-void model_cache_put(DirectoryCopy* copy, Block block, const PageView& page) {
+template <class K>
+void model_cache_put(DirectoryCopy* copy, Block block, const BasicPageView<K>& page) {
   const auto bytes = static_cast<uint32>(compact_bytes(page));
   if (bytes > budget()) return;
   model_cache_drop(copy, block);
@@ -125,16 +126,21 @@ void model_cache_put(DirectoryCopy* copy, Block block, const PageView& page) {
   if (!make_room(copy, bytes)) return;
   auto* memory = static_cast<uint8*>(MemoryContextAllocExtended(copy->context, bytes, MCXT_ALLOC_NO_OOM));
   if (memory == nullptr) return;
-  *probe(copy, block) = InnerCopy{block, bytes, compact_copy(page, memory)};
+  const BasicPageView<K> kept = compact_copy(page, memory);
+  *probe(copy, block) = InnerCopy{block, bytes, kept.low_part(), kept.high_part()};
   copy->used++;
   account(copy, bytes);
 }
+
+#define LEARNED_MODEL_CACHE(K) template void model_cache_put(DirectoryCopy*, Block, const BasicPageView<K>&);
+LEARNED_FOR_EVERY_KEY(LEARNED_MODEL_CACHE)
+#undef LEARNED_MODEL_CACHE
 
 void model_cache_drop(DirectoryCopy* copy, Block block) {
   if (copy->capacity == 0) return;
   InnerCopy* slot = probe(copy, block);
   if (slot->block != block) return;
-  pfree(const_cast<uint8*>(slot->view.low_part()));
+  pfree(const_cast<uint8*>(slot->low));
   copy->used--;
   copy->bytes -= slot->bytes;
   total_bytes -= slot->bytes;

@@ -11,10 +11,31 @@
 
 namespace learned {
 
+// Room for a position in an index whatever its keys are: they are as wide as they are, from the beginning on.
+struct WidestEntry {
+  alignas(BasicEntry<Words<kMaxWords>>) std::uint8_t bytes[sizeof(BasicEntry<Words<kMaxWords>>)];
+
+  template <class K>
+  void set(const BasicEntry<K>& entry) {
+    std::memcpy(bytes, &entry, sizeof entry);
+  }
+  template <class K>
+  BasicEntry<K> get() const {
+    return load<BasicEntry<K>>(bytes);
+  }
+};
+
 struct InnerCopy {
   Block block;  // kNoBlock: free slot
   uint32 bytes;
-  PageView view;
+  const std::uint8_t* low;  // the two parts of a view of the copy
+  const std::uint8_t* high;
+
+  // REQUIRES: the index's keys are of this type.
+  template <class K>
+  BasicPageView<K> view() const {
+    return BasicPageView<K>(low, high);
+  }
 };
 
 struct DirectoryCopy {
@@ -30,7 +51,7 @@ struct DirectoryCopy {
   // The rightmost leaf that this backend inserted into, and where it begins: what arrives in order goes there again.
   bool end_known[kTreeCount];
   Block end[kTreeCount];
-  Entry end_low[kTreeCount];
+  WidestEntry end_low[kTreeCount];
   InnerCopy* slots;  // open addressing by block, capacity a power of two
   uint32 capacity;
   uint32 used;
@@ -41,7 +62,8 @@ DirectoryCopy* model_cache_get(Relation index);
 
 const InnerCopy* model_cache_find(const DirectoryCopy* copy, Block block);
 // Keeps a copy of an inner page if the bound allows. REQUIRES: check_header() found nothing.
-void model_cache_put(DirectoryCopy* copy, Block block, const PageView& page);
+template <class K>
+void model_cache_put(DirectoryCopy* copy, Block block, const BasicPageView<K>& page);
 void model_cache_drop(DirectoryCopy* copy, Block block);
 
 // Forgets everything about an index whose file is written anew in place.

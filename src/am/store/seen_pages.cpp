@@ -28,7 +28,8 @@ constexpr uint32 kPopular = 2;
 
 }  // namespace
 
-void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
+template <class K>
+void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page) {
   seen->tag = tag;
   seen->upper = static_cast<uint16>(page.upper());
   seen->segments = static_cast<uint16>(page.segments());
@@ -36,23 +37,26 @@ void remember_page(SeenPage* seen, uint32 tag, const PageView& page) {
   seen->encoded = 0;
   if (page.segments() > SeenPage::kSegments) return;
   for (unsigned i = 0; i < page.segments(); i++) {
-    SegmentRef ref;
+    BasicSegmentRef<K> ref;
     if (!load_segment(page, i, &ref)) return;
-    seen->segment[i] = {ref.offset, static_cast<uint16>(ref.tid_bits.bits - ref.key_bits)};
+    seen->segment[i] = {ref.offset, static_cast<uint16>(KeyCodec<K>::bytes(ref.key, ref.count))};
     if (i > 0) seen->first_rank[i - 1] = static_cast<uint16>(ref.first_rank);
   }
   seen->encoded = static_cast<uint16>(page.encoded());
 }
 
+template <class K>
 void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
+  constexpr std::size_t kSpecial = kSpecialOf<K>;
+  constexpr std::size_t kSegment = segment_size<K>(0);
   __builtin_prefetch(&seen);
   if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
   const std::uint8_t* page = buffer_bytes(buffer);
   // Header, trailer, the models of the first two segments, the newest of the delta.
   __builtin_prefetch(page);
   __builtin_prefetch(page + kSpecial);
-  __builtin_prefetch(page + kSpecial - segment_size(0));
-  if (seen.segments > 1) __builtin_prefetch(page + kSpecial - 2 * segment_size(0));
+  __builtin_prefetch(page + kSpecial - kSegment);
+  if (seen.segments > 1) __builtin_prefetch(page + kSpecial - 2 * kSegment);
   if (fraction >= 0.0F && fraction <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
     // A page of random keys strays from the line by about the square root of their number.
     const float rank = fraction * static_cast<float>(seen.encoded);
@@ -72,9 +76,15 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   if (seen.upper == 0) return;
   // The kill marks begin there.
   __builtin_prefetch(page + seen.end);
-  const std::size_t dir = kSpecial - std::size_t{seen.segments} * segment_size(0);
+  const std::size_t dir = kSpecial - std::size_t{seen.segments} * kSegment;
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }
+
+#define LEARNED_SEEN_PAGES(K)                                              \
+  template void remember_page(SeenPage*, uint32, const BasicPageView<K>&); \
+  template void prefetch_page<K>(const SeenPage&, Buffer, float);
+LEARNED_FOR_EVERY_KEY(LEARNED_SEEN_PAGES)
+#undef LEARNED_SEEN_PAGES
 
 bool is_popular(Buffer buffer) {
   if (compat::kRecentReadsCount || BufferIsLocal(buffer)) return true;

@@ -19,7 +19,7 @@ struct alignas(32) SeenPage {
   uint16 encoded;   // its entries then; 0: the layout is not known
   uint16 segments;  // how many it has
   struct {
-    uint16 offset;     // of the key residuals
+    uint16 offset;     // of the key residuals, all words of them
     uint16 key_bytes;  // of them; TID residuals follow
   } segment[kSegments];
   uint16 first_rank[kSegments - 1];  // of the second and the third segment
@@ -48,10 +48,12 @@ inline uint32 seen_tag(Relation index, Block block, uint32 check) {
 }
 
 // Records that a page was found sound. REQUIRES: check_header() found nothing.
-void remember_page(SeenPage* seen, uint32 tag, const PageView& page);
+template <class K>
+void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page);
 
-// Begins to fetch what a search for a key behind a `fraction` of the page's entries (negative: unknown) reads.
+// Begins to fetch what a search for a key (of type K) behind a `fraction` of the page's entries (negative: unknown) reads.
 // REQUIRES: the page's last buffer is valid.
+template <class K>
 void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction);
 
 // Whether a buffer may be pinned by ReadRecentBuffer, which before 19 does not raise its usage count: true if its count

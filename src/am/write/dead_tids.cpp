@@ -4,27 +4,31 @@
 
 namespace learned {
 
-void DeadTids::allocate() {
+template <class K>
+void DeadTids<K>::allocate() {
   found_ = static_cast<Tid*>(palloc(kMaxTids * sizeof(Tid)));
   tids_ = static_cast<Entry*>(palloc(kMaxTids * sizeof(Entry)));
   scratch_ = static_cast<Entry*>(palloc(kMaxTids * sizeof(Entry)));
   dead_ = static_cast<std::uint8_t*>(palloc(kMaxTids / 8));
 }
 
-void DeadTids::release() {
+template <class K>
+void DeadTids<K>::release() {
   pfree(found_);
   pfree(tids_);
   pfree(scratch_);
   pfree(dead_);
 }
 
-bool DeadTids::is_dead(Tid tid) const {
+template <class K>
+bool DeadTids<K>::is_dead(Tid tid) const {
   ItemPointerData pointer;
   ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
   return callback_(&pointer, callback_state_);
 }
 
-void DeadTids::collect(TreeId tree, Block block) {
+template <class K>
+void DeadTids<K>::collect(TreeId tree, Block block) {
   forget();
   count_ = asked_ = 0;
   while (leaf_count_ < kMaxLeaves && block != kNoBlock) {
@@ -39,9 +43,10 @@ void DeadTids::collect(TreeId tree, Block block) {
 }
 
 // False: there is no room, or the page is none of the tree's leaves or damaged, which its visitor will say.
-bool DeadTids::add_leaf(Buffer buffer, TreeId tree) {
+template <class K>
+bool DeadTids<K>::add_leaf(Buffer buffer, TreeId tree) {
   const PageView page(buffer_bytes(buffer));
-  if (verify_page(buffer_bytes(buffer)) != nullptr || page.deleted() || page.tree() != tree ||
+  if (verify_page<K>(buffer_bytes(buffer)) != nullptr || page.deleted() || page.tree() != tree ||
       page.level() != 0)
     return false;
   const unsigned encoded = page.encoded();
@@ -71,7 +76,8 @@ bool DeadTids::add_leaf(Buffer buffer, TreeId tree) {
   return true;
 }
 
-void DeadTids::ask() {
+template <class K>
+void DeadTids<K>::ask() {
   std::memset(dead_, 0, kMaxTids / 8);
   sort_entries<Code>({tids_, asked_}, {scratch_, kMaxTids}, {nullptr, nullptr});
   for (unsigned i = 0; i < asked_; i++) {
@@ -80,7 +86,8 @@ void DeadTids::ask() {
 }
 
 // Whether a leaf, locked, has the entries that it had.
-bool DeadTids::unchanged(const Leaf& leaf, Buffer buffer) {
+template <class K>
+bool DeadTids<K>::unchanged(const Leaf& leaf, Buffer buffer) {
   const PageView page(buffer_bytes(buffer));
   if (leaf.check != page.trailer().check || leaf.upper != page.upper()) return false;
   if (logged_) return leaf.lsn == PageGetLSN(buffer_page(buffer));
@@ -98,7 +105,8 @@ bool DeadTids::unchanged(const Leaf& leaf, Buffer buffer) {
   return true;
 }
 
-const DeadTids::Leaf* DeadTids::find(Buffer buffer) {
+template <class K>
+const typename DeadTids<K>::Leaf* DeadTids<K>::find(Buffer buffer) {
   const Block block = BufferGetBlockNumber(buffer);
   for (unsigned i = next_; i < leaf_count_; i++) {
     const Leaf* leaf = &leaves_[i];
@@ -110,5 +118,9 @@ const DeadTids::Leaf* DeadTids::find(Buffer buffer) {
   if (++missed_ > kMaxMissed) forget();
   return nullptr;
 }
+
+#define LEARNED_DEAD_TIDS(K) template class DeadTids<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_DEAD_TIDS)
+#undef LEARNED_DEAD_TIDS
 
 }  // namespace learned

@@ -19,8 +19,11 @@
 
 namespace learned {
 
+template <class K>
 class DeadTids {
  public:
+  using PageView = BasicPageView<K>;
+
   // A leaf that was looked at, and where its answers begin: encoded entries, then delta entries.
   struct Leaf {
     Block block;
@@ -32,7 +35,7 @@ class DeadTids {
   };
 
   // `logged`: changes of the index's pages move their LSNs.
-  DeadTids(BufferStore* store, bool logged, IndexBulkDeleteCallback callback, void* callback_state)
+  DeadTids(BasicBufferStore<K>* store, bool logged, IndexBulkDeleteCallback callback, void* callback_state)
       : store_(store), logged_(logged), callback_(callback), callback_state_(callback_state) {}
   // Two and a half megabytes from the current memory context; release() frees them.
   void allocate();
@@ -63,7 +66,7 @@ class DeadTids {
   void ask();
   bool unchanged(const Leaf& leaf, Buffer buffer);
 
-  BufferStore* store_;
+  BasicBufferStore<K>* store_;
   bool logged_;
   IndexBulkDeleteCallback callback_;
   void* callback_state_;
@@ -78,6 +81,6 @@ class DeadTids {
   unsigned next_ = 0;
   unsigned missed_ = 0;  // leaves that were not among them
 };
-static_assert(std::is_trivially_destructible_v<DeadTids>);
+static_assert(std::is_trivially_destructible_v<DeadTids<Code>>);
 
 }  // namespace learned

@@ -4,6 +4,7 @@
 // moves them left, join_left(), is VACUUM's own, and one table has one VACUUM at a time.
 #include "am/store/buffer_store.hpp"
 #include "am/callbacks.hpp"
+#include "am/key/key_columns.hpp"
 #include "am/server/compat.hpp"
 #include "am/write/dead_tids.hpp"
 #include "core/tree/vacuum.hpp"
@@ -12,30 +13,33 @@ namespace learned {
 
 namespace {
 
+template <class K>
 struct VacuumState {
   IndexVacuumInfo* info;
   IndexBulkDeleteResult* stats;
-  BufferStore store;
-  DeadTids dead;
+  BasicBufferStore<K> store;
+  DeadTids<K> dead;
   std::uint8_t* scratch;  // a page
   std::uint8_t* encoded;  // doomed encoded entries, a bitmap
   std::uint8_t deltas[(kMaxDelta + 7) / 8];
 };
 
 // What the walk needs to know of a leaf after it was let go.
+template <class K>
 struct Visited {
   Block block;
   Block right;
   bool rightmost;
-  Entry high;
+  BasicEntry<K> high;
   unsigned live;
   unsigned used;  // bytes
 };
 
 // Locks the leaf that begins at `low` for cleanup. Every leaf is locked so, even one with nothing to remove: an
 // index-only scan may hold TIDs of it that moved on by a split since.
-Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) {
-  Tree<BufferStore> tree(&v->store, tree_id);
+template <class K>
+Buffer lock_leaf(VacuumState<K>* v, TreeId tree_id, Block guess, const BasicEntry<K>& low) {
+  Tree<BasicBufferStore<K>> tree(&v->store, tree_id);
   for (;;) {
     if (guess == kNoBlock) {
       // Only we could join it with the page to its left. A walk that went on from another page would leave entries behind
@@ -48,7 +52,7 @@ Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) 
     }
     const Buffer buffer = v->store.pin(guess);
     LockBufferForCleanup(buffer);
-    const PageView page(buffer_bytes(buffer));
+    const BasicPageView<K> page(buffer_bytes(buffer));
     const Fault fault = check_header(page);
     if (fault) v->store.corrupt(guess, fault);
     if (!page.deleted() && page.tree() == tree_id && page.level() == 0 && page.low() == low) return buffer;
@@ -58,16 +62,17 @@ Buffer lock_leaf(VacuumState* v, TreeId tree_id, Block guess, const Entry& low) 
   }
 }
 
-void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
-  const PageView page(buffer_bytes(buffer));
+template <class K>
+void visit_leaf(VacuumState<K>* v, Buffer buffer, Visited<K>* out) {
+  const BasicPageView<K> page(buffer_bytes(buffer));
   const Block block = BufferGetBlockNumber(buffer);
   const unsigned encoded = page.encoded();
   const unsigned deltas = page.deltas();
   // Damage must be neither believed nor spread by rewriting it.
-  if (Fault fault = verify_page(buffer_bytes(buffer))) v->store.corrupt(block, fault);
+  if (Fault fault = verify_page<K>(buffer_bytes(buffer))) v->store.corrupt(block, fault);
   std::memset(v->encoded, 0, (encoded + 7) / 8 + 1);
   std::memset(v->deltas, 0, sizeof v->deltas);
-  const DeadTids::Leaf* known = v->dead.find(buffer);
+  const typename DeadTids<K>::Leaf* known = v->dead.find(buffer);
   Tid* tids = v->store.workspace()->tids;
   if (known == nullptr && !decode(page, 0, encoded, nullptr, tids)) {
     v->store.corrupt(block, "page does not decode");
@@ -89,15 +94,16 @@ void visit_leaf(VacuumState* v, Buffer buffer, Visited* out) {
     remove_entries(&v->store, buffer, v->encoded, v->deltas, v->scratch);
     v->stats->tuples_removed += removed;
   }
-  const PageView after(buffer_bytes(buffer));
+  const BasicPageView<K> after(buffer_bytes(buffer));
   v->stats->num_index_tuples += after.live();
   *out = {block,        after.right(), after.rightmost(),
           after.high(), after.live(),  static_cast<unsigned>(after.lower() + (kPageSize - after.upper()))};
 }
 
-void vacuum_tree(VacuumState* v, TreeId tree_id) {
-  Visited left{kNoBlock, kNoBlock, false, {0, 0}, 0, 0};
-  Entry low{0, 0};
+template <class K>
+void vacuum_tree(VacuumState<K>* v, TreeId tree_id) {
+  Visited<K> left{kNoBlock, kNoBlock, false, lowest_entry<K>(), 0, 0};
+  BasicEntry<K> low = lowest_entry<K>();
   Block guess = kNoBlock;
   v->dead.forget();
   for (;;) {
@@ -109,7 +115,7 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
       v->dead.collect(tree_id, guess);
       buffer = lock_leaf(v, tree_id, guess, low);
     }
-    Visited here;
+    Visited<K> here;
     visit_leaf(v, buffer, &here);
     UnlockReleaseBuffer(buffer);
     // Nearly empty neighbours become one. (The sum is a first guess; join_left() decides.)
@@ -136,6 +142,7 @@ void vacuum_tree(VacuumState* v, TreeId tree_id) {
 //
 // The number of blocks is taken under the extension lock: whoever adds a block locks it before letting that lock
 // go, so a block that looks empty here under its own lock really is nobody's.
+template <class K>
 void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   const bool need_lock = !RELATION_IS_LOCAL(info->index);
   if (need_lock) LockRelationForExtension(info->index, ExclusiveLock);
@@ -147,7 +154,7 @@ void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     compat::vacuum_delay();
     const Buffer buffer = ReadBufferExtended(info->index, MAIN_FORKNUM, b, RBM_NORMAL, info->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const bool is_free = is_free_page(buffer_bytes(buffer));
+    const bool is_free = is_free_page<K>(buffer_bytes(buffer));
     UnlockReleaseBuffer(buffer);
     if (!is_free) continue;
     RecordFreeIndexPage(info->index, b);
@@ -155,6 +162,26 @@ void find_free_pages(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   }
   stats->pages_free = stats->pages_deleted;
   IndexFreeSpaceMapVacuum(info->index);
+}
+
+template <class K>
+void remove_dead(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback callback,
+                 void* callback_state) {
+  VacuumState<K> v{info,
+                   stats,
+                   BasicBufferStore<K>(info->index, info->strategy),
+                   DeadTids<K>(nullptr, false, callback, callback_state),
+                   nullptr,
+                   nullptr,
+                   {}};
+  v.dead = DeadTids<K>(&v.store, RelationNeedsWAL(info->index), callback, callback_state);
+  v.dead.allocate();
+  v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
+  v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
+  for (int t = 0; t < kTreeCount; t++) vacuum_tree(&v, static_cast<TreeId>(t));
+  v.dead.release();
+  pfree(v.scratch);
+  pfree(v.encoded);
 }
 
 }  // namespace
@@ -165,21 +192,8 @@ IndexBulkDeleteResult* learned_bulk_delete(IndexVacuumInfo* info, IndexBulkDelet
   // A long VACUUM may come here several times; each walk counts anew.
   stats->estimated_count = false;
   stats->num_index_tuples = 0;
-  VacuumState v{info,
-                stats,
-                BufferStore(info->index, info->strategy),
-                DeadTids(nullptr, false, callback, callback_state),
-                nullptr,
-                nullptr,
-                {}};
-  v.dead = DeadTids(&v.store, RelationNeedsWAL(info->index), callback, callback_state);
-  v.dead.allocate();
-  v.scratch = static_cast<std::uint8_t*>(palloc(kPageSize));
-  v.encoded = static_cast<std::uint8_t*>(palloc(kMaxEntries / 8 + 8));
-  for (int t = 0; t < kTreeCount; t++) vacuum_tree(&v, static_cast<TreeId>(t));
-  v.dead.release();
-  pfree(v.scratch);
-  pfree(v.encoded);
+  with_key(key_words_of(info->index),
+           [&]<class K>() { remove_dead<K>(info, stats, callback, callback_state); });
   return stats;
 }
 
@@ -194,7 +208,7 @@ IndexBulkDeleteResult* learned_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDe
     stats->estimated_count = true;
     return stats;
   }
-  find_free_pages(info, stats);
+  with_key(key_words_of(info->index), [&]<class K>() { find_free_pages<K>(info, stats); });
   // Entries that came in behind the walk may have been counted twice; never more than there are rows.
   if (!info->estimated_count && stats->num_index_tuples > info->num_heap_tuples) {
     stats->num_index_tuples = info->num_heap_tuples;

@@ -102,6 +102,19 @@ constexpr K key_prefix(const K& key, unsigned words) {
   return prefix;
 }
 
+// The highest one that has them.
+template <class K>
+constexpr K key_prefix_end(const K& key, unsigned words) {
+  K end = key;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    for (unsigned i = words; i < KeyTraits<K>::kWords; i++) {
+      end.word[i] = kMaxCode;
+      end.flags |= static_cast<std::uint8_t>(1u << i);
+    }
+  }
+  return end;
+}
+
 // The keys that templates in .cpp files are instantiated for: LEARNED_FOR_EVERY_KEY(X), X(K) being an instantiation.
 #define LEARNED_FOR_EVERY_KEY(X) X(Code) X(Words<2>) X(Words<3>) X(Words<4>)
 

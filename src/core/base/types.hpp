@@ -48,10 +48,37 @@ static_assert(sizeof(Entry) == 16);
 enum class TreeId : std::uint8_t { keys = 0, nulls = 1 };
 inline constexpr int kTreeCount = 2;
 
-// A closed range of codes, lo <= hi.
-struct CodeRange {
-  Code lo;
-  Code hi;
+// A value of a type that needs two codes, ordered by the first, then by the second.
+struct CodePair {
+  Code first;
+  Code second;
+
+  friend constexpr bool operator==(const CodePair&, const CodePair&) = default;
+  friend constexpr auto operator<=>(const CodePair&, const CodePair&) = default;
 };
+
+// The highest one, and the one in front of another (which is not the lowest) or behind it (not the highest). C: Code, or CodePair.
+template <class C>
+inline constexpr C kLastCode{};
+template <>
+inline constexpr Code kLastCode<Code> = kMaxCode;
+template <>
+inline constexpr CodePair kLastCode<CodePair> = {kMaxCode, kMaxCode};
+constexpr Code code_before(Code code) { return code - 1; }
+constexpr Code code_after(Code code) { return code + 1; }
+constexpr CodePair code_before(const CodePair& code) {
+  return {code.second == 0 ? code.first - 1 : code.first, code.second - 1};
+}
+constexpr CodePair code_after(const CodePair& code) {
+  return {code.second == kMaxCode ? code.first + 1 : code.first, code.second + 1};
+}
+
+// A closed range of codes, lo <= hi.
+template <class C>
+struct BasicCodeRange {
+  C lo;
+  C hi;
+};
+using CodeRange = BasicCodeRange<Code>;
 
 }  // namespace learned

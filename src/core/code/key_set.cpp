@@ -168,9 +168,11 @@ bool KeySet::previous(const WideKey& from, KeyRange* stretch) const {
   return true;
 }
 
-bool KeySet::contains(const WideKey& key) const {
-  WideKey at = key;
-  return admitted_from(&at) && at == key && clip_.lo <= key && key <= clip_.hi;
+bool KeySet::admits_behind_first(const Column& column, const ColumnValue& value) {
+  const auto ranges = column.admitted;
+  const auto at =
+      std::partition_point(ranges.begin(), ranges.end(), [&](const ColumnRange& r) { return r.hi < value; });
+  return at != ranges.end() && at->lo <= value;
 }
 
 bool KeySet::single() const {

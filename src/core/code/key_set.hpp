@@ -15,6 +15,22 @@ namespace learned {
 // Any key's words, as many as there may be; unused ones are 0.
 using WideKey = Words<kMaxWords>;
 
+template <unsigned W>
+inline WideKey widen(const Words<W>& key) {
+  WideKey wide{};
+  for (unsigned w = 0; w < W; w++) wide.word[w] = key.word[w];
+  wide.flags = key.flags;
+  return wide;
+}
+// REQUIRES: words and flags from W on are those of the lowest key, or of the highest one.
+template <unsigned W>
+inline Words<W> narrow(const WideKey& wide) {
+  Words<W> key{};
+  for (unsigned w = 0; w < W; w++) key.word[w] = wide.word[w];
+  key.flags = wide.flags & static_cast<std::uint8_t>((1u << W) - 1);
+  return key;
+}
+
 // A column's value, in the order of the index: the flag, then the words. The second word of a column of one word is 0.
 struct ColumnValue {
   std::uint8_t flag;
@@ -54,7 +70,10 @@ class KeySet {
   // Adds a column under no condition.
   void add_column(ColumnPlace place);
   // Admits keys of this range only, in addition (a row comparison). REQUIRES: all columns were added.
-  void clip(const KeyRange& range) { clip_ = range; }
+  void clip(const KeyRange& range) {
+    clip_ = range;
+    clipped_ = true;
+  }
 
   // The first stretch of admitted keys, without a gap, that ends at or behind `from`: what of it is not before `from`.
   // False: there is none.
@@ -62,7 +81,13 @@ class KeySet {
   // The last stretch that begins at or before `from`: what of it is not behind `from`.
   bool previous(const WideKey& from, KeyRange* stretch) const;
 
-  bool contains(const WideKey& key) const;
+  template <unsigned W>
+  bool contains(const Words<W>& key) const {
+    for (unsigned c = 0; c < columns_; c++) {
+      if (column_[c].limited && !admits(column_[c], value_in(key, column_[c].place))) return false;
+    }
+    return !clipped_ || within_clip(widen(key));
+  }
   // Whether one stretch is all, so that there is nothing to step over.
   bool single() const;
 
@@ -76,6 +101,18 @@ class KeySet {
     std::span<const ColumnRange> admitted;  // if limited
   };
 
+  template <unsigned W>
+  static ColumnValue value_in(const Words<W>& key, ColumnPlace place) {
+    return {key.flag(place.first), {key.word[place.first], place.words > 1 ? key.word[place.first + 1] : 0}};
+  }
+  static bool admits(const Column& column, const ColumnValue& value) {
+    const ColumnRange& first = column.admitted.front();
+    if (value <= first.hi) return first.lo <= value;
+    return column.admitted.size() > 1 && admits_behind_first(column, value);
+  }
+  static bool admits_behind_first(const Column& column, const ColumnValue& value);
+  bool within_clip(const WideKey& key) const { return clip_.lo <= key && key <= clip_.hi; }
+
   ColumnRange everything(unsigned c) const;
   ColumnRange first_range(unsigned c) const;
   ColumnRange last_range(unsigned c) const;
@@ -88,6 +125,7 @@ class KeySet {
 
   Column column_[kMaxColumns]{};
   unsigned columns_ = 0;
+  bool clipped_ = false;
   KeyRange clip_{{}, {{kMaxCode, kMaxCode, kMaxCode, kMaxCode}, 0xFF}};
 };
 

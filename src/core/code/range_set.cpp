@@ -4,30 +4,31 @@
 
 namespace learned {
 
-bool ranges_are_normal(std::span<const CodeRange> ranges) {
+template <class C>
+bool ranges_are_normal(ConstRanges<C> ranges) {
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     if (ranges[i].lo > ranges[i].hi) {
       return false;
     }
-    // At least one code lies between neighbours. ranges[i].lo > 0 whenever the first half holds, so - 1 is
-    // safe.
-    if (i > 0 && (ranges[i].lo <= ranges[i - 1].hi || ranges[i].lo - 1 == ranges[i - 1].hi)) {
+    // At least one code lies between neighbours. ranges[i].lo is not the lowest whenever the first half holds, so there is one before.
+    if (i > 0 && (ranges[i].lo <= ranges[i - 1].hi || code_before(ranges[i].lo) == ranges[i - 1].hi)) {
       return false;
     }
   }
   return true;
 }
 
-std::size_t normalize_ranges(std::span<CodeRange> ranges) {
-  const auto by_start = [](const CodeRange& a, const CodeRange& b) { return a.lo < b.lo; };
+template <class C>
+std::size_t normalize_ranges(Ranges<C> ranges) {
+  const auto by_start = [](const auto& a, const auto& b) { return a.lo < b.lo; };
   // IN-lists often come sorted: do not pay for the sort then.
   if (!std::is_sorted(ranges.begin(), ranges.end(), by_start)) {
     std::sort(ranges.begin(), ranges.end(), by_start);
   }
   std::size_t count = 0;
-  for (const CodeRange range : ranges) {
-    // Joins a range that overlaps the last one or begins right after it; the last one may end at kMaxCode.
-    if (count > 0 && (range.lo <= ranges[count - 1].hi || range.lo - 1 == ranges[count - 1].hi)) {
+  for (const BasicCodeRange<C> range : ranges) {
+    // Joins a range that overlaps the last one or begins right after it; the last one may end at the highest code.
+    if (count > 0 && (range.lo <= ranges[count - 1].hi || code_before(range.lo) == ranges[count - 1].hi)) {
       ranges[count - 1].hi = std::max(ranges[count - 1].hi, range.hi);
     } else {
       ranges[count++] = range;
@@ -36,16 +37,16 @@ std::size_t normalize_ranges(std::span<CodeRange> ranges) {
   return count;
 }
 
-std::size_t intersect_ranges(std::span<const CodeRange> a, std::span<const CodeRange> b,
-                             std::span<CodeRange> out) {
+template <class C>
+std::size_t intersect_ranges(ConstRanges<C> a, ConstRanges<C> b, Ranges<C> out) {
   std::size_t i = 0;
   std::size_t j = 0;
   std::size_t count = 0;
   // Every step drops the range that ends first, and writes at most one: never more than a.size() + b.size().
   // The pieces are not adjacent, because each gap of a or b that separates them holds at least one code.
   while (i < a.size() && j < b.size()) {
-    const Code lo = std::max(a[i].lo, b[j].lo);
-    const Code hi = std::min(a[i].hi, b[j].hi);
+    const C lo = std::max(a[i].lo, b[j].lo);
+    const C hi = std::min(a[i].hi, b[j].hi);
     if (lo <= hi) {
       out[count++] = {lo, hi};
     }
@@ -58,15 +59,15 @@ std::size_t intersect_ranges(std::span<const CodeRange> a, std::span<const CodeR
   return count;
 }
 
-std::size_t unite_ranges(std::span<const CodeRange> a, std::span<const CodeRange> b,
-                         std::span<CodeRange> out) {
+template <class C>
+std::size_t unite_ranges(ConstRanges<C> a, ConstRanges<C> b, Ranges<C> out) {
   std::size_t i = 0;
   std::size_t j = 0;
   std::size_t count = 0;
   while (i < a.size() || j < b.size()) {
     const bool take_a = j == b.size() || (i < a.size() && a[i].lo <= b[j].lo);
-    const CodeRange range = take_a ? a[i++] : b[j++];
-    if (count > 0 && (range.lo <= out[count - 1].hi || range.lo - 1 == out[count - 1].hi)) {
+    const BasicCodeRange<C> range = take_a ? a[i++] : b[j++];
+    if (count > 0 && (range.lo <= out[count - 1].hi || code_before(range.lo) == out[count - 1].hi)) {
       out[count - 1].hi = std::max(out[count - 1].hi, range.hi);
     } else {
       out[count++] = range;
@@ -75,18 +76,31 @@ std::size_t unite_ranges(std::span<const CodeRange> a, std::span<const CodeRange
   return count;
 }
 
-std::size_t clip_ranges(std::span<CodeRange> ranges, CodeRange clip) {
+template <class C>
+std::size_t clip_ranges(Ranges<C> ranges, std::type_identity_t<BasicCodeRange<C>> clip) {
   std::size_t count = 0;
-  for (std::size_t i = find_range(ranges, clip.lo); i < ranges.size() && ranges[i].lo <= clip.hi; ++i) {
+  for (std::size_t i = find_range<C>(ranges, clip.lo); i < ranges.size() && ranges[i].lo <= clip.hi; ++i) {
     ranges[count++] = {std::max(ranges[i].lo, clip.lo), std::min(ranges[i].hi, clip.hi)};
   }
   return count;
 }
 
-std::size_t find_range(std::span<const CodeRange> ranges, Code code) {
+template <class C>
+std::size_t find_range(ConstRanges<C> ranges, std::type_identity_t<C> code) {
   const auto found = std::partition_point(ranges.begin(), ranges.end(),
-                                          [code](const CodeRange& range) { return range.hi < code; });
+                                          [code](const auto& range) { return range.hi < code; });
   return static_cast<std::size_t>(found - ranges.begin());
 }
+
+#define LEARNED_RANGE_SET(C)                                                           \
+  template bool ranges_are_normal<C>(ConstRanges<C>);                                  \
+  template std::size_t normalize_ranges<C>(Ranges<C>);                                 \
+  template std::size_t intersect_ranges<C>(ConstRanges<C>, ConstRanges<C>, Ranges<C>); \
+  template std::size_t unite_ranges<C>(ConstRanges<C>, ConstRanges<C>, Ranges<C>);     \
+  template std::size_t clip_ranges<C>(Ranges<C>, BasicCodeRange<C>);                   \
+  template std::size_t find_range<C>(ConstRanges<C>, C);
+LEARNED_RANGE_SET(Code)
+LEARNED_RANGE_SET(CodePair)
+#undef LEARNED_RANGE_SET
 
 }  // namespace learned

@@ -45,6 +45,8 @@ inline constexpr std::uint32_t kPageMagic = 0x4C524E44;  // "DNRL" in a hex dump
 template <class K>
 inline constexpr std::uint8_t kFormatOf = KeyTraits<K>::kWords == 1 ? 1 : 2;
 inline constexpr std::uint8_t kFormatVersion = kFormatOf<Code>;
+// What this library reads.
+inline constexpr std::uint8_t kNewestFormat = 2;
 // Bytes of a key's words.
 template <class K>
 inline constexpr std::uint8_t kCodeWidthOf = KeyTraits<K>::kWords * sizeof(Code);

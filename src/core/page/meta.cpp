@@ -18,6 +18,7 @@ std::uint32_t meta_check(MetaPage meta) {
 
 }  // namespace
 
+template <class K>
 void write_meta_page(std::uint8_t* page, const MetaInfo& info) {
   std::memset(page + kLowerOffset - 2, 0, kPageSize - (kLowerOffset - 2));
   store(page + kLowerOffset, static_cast<std::uint16_t>(kHeaderSize + sizeof(MetaPage)));
@@ -26,8 +27,8 @@ void write_meta_page(std::uint8_t* page, const MetaInfo& info) {
   store(page + kPageSizeVersionOffset, static_cast<std::uint16_t>(kPageSize | kServerLayoutVersion));
   MetaPage meta{};
   meta.magic = kMetaMagic;
-  meta.version = kFormatVersion;
-  meta.code_width = kCodeWidth;
+  meta.version = kFormatOf<K>;
+  meta.code_width = kCodeWidthOf<K>;
   for (int t = 0; t < kTreeCount; t++) {
     meta.root[t] = info.root[t];
     meta.level[t] = info.level[t];
@@ -37,13 +38,15 @@ void write_meta_page(std::uint8_t* page, const MetaInfo& info) {
   store(page + kHeaderSize, meta);
 }
 
+template <class K>
 Fault read_meta_page(const std::uint8_t* page, MetaInfo* info) {
   const auto meta = load<MetaPage>(page + kHeaderSize);
   if (meta.magic != kMetaMagic) return "metapage is not that of a learned index";
-  if (meta.version > kFormatVersion) return {FaultKind::newer, "index has a newer format version"};
+  if (meta.version > kNewestFormat) return {FaultKind::newer, "index has a newer format version"};
   if (meta.version == 0) return "metapage has an unknown format version";
   if (meta.check != meta_check(meta)) return "metapage checksum does not match";
-  if (meta.code_width != kCodeWidth) return "metapage has an unknown code width";
+  if (meta.version != kFormatOf<K> || meta.code_width != kCodeWidthOf<K>)
+    return "metapage is not that of an index on these columns";
   if (load<std::uint16_t>(page + kLowerOffset) != kHeaderSize + sizeof(MetaPage) ||
       load<std::uint16_t>(page + kUpperOffset) != kPageSize ||
       load<std::uint16_t>(page + kSpecialOffset) != kPageSize ||
@@ -57,5 +60,11 @@ Fault read_meta_page(const std::uint8_t* page, MetaInfo* info) {
   info->key_kind = meta.key_kind;
   return nullptr;
 }
+
+#define LEARNED_META(K)                                             \
+  template void write_meta_page<K>(std::uint8_t*, const MetaInfo&); \
+  template Fault read_meta_page<K>(const std::uint8_t*, MetaInfo*);
+LEARNED_FOR_EVERY_KEY(LEARNED_META)
+#undef LEARNED_META
 
 }  // namespace learned

@@ -13,11 +13,11 @@ inline constexpr std::uint32_t kMetaMagic = 0x4C524D54;  // "TMRL" in a hex dump
 
 struct MetaPage {
   std::uint32_t magic;
-  std::uint8_t version;            // kFormatVersion of the writer
-  std::uint8_t code_width;         // bytes of a code
+  std::uint8_t version;            // kFormatOf the keys
+  std::uint8_t code_width;         // bytes of a key's words
   std::uint8_t level[kTreeCount];  // level of each root; 0: the root is a leaf
   Block root[kTreeCount];
-  std::uint32_t key_kind;  // type of the indexed column (its OID for built-in types), for inspection
+  std::uint32_t key_kind;  // type of the first column (its OID for built-in types), for inspection
   std::uint32_t check;     // over all fields but this one
 };
 static_assert(sizeof(MetaPage) == 24);
@@ -28,14 +28,17 @@ struct MetaInfo {
   std::uint32_t key_kind;
 };
 
-// Writes the whole page.
+// Writes the whole page, of an index with keys of type K.
+template <class K = Code>
 void write_meta_page(std::uint8_t* page, const MetaInfo& info);
 // Reads and checks it.
+template <class K = Code>
 Fault read_meta_page(const std::uint8_t* page, MetaInfo* info);
 // What is to be verified before it is written anew: the same.
-inline Fault verify_meta_page(const std::uint8_t* page) {
+template <class K = Code>
+Fault verify_meta_page(const std::uint8_t* page) {
   MetaInfo info;
-  return read_meta_page(page, &info);
+  return read_meta_page<K>(page, &info);
 }
 
 }  // namespace learned

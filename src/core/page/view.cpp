@@ -11,8 +11,8 @@ Fault check_header(const BasicPageView<K>& page) {
   constexpr std::size_t kSpecial = kSpecialOf<K>;
   const BasicPageTrailer<K> t = page.trailer();
   if (t.magic != kPageMagic) return "page is not a page of a learned index";
-  if (t.version > kFormatOf<K>) return {FaultKind::newer, "page has a newer format version"};
-  if (t.version < kFormatOf<K>) return "page has an unknown format version";
+  if (t.version > kNewestFormat) return {FaultKind::newer, "page has a newer format version"};
+  if (t.version != kFormatOf<K>) return "page has another format version";
   if (t.code_width != kCodeWidthOf<K>) return "page has an unknown code width";
   if (t.tree >= kTreeCount) return "page belongs to an unknown tree";
   const std::size_t dir_bytes = t.segments * segment_size<K>(t.level);

@@ -156,7 +156,7 @@ class Tree {
   MetaInfo read_meta() {
     const Handle h = store_->read(kMetaBlock, LockMode::share);
     MetaInfo meta;
-    const Fault fault = read_meta_page(store_->bytes(h), &meta);
+    const Fault fault = read_meta_page<StoreKey<Store>>(store_->bytes(h), &meta);
     store_->release(h);
     if (fault) store_->corrupt(kMetaBlock, fault);
     return meta;
@@ -415,7 +415,7 @@ class Tree {
     const Handle root = store_->allocate();
     const Handle meta = store_->read(kMetaBlock, LockMode::exclusive);
     MetaInfo info;
-    const Fault fault = read_meta_page(store_->bytes(meta), &info);
+    const Fault fault = read_meta_page<StoreKey<Store>>(store_->bytes(meta), &info);
     if (fault) store_->corrupt(kMetaBlock, fault);
 
     std::memset(ws->page, 0, kPageSize);
@@ -430,7 +430,7 @@ class Tree {
     kill_marks.save(view(left));
     store_->begin();
     copy_content(store_->edit(root, true), ws->page);
-    write_meta_page(store_->edit(meta, false), info);
+    write_meta_page<StoreKey<Store>>(store_->edit(meta, false), info);
     std::uint8_t* image = store_->edit(left, false);
     set_flags<Key>(image, static_cast<std::uint16_t>(view(left).flags() & ~kIncompleteSplit));
     seal<Key>(image);
