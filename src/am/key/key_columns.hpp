@@ -66,14 +66,12 @@ template <class F>
   }
 }
 
-// The value of a column, in the order of the index, from the codes that its type gave; the second is not looked at if it has one
-// word.
+// The value of a column, in the order of the index, from codes of its type; the second is not looked at if it has one word.
 inline ColumnValue column_value_of_codes(const KeyColumn& column, Code first, Code second) {
   const Code turn = column.descending ? kMaxCode : 0;
   return {column.value_flag(), {first ^ turn, column.place.words > 1 ? second ^ turn : 0}};
 }
-
-// The same of a Datum. (NULL: isnull, `value` is not looked at.)
+// The same from a Datum. (NULL: isnull, `value` is not looked at.)
 inline ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
   if (isnull) return {column.null_flag(), {0, 0}};
   if (column.place.words > 1) {
