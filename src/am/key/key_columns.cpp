@@ -1,5 +1,6 @@
 #include "am/key/key_columns.hpp"
 
+#include "am/key/key_mapping.hpp"
 #include "am/key/key_order.hpp"
 #include "am/server/compat.hpp"
 
@@ -37,6 +38,28 @@ Oid type_of_column(Relation index, unsigned column) {
   refuse_included_type(type);
 }
 
+// How the values of a column are kept. Costs no look at the catalogs where the type is known.
+struct ColumnKind {
+  KeyKind kind;
+  bool is_mapped;
+  MappedType mapped;  // if so
+
+  unsigned words() const { return is_mapped ? kMappedWords : key_words(kind); }
+};
+ColumnKind kind_of_column(Relation index, unsigned column) {
+  ColumnKind result{};
+  const Oid type = type_of_column(index, column);
+  if (key_kind_of_type(type, &result.kind)) return result;
+  // (Included columns have no operator class.)
+  if (column >= static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)) ||
+      !find_mapping(index->rd_opfamily[column], type, &result.mapped)) {
+    refuse_column_type(index, column, type);
+  }
+  result.is_mapped = true;
+  result.kind = result.mapped.kind;
+  return result;
+}
+
 template <unsigned W>
 void put_value(Words<W>* key, const KeyColumn& column, const ColumnValue& value) {
   key->flags |= static_cast<std::uint8_t>(value.flag << column.place.first);
@@ -57,29 +80,44 @@ void take_codes(const Words<W>& key, const KeyColumn& column, Code codes[2]) {
 unsigned key_words_of(Relation index) {
   const auto count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
   unsigned words = 0;
-  for (unsigned c = 0; c < count; c++) {
-    const Oid type = type_of_column(index, c);
-    KeyKind kind;
-    if (!key_kind_of_type(type, &kind)) refuse_column_type(index, c, type);
-    words += key_words(kind);
-  }
+  for (unsigned c = 0; c < count; c++) words += kind_of_column(index, c).words();
   if (words > kMaxWords) refuse_key_words(words);
   return words;
 }
 
-KeyColumns key_columns_of(Relation index) {
+bool key_column_merged(Relation index, unsigned column) {
+  KeyKind kind;
+  return column + 1 < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)) &&
+         key_kind_of_type(index->rd_opcintype[column], &kind) && is_float(kind);
+}
+
+bool has_mapped_column(Relation index) {
+  for (int c = 0; c < IndexRelationGetNumberOfKeyAttributes(index); c++) {
+    KeyKind kind;
+    if (!key_kind_of_type(index->rd_opcintype[c], &kind)) return true;
+  }
+  return false;
+}
+
+KeyColumns key_columns_of(Relation index, MemoryContext context) {
   KeyColumns columns{};
   columns.count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
   columns.keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
   if (columns.count > kMaxWords) refuse_key_words(columns.count);
   for (unsigned c = 0; c < columns.count; c++) {
     KeyColumn& column = columns.column[c];
-    const Oid type = type_of_column(index, c);
-    if (!key_kind_of_type(type, &column.type.kind)) refuse_column_type(index, c, type);
-    const unsigned words = key_words(column.type.kind);
+    const ColumnKind kind = kind_of_column(index, c);
+    column.type.kind = kind.kind;
+    column.width = static_cast<std::uint8_t>(key_width(kind.kind));
+    const unsigned words = kind.words();
     if (columns.words + words > kMaxWords) refuse_key_words(columns.words + words);
     column.place = {static_cast<std::uint8_t>(columns.words), static_cast<std::uint8_t>(words)};
     columns.words += words;
+    if (kind.is_mapped) {
+      columns.mapped = true;
+      column.type.mapping = KeyMapping::create(kind.mapped, context);
+      column.width = static_cast<std::uint8_t>(column.type.mapping->width());
+    }
     // (An included column has no options.)
     const int16 option = c < columns.keys ? index->rd_indoption[c] : 0;
     column.descending = (option & INDOPTION_DESC) != 0;
@@ -161,6 +199,7 @@ bool key_possible(const KeyColumns& columns, const K& key) {
       take_codes(key, column, codes);
       const CodeRange domain = code_domain(column.type.kind);
       if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
+      if (two && key_words(column.type.kind) == 1 && codes[1] != 0) return false;
       if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
     }
     return true;

@@ -28,6 +28,7 @@ struct KeyColumn {
   // was stored is not known any more. A float that key columns follow.
   bool merged;
   std::uint8_t align;  // of its attribute in an index tuple, in bytes
+  std::uint8_t width;  // its bytes there
 
   std::uint8_t value_flag() const { return nulls_high ? 0 : 1; }
   std::uint8_t null_flag() const { return nulls_high ? 1 : 0; }
@@ -38,6 +39,7 @@ struct KeyColumns {
   unsigned words;  // of a key, 1 to kMaxWords
   unsigned count;  // columns, included ones among them
   unsigned keys;   // those that are ordered by, in front
+  bool mapped;     // a column's type is not known (key_mapping.hpp)
   KeyColumn column[kMaxWords];
 
   bool plain() const { return words == 1; }
@@ -46,8 +48,13 @@ struct KeyColumns {
 };
 static_assert(std::is_trivially_copyable_v<KeyColumns>);
 
-// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply.
-KeyColumns key_columns_of(Relation index);
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply. What mappings of types need
+// is made in the context, and must outlive the result.
+KeyColumns key_columns_of(Relation index, MemoryContext context = CurrentMemoryContext);
+// Whether a key column's values may have been merged (see KeyColumn).
+bool key_column_merged(Relation index, unsigned column);
+// Whether there is a column of a type that is not known.
+bool has_mapped_column(Relation index);
 // Words of a key alone.
 unsigned key_words_of(Relation index);
 

@@ -1,5 +1,7 @@
 #include "am/scan/batch.hpp"
 
+#include "am/key/key_mapping.hpp"
+
 namespace learned {
 
 namespace {
@@ -28,6 +30,13 @@ void store_column(const KeyColumn& column, const Words<W>* keys, unsigned n, cha
   const unsigned w = column.place.first;
   const Code turn = column.descending ? kMaxCode : 0;
   auto* attributes = reinterpret_cast<char(*)[size]>(reinterpret_cast<char*>(tuples) + offset);
+  if (column.type.mapping != nullptr) [[unlikely]] {
+    for (unsigned i = 0; i < n; i++) {
+      const Code codes[2] = {keys[i].word[w] ^ turn, keys[i].word[w + 1] ^ turn};
+      column.type.mapping->store_attribute(codes, attributes[i]);
+    }
+    return;
+  }
   switch (column.type.kind) {
     case KeyKind::int2:
       store_words(keys, w, n, attributes,
@@ -88,7 +97,7 @@ void make_alike(const KeyColumns& columns, unsigned nulls, const Rows<W>& rows, 
     const KeyColumn& column = columns.column[c];
     offset = align_to(offset, column.align);
     store_column(column, rows.keys + begin, end - begin, rows.tuples + begin, offset);
-    offset += static_cast<Size>(column.type.width());
+    offset += Size{column.width};
   }
   const uint64 info = tuple_info(MAXALIGN(offset), nulls != 0);
   for (unsigned i = begin; i < end; i++) {

@@ -285,8 +285,7 @@ bool learned_can_return(Relation index, int attno) {
   // Generic WAL replays VACUUM's removals without a cleanup lock, so a standby's pins protect nothing.
   if (RecoveryInProgress()) return false;
   // Only where columns are ordered by behind it may its values be merged.
-  return attno >= IndexRelationGetNumberOfKeyAttributes(index) ||
-         !key_columns_of(index).column[attno - 1].merged;
+  return !key_column_merged(index, static_cast<unsigned>(attno - 1));
 }
 
 IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
