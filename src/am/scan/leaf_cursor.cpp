@@ -239,8 +239,8 @@ template <class K>
 bool BasicLeafCursor<K>::go_to_admitted(bool forward) {
   if constexpr (KeyTraits<K>::kWords > 1) {
     for (;;) {
-      Entry at;
-      bool dead;
+      Entry at{};
+      bool dead = false;
       if (!entries_.decode(number_, number_ + 1, {&at.code, &at.tid, &dead})) damaged();
       if (filter_->contains(at.code)) return true;
       // From its key on: what the filter leaves out has no other entry to be visited.

@@ -100,7 +100,10 @@ class BasicLeafCursor {
     return skipping_ && forward == skipping_forward_ ? skip_to_ : leaf().fence(forward);
   }
   // Goes back to an entry of this loading.
-  void stand_on(int number) { number_ = number; }
+  void stand_on(int number) {
+    number_ = number;
+    skipping_ = false;
+  }
   // Decodes the entry if it is not, and those that a scan in this direction comes to then. False: from there on all are dead,
   // and the scan stands at the end.
   bool ensure_decoded(IndexScanDesc scan, bool forward) {
