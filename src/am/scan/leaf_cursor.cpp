@@ -56,7 +56,7 @@ void BasicLeafCursor<K>::select(const TreeRange& part, BasicLeafRanks<K>* ranks)
 
 template <class K>
 void BasicLeafCursor<K>::keep_page() {
-  if (copy_ == nullptr) copy_ = static_cast<std::uint8_t*>(MemoryContextAlloc(context_, kPageSize));
+  if (copy_ == nullptr) copy_ = static_cast<std::uint8_t*>(MemoryContextAlloc(context_, kMaxCompactBytes));
   if (entries_.has_kill_marks() && kill_words_ == nullptr) {
     kill_words_ =
         static_cast<std::uint64_t*>(MemoryContextAlloc(context_, kMaxKillWords * sizeof(std::uint64_t)));

@@ -142,7 +142,7 @@ class BasicLeafCursor {
   BlockNumber heap_blocks_ = 0;  // the table has at least so many
   KeyColumns columns_;
   MemoryContext context_;
-  std::uint8_t* copy_ = nullptr;         // kPageSize bytes, made on first use
+  std::uint8_t* copy_ = nullptr;         // kMaxCompactBytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
   const KeySet* filter_ = nullptr;
   bool skipping_ = false;  // to a position beyond this leaf
