@@ -375,7 +375,7 @@ ANALYZE t;
 		  "(n, d) $operator (-2147483648, date '2024-01-05')";
 	}
 	for my $columns ('f, n', 'f DESC, n NULLS FIRST', 'n, f', 'n DESC, f DESC', 'd, n, f', 'd DESC, n DESC', 'd, n DESC', 'd, f, n', 'n, d', 'f, n) INCLUDE (d',
-		'n, f) INCLUDE (d, id')
+		'n, f) INCLUDE (d, id', 'f, n) INCLUDE (d, id')
 	{
 		$script .= "CREATE INDEX t_k ON t USING $AM ($columns);\n";
 		$script .= "SELECT compare('rows', " . quoted("SELECT id, ROW(f, d, n)::text AS k FROM t WHERE $_") . ", '{index,only,bitmap}');\n"
