@@ -223,6 +223,54 @@ bool maps_type(List* functions, Oid type) {
   return there == 1 && back == 1;
 }
 
+// A function that keeps a type as another one: the only one for it in the family, and among those that are about to enter it.
+void refuse_second_mapping(Oid family, List* functions, const OpFamilyMember* member) {
+  if (mapped_type_of(member->lefttype, member->righttype) != member->lefttype) return;
+  Oid other = InvalidOid;
+  ListCell* cell;
+  foreach (cell, functions) {
+    const auto* one = static_cast<const OpFamilyMember*>(lfirst(cell));
+    if (one->number == kMappingFunction && one->lefttype == member->lefttype &&
+        one->righttype != member->righttype) {
+      other = one->righttype;
+    }
+  }
+  CatCList* rows =
+      SearchSysCacheList2(AMPROCNUM, ObjectIdGetDatum(family), ObjectIdGetDatum(member->lefttype));
+  for (int i = 0; i < rows->n_members; ++i) {
+    const auto* row = reinterpret_cast<const FormData_pg_amproc*>(GETSTRUCT(&rows->members[i]->tuple));
+    if (row->amprocnum == kMappingFunction && row->amprocrighttype != member->righttype)
+      other = row->amprocrighttype;
+  }
+  ReleaseCatCacheList(rows);
+  if (!OidIsValid(other)) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+       errmsg("function %s cannot be support function %d of access method \"learned\"",
+              format_procedure(member->object), kMappingFunction),
+       errdetail("In this operator family, values of type %s are kept as values of type %s.",
+                 format_type_be(member->lefttype), format_type_be(other)),
+       errhint("A type is kept as one other: leave out one of the functions, or use a family of its own.")));
+}
+
+// A class for a type that is not known, and whose family does not say how to keep it.
+[[noreturn]] void refuse_class_without_mapping(Oid type) {
+  const int length = get_typlen(type);
+  // Here it could not say so.
+  if (length <= 0 || length > kMaxKeyWidth) refuse_key_type(type);
+  const char* name = format_type_be(type);
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+       errmsg("access method \"learned\" does not support keys of type %s", name),
+       errdetail("An operator class for it must have support function %d twice.", kMappingFunction),
+       errhint("One makes a value of a supported type of each of its values, the other makes these again: "
+               "FUNCTION %d (%s, bigint) to_bigint(%s), FUNCTION %d (bigint, %s) from_bigint(bigint).",
+               kMappingFunction, name, name, kMappingFunction, name)));
+  pg_unreachable();
+}
+
 }  // namespace
 
 bool learned_validate(Oid opclass_oid) {
@@ -258,18 +306,24 @@ void learned_adjust_members(Oid opfamily_oid, Oid opclass_oid, List* operators, 
     // CREATE OPERATOR CLASS has written the class in this very command.
     CommandCounterIncrement();
     opclass_type = get_opclass_input_type(opclass_oid);
-    KeyKind kind;
-    MappedType mapped;
-    if (!key_kind_of_type(opclass_type, &kind) && !maps_type(functions, opclass_type) &&
-        !find_mapping(opfamily_oid, opclass_type, &mapped)) {
-      refuse_key_type(opclass_type);
-    }
   }
+  List* members = list_concat_copy(operators, functions);
   ListCell* cell;
-  foreach (cell, list_concat_copy(operators, functions)) {
-    auto* member = static_cast<OpFamilyMember*>(lfirst(cell));
+  foreach (cell, members) {
+    const auto* member = static_cast<const OpFamilyMember*>(lfirst(cell));
     refuse_member_of_other_order(
         {member->is_func, member->object, member->number, member->lefttype, member->righttype});
+    if (member->is_func && member->number == kMappingFunction)
+      refuse_second_mapping(opfamily_oid, functions, member);
+  }
+  KeyKind kind;
+  MappedType mapped;
+  if (OidIsValid(opclass_oid) && !key_kind_of_type(opclass_type, &kind) &&
+      !maps_type(functions, opclass_type) && !find_mapping(opfamily_oid, opclass_type, &mapped)) {
+    refuse_class_without_mapping(opclass_type);
+  }
+  foreach (cell, members) {
+    auto* member = static_cast<OpFamilyMember*>(lfirst(cell));
     const bool mapping = member->is_func && member->number == kMappingFunction;
     const bool optional = member->is_func && member->number != BTORDER_PROC && !mapping;
     const Oid type = mapping ? mapped_type_of(member->lefttype, member->righttype) : member->lefttype;

@@ -23,9 +23,10 @@ double expected_rows(Relation heap, const IndexInfo& index_info) {
 template <class K>
 void RowCollector<K>::open(Relation index, bool unique, std::size_t memory_bytes, double expected) {
   columns_ = key_columns_of(index);
-  for (unsigned c = 0; c < columns_.count; c++)
-    samples_[c] =
-        columns_.column[c].type.mapping != nullptr ? MappingSample::create(columns_.column[c]) : nullptr;
+  for (unsigned c = 0; c < columns_.count; c++) {
+    KeyMapping* mapping = columns_.column[c].type.mapping;
+    samples_[c] = mapping != nullptr ? MappingSample::create(mapping) : nullptr;
+  }
   unique_ = unique;
   memory_.free_bytes = memory_bytes;
   // NULLs among several columns are keys like others.

@@ -34,7 +34,8 @@ Oid type_of_column(Relation index, unsigned column) {
 }
 
 [[noreturn]] void refuse_column_type(Relation index, unsigned column, Oid type) {
-  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index))) refuse_key_type(type);
+  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)))
+    refuse_unmapped_type(index->rd_opfamily[column], type);
   refuse_included_type(type);
 }
 
@@ -79,8 +80,20 @@ void take_codes(const Words<W>& key, const KeyColumn& column, Code codes[2]) {
 
 unsigned key_words_of(Relation index) {
   const auto count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
+  const auto keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
   unsigned words = 0;
-  for (unsigned c = 0; c < count; c++) words += kind_of_column(index, c).words();
+  for (unsigned c = 0; c < count; c++) {
+    // (What is done with keys alone, planning and VACUUM, goes on where functions have become unfit.)
+    KeyKind kind;
+    const Oid type = type_of_column(index, c);
+    if (key_kind_of_type(type, &kind)) {
+      words += key_words(kind);
+    } else if (c < keys) {
+      words += kMappedWords;
+    } else {
+      refuse_included_type(type);
+    }
+  }
   if (words > kMaxWords) refuse_key_words(words);
   return words;
 }
@@ -126,6 +139,14 @@ KeyColumns key_columns_of(Relation index, MemoryContext context) {
     column.align = alignment_of(TupleDescAttr(RelationGetDescr(index), static_cast<int>(c))->attalign);
   }
   return columns;
+}
+
+void destroy_mappings(const KeyColumns& columns) {
+  if (!columns.mapped) return;
+  for (unsigned c = 0; c < columns.keys; c++) {
+    KeyMapping* mapping = columns.column[c].type.mapping;
+    if (mapping != nullptr) mapping->destroy();
+  }
 }
 
 template <class K>
@@ -206,9 +227,24 @@ bool key_possible(const KeyColumns& columns, const K& key) {
   }
 }
 
+template <class K>
+void check_key_mappings(const KeyColumns& columns, const K& key) {
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    for (unsigned c = 0; c < columns.keys; c++) {
+      const KeyColumn& column = columns.column[c];
+      if (column.type.mapping == nullptr || key.flag(column.place.first) == (column.null_flag() != 0))
+        continue;
+      Code codes[2];
+      take_codes(key, column, codes);
+      column.type.mapping->check_codes(codes);
+    }
+  }
+}
+
 #define LEARNED_KEY_COLUMNS(K)                                                                  \
   template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
-  template bool key_possible<K>(const KeyColumns&, const K&);
+  template bool key_possible<K>(const KeyColumns&, const K&);                                   \
+  template void check_key_mappings<K>(const KeyColumns&, const K&);
 LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
 #undef LEARNED_KEY_COLUMNS
 template EqualKeys<Words<2>> keys_equal_to(const KeyColumns&, const RowKey<Words<2>>&);

@@ -51,6 +51,8 @@ static_assert(std::is_trivially_copyable_v<KeyColumns>);
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply. What mappings of types need
 // is made in the context, and must outlive the result.
 KeyColumns key_columns_of(Relation index, MemoryContext context = CurrentMemoryContext);
+// Gives back what mappings have taken, where that is not soon done with the context.
+void destroy_mappings(const KeyColumns& columns);
 // Whether a key column's values may have been merged (see KeyColumn).
 bool key_column_merged(Relation index, unsigned column);
 // Whether there is a column of a type that is not known.
@@ -134,6 +136,10 @@ inline EqualKeys<Code> keys_equal_to<Code>(const KeyColumns& columns, const RowK
 // Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
 template <class K>
 bool key_possible(const KeyColumns& columns, const K& key);
+
+// Has the functions of types that are not known look at a key: KeyMapping::check_codes().
+template <class K>
+void check_key_mappings(const KeyColumns& columns, const K& key);
 
 // Whether a key column is NULL.
 inline bool has_null_key(const KeyColumns& columns, const bool* isnull) {

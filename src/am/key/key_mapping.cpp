@@ -29,7 +29,15 @@ bool same_bytes(Datum a, Datum b, bool by_value, int16 length) {
   return ((a ^ b) << (64 - 8 * length)) == 0;
 }
 
+int order_of(const Code a[2], const Code b[2]) {
+  const int w = a[0] != b[0] ? 0 : 1;
+  return a[w] < b[w] ? -1 : a[w] > b[w] ? 1 : 0;
+}
+
 constexpr char kHint[] = "Correct the functions and rebuild their indexes, or use a btree index.";
+
+// Its comparison function.
+Oid default_comparison(Oid type) { return lookup_type_cache(type, TYPECACHE_CMP_PROC)->cmp_proc; }
 
 }  // namespace
 
@@ -71,6 +79,9 @@ const char* mapping_fault(Oid function, Oid left, Oid right) {
   if (length <= 0 || length > kMaxKeyWidth)
     return psprintf("Values of type %s must have a fixed length, %d bytes at most.",
                     format_type_be(mapped_type_of(left, right)), kMaxKeyWidth);
+  if (!OidIsValid(default_comparison(mapped_type_of(left, right))))
+    return psprintf("Type %s has no default btree operator class.",
+                    format_type_be(mapped_type_of(left, right)));
   if (!check_amproc_signature(function, right, true, 1, 1, left))
     return psprintf("It must take a value of type %s and return one of type %s.", format_type_be(left),
                     format_type_be(right));
@@ -80,22 +91,49 @@ const char* mapping_fault(Oid function, Oid left, Oid right) {
   return nullptr;
 }
 
+void refuse_mapping(Oid family, Oid function, Oid left, Oid right) {
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+           errmsg("access method \"learned\" does not support operator class \"%s\"",
+                  class_of(family, mapped_type_of(left, right))),
+           errdetail("Its operator family has function %s as support function %d. %s",
+                     format_procedure(function), kMappingFunction, mapping_fault(function, left, right)),
+           errhint("%s", kHint)));
+  pg_unreachable();
+}
+
+void refuse_unmapped_type(Oid family, Oid type) {
+  CatCList* functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
+  for (int i = 0; i < functions->n_members; ++i) {
+    const auto* row = reinterpret_cast<const FormData_pg_amproc*>(GETSTRUCT(&functions->members[i]->tuple));
+    if (row->amprocnum == kMappingFunction &&
+        mapped_type_of(row->amproclefttype, row->amprocrighttype) == type &&
+        mapping_fault(row->amproc, row->amproclefttype, row->amprocrighttype) != nullptr) {
+      refuse_mapping(family, row->amproc, row->amproclefttype, row->amprocrighttype);
+    }
+  }
+  refuse_key_type(type);
+}
+
 void mapped_to_codes(KeyMapping* mapping, Datum value, Code codes[2]) { mapping->to_codes(value, codes); }
 
 Datum mapped_from_codes(KeyMapping* mapping, const Code codes[2], KeyStorage* storage) {
   return mapping->from_codes(codes, storage);
 }
 
-KeyMapping* KeyMapping::create(const MappedType& mapped, MemoryContext context) {
+KeyMapping* KeyMapping::create(const MappedType& mapped, MemoryContext parent) {
+  MemoryContext context = AllocSetContextCreate(parent, "learned index key mapping", ALLOCSET_SMALL_SIZES);
   return new (MemoryContextAlloc(context, sizeof(KeyMapping))) KeyMapping(mapped, context);
 }
 
 KeyMapping::KeyMapping(const MappedType& mapped, MemoryContext context)
     : mapped_(mapped),
-      scratch_(AllocSetContextCreate(context, "learned index key mapping", ALLOCSET_SMALL_SIZES)) {
+      context_(context),
+      scratch_(AllocSetContextCreate(context, "learned index key mapping calls", ALLOCSET_SMALL_SIZES)) {
   get_typlenbyval(mapped.type, &length_, &by_value_);
   fmgr_info_cxt(mapped.to, &to_, context);
   fmgr_info_cxt(mapped.from, &from_, context);
+  fmgr_info_cxt(default_comparison(mapped.type), &compare_, context);
 }
 
 Datum KeyMapping::call(FmgrInfo* function, Datum value) {
@@ -105,12 +143,8 @@ Datum KeyMapping::call(FmgrInfo* function, Datum value) {
   arguments->args[0].isnull = false;
   const Datum result = FunctionCallInvoke(arguments);
   if (arguments->isnull) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                    errmsg("access method \"learned\" does not support operator class \"%s\"",
-                           class_of(mapped_.family, mapped_.type)),
-                    errdetail("Its support function %s returned NULL for a value.",
-                              format_procedure(function->fn_oid)),
-                    errhint("%s", kHint)));
+    refuse(
+        psprintf("Its support function %s returned NULL for a value.", format_procedure(function->fn_oid)));
   }
   return result;
 }
@@ -121,8 +155,8 @@ Datum KeyMapping::stored_of(const Code codes[2], KeyStorage* storage) const {
                                      : code_to_datum(type, codes[0], storage);
 }
 
-void KeyMapping::to_codes(Datum value, Code codes[2]) {
-  MemoryContext old_context = MemoryContextSwitchTo(scratch_);
+// In scratch_.
+void KeyMapping::map(Datum value, Code codes[2]) {
   const Datum stored = call(&to_, value);
   const KeyType type{mapped_.kind, nullptr};
   if (key_words(mapped_.kind) > 1) {
@@ -133,9 +167,58 @@ void KeyMapping::to_codes(Datum value, Code codes[2]) {
   }
   // From the codes, as they are what is kept.
   KeyStorage storage;
-  if (!same_bytes(value, call(&from_, stored_of(codes, &storage)), by_value_, length_)) refuse_value();
+  if (!same_bytes(value, call(&from_, stored_of(codes, &storage)), by_value_, length_)) {
+    refuse(psprintf("Of a value of type %s, its support functions %s and then %s make another one.",
+                    format_type_be(mapped_.type), format_procedure(mapped_.to),
+                    format_procedure(mapped_.from)));
+  }
+}
+
+void KeyMapping::to_codes(Datum value, Code codes[2]) {
+  MemoryContext old_context = MemoryContextSwitchTo(scratch_);
+  map(value, codes);
   MemoryContextSwitchTo(old_context);
   MemoryContextReset(scratch_);
+  Mapped mapped{};
+  keep(&mapped, value, codes);
+  if (any_) check_order(last_, mapped);
+  last_ = mapped;
+  any_ = true;
+}
+
+void KeyMapping::keep(Mapped* mapped, Datum value, const Code codes[2]) const {
+  mapped->codes[0] = codes[0];
+  mapped->codes[1] = codes[1];
+  mapped->value = copy(value, &mapped->bytes);
+}
+
+// (They are moved about.)
+Datum KeyMapping::value_of(const Mapped& mapped) const {
+  return by_value_ ? mapped.value : PointerGetDatum(const_cast<unsigned char*>(mapped.bytes.bytes));
+}
+
+void KeyMapping::check_order(const Mapped& a, const Mapped& b) {
+  MemoryContext old_context = MemoryContextSwitchTo(scratch_);
+  const int32 order = DatumGetInt32(FunctionCall2Coll(&compare_, InvalidOid, value_of(a), value_of(b)));
+  const int expected = order_of(a.codes, b.codes);
+  if ((order < 0) != (expected < 0) || (order > 0) != (expected > 0)) {
+    refuse(psprintf("Its support function %s does not keep the default btree order of type %s.",
+                    format_procedure(mapped_.to), format_type_be(mapped_.type)));
+  }
+  MemoryContextSwitchTo(old_context);
+  MemoryContextReset(scratch_);
+}
+
+void KeyMapping::check_codes(const Code codes[2]) {
+  if (any_ && order_of(codes, last_.codes) == 0) return;
+  KeyStorage storage;
+  const Datum value = from_codes(codes, &storage);
+  Code again[2];
+  to_codes(value, again);
+  if (order_of(codes, again) != 0) {
+    refuse(psprintf("Its support function %s does not give again what it gave for a value in the index.",
+                    format_procedure(mapped_.to)));
+  }
 }
 
 Datum KeyMapping::copy(Datum value, KeyStorage* storage) const {
@@ -164,24 +247,11 @@ void KeyMapping::store_attribute(const Code codes[2], char* attribute) {
   }
 }
 
-void KeyMapping::refuse_value() {
+void KeyMapping::refuse(const char* detail) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                   errmsg("access method \"learned\" does not support operator class \"%s\"",
                          class_of(mapped_.family, mapped_.type)),
-                  errdetail("Of a value of type %s, its support functions %s and then %s make another one.",
-                            format_type_be(mapped_.type), format_procedure(mapped_.to),
-                            format_procedure(mapped_.from)),
-                  errhint("%s", kHint)));
-  pg_unreachable();
-}
-
-void KeyMapping::refuse_order() {
-  ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                  errmsg("access method \"learned\" does not support operator class \"%s\"",
-                         class_of(mapped_.family, mapped_.type)),
-                  errdetail("Its support function %s does not keep the default btree order of type %s.",
-                            format_procedure(mapped_.to), format_type_be(mapped_.type)),
-                  errhint("%s", kHint)));
+                  errdetail_internal("%s", detail), errhint("%s", kHint)));
   pg_unreachable();
 }
 

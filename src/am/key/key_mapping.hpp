@@ -6,7 +6,8 @@
 // and nothing that columns of one word do knows of it.
 //
 // Each value that is mapped, to be stored or to be looked for, is mapped back, and must be the same bytes: two values never
-// have one code. The order is looked at when an index is built (build/mapping_sample.hpp).
+// have one code. It is also compared with the one that was mapped before it, by T's own comparison function, which must say what
+// the codes say. A build looks at more pairs (build/mapping_sample.hpp).
 //
 // The functions are called without locks on pages: they may fail, and take time.
 #pragma once
@@ -38,38 +39,58 @@ const char* mapping_fault(Oid function, Oid left, Oid right);
 // Of the two, the one that is not known.
 Oid mapped_type_of(Oid left, Oid right);
 
-// Functions that are ready to be called. Lives in the memory context that it was made in.
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED for a member of a family that mapping_fault() finds fault with.
+[[noreturn]] void refuse_mapping(Oid family, Oid function, Oid left, Oid right);
+// The same for a type for which there is no find_mapping().
+[[noreturn]] void refuse_unmapped_type(Oid family, Oid type);
+
+// Functions that are ready to be called. In a memory context of its own.
 class KeyMapping {
  public:
-  static KeyMapping* create(const MappedType& mapped, MemoryContext context);
+  static KeyMapping* create(const MappedType& mapped, MemoryContext parent);
+  // Before the parent goes, which does it too.
+  void destroy() { MemoryContextDelete(context_); }
 
   Size width() const { return static_cast<Size>(length_); }
   Oid type() const { return mapped_.type; }
 
-  // The codes of a value that is not NULL.
+  // The codes of a value that is not NULL. Raises ERRCODE_INVALID_OBJECT_DEFINITION if the functions are seen to be wrong.
   void to_codes(Datum value, Code codes[2]);
   // The value. See code_to_datum().
   Datum from_codes(const Code codes[2], KeyStorage* storage);
   // The same, as the bytes of an attribute, width() of them.
   void store_attribute(const Code codes[2], char* attribute);
-  // A value's bytes in `storage`, and a Datum of them.
-  Datum copy(Datum value, KeyStorage* storage) const;
-
-  // Raises ERRCODE_INVALID_OBJECT_DEFINITION: of two values, one less than or equal to the other is not mapped so.
-  [[noreturn]] void refuse_order();
+  // A value with its codes.
+  struct Mapped {
+    Code codes[2];
+    Datum value;       // if it is by value
+    KeyStorage bytes;  // else
+  };
+  void keep(Mapped* mapped, Datum value, const Code codes[2]) const;
+  // Raises ERRCODE_INVALID_OBJECT_DEFINITION unless two values are in the order of their codes.
+  void check_order(const Mapped& a, const Mapped& b);
+  // The same unless the codes are what is made of the value that is made of them.
+  void check_codes(const Code codes[2]);
 
  private:
   explicit KeyMapping(const MappedType& mapped, MemoryContext context);
   Datum call(FmgrInfo* function, Datum value);
   Datum stored_of(const Code codes[2], KeyStorage* storage) const;
-  [[noreturn]] void refuse_value();
+  void map(Datum value, Code codes[2]);
+  Datum copy(Datum value, KeyStorage* storage) const;
+  Datum value_of(const Mapped& mapped) const;
+  [[noreturn]] void refuse(const char* detail);
 
   MappedType mapped_;
+  MemoryContext context_;
   MemoryContext scratch_;  // what the functions leave behind
   int16 length_;
   bool by_value_;
   FmgrInfo to_;
   FmgrInfo from_;
+  FmgrInfo compare_;  // of the default btree operator class
+  bool any_ = false;
+  Mapped last_;  // if any_, of to_codes()
 };
 static_assert(std::is_trivially_destructible_v<KeyMapping>);
 

@@ -44,17 +44,14 @@ bool is_mapping(const FamilyMember& member) {
   if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass);
   const auto* row = reinterpret_cast<const FormData_pg_opclass*>(GETSTRUCT(tuple));
   const DefaultOrder expected = default_order_at(member);
-  const char* fault =
-      is_mapping(member)
-          ? psprintf(". %s", mapping_fault(member.object, member.left, member.right))
-          : psprintf("; the default btree order of type %s has %s there.", format_type_be(expected.type),
-                     describe_expected(member, expected.object));
   ereport(
       ERROR,
       (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
        errmsg("access method \"learned\" does not support operator class \"%s\"", NameStr(row->opcname)),
-       errdetail("Its operator family has %s as %s %d%s", describe(member.is_function, member.object),
-                 member.is_function ? "support function" : "strategy", member.number, fault),
+       errdetail("Its operator family has %s as %s %d; the default btree order of type %s has %s there.",
+                 describe(member.is_function, member.object),
+                 member.is_function ? "support function" : "strategy", member.number,
+                 format_type_be(expected.type), describe_expected(member, expected.object)),
        index == nullptr
            ? errhint("%s", kOrderHint)
            : errhint("Drop index \"%s\"; it may answer wrongly. A new one can have an operator class that "
@@ -76,7 +73,9 @@ void refuse_class_of_other_order(Oid opclass, Oid family, const char* index) {
   for (int i = 0; i < functions->n_members; ++i) {
     HeapTuple tuple = &functions->members[i]->tuple;
     const FamilyMember member = member_of(*reinterpret_cast<const FormData_pg_amproc*>(GETSTRUCT(tuple)));
-    if (!follows_default_order(member)) refuse_class(opclass, member, index);
+    if (follows_default_order(member)) continue;
+    if (is_mapping(member)) refuse_mapping(family, member.object, member.left, member.right);
+    refuse_class(opclass, member, index);
   }
   ReleaseCatCacheList(functions);
 }
@@ -228,7 +227,7 @@ void refuse_unsupported_index(HeapTuple index_row) {
     } else if (find_mapping(family, type, &mapped)) {
       words += kMappedWords;
     } else {
-      refuse_key_type(type);
+      refuse_unmapped_type(family, type);
     }
     if (!included) refuse_class_of_other_order(classes->values[c], family, name);
   }

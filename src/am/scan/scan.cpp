@@ -321,7 +321,10 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
 
 void learned_end_scan(IndexScanDesc scan) {
   // The rest belongs to the scan's memory context.
-  with_keys_of(scan, [scan]<class K>() { state_of<K>(scan)->leaf.unload(); });
+  with_keys_of(scan, [scan]<class K>() {
+    state_of<K>(scan)->leaf.unload();
+    destroy_mappings(state_of<K>(scan)->leaf.columns());
+  });
 }
 
 void learned_mark_pos(IndexScanDesc scan) {
