@@ -172,6 +172,8 @@ bool key_possible(const KeyColumns& columns, const K& key) {
       take_codes(key, column, codes);
       const CodeRange domain = code_domain(column.type.kind);
       if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
+      const CodeRange second = second_code_domain(column.type.kind);
+      if (two && (codes[1] < second.lo || codes[1] > second.hi)) return false;
       if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
     }
     return true;
