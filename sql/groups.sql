@@ -71,6 +71,7 @@ SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) A
   'SELECT device, max(ts) FILTER (WHERE value > 3) FROM readings GROUP BY device',
   'SELECT device, max(ts) FROM readings GROUP BY device HAVING max(ts) > ''2024-01-01 04:00+00''',
   'SELECT DISTINCT ts FROM readings',
+  'SELECT DISTINCT device FROM readings WHERE current_setting(''jit'') = ''off''',
   'SELECT device, max(ts) FROM readings GROUP BY ROLLUP (device)',
   'SELECT DISTINCT max(ts) OVER (PARTITION BY device) FROM readings'
 ]) query) q;

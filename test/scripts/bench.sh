@@ -74,11 +74,11 @@ refuses_with() {
 }
 
 ok 'one column' advises 'reports.ts (timestamp with time zone), about 50,002 rows|use learned: ' postgres reports ts
-ok 'two columns, and the index that has more' advises 'reports (device, ts) (integer, timestamp with time zone), about|use learned: |there is: reports_more (btree|reports_more has 3 columns: to replace it, try them all, unless the first 2 are enough' \
+ok 'two columns, and the index that has more' advises 'reports (device, ts) (integer, timestamp with time zone), about|one probe, 1 row fetched|use learned: |there is: reports_more (btree|reports_more has 3 columns: to replace it, try them all, unless the first 2 are enough' \
   postgres public.reports device,ts
 ok 'included columns' advises 'reports (device, ts) INCLUDE (value) (integer, timestamp with time zone, integer), about|use learned: ' \
   --include value postgres reports device,ts
-ok 'a uuid' advises 'reports.id (uuid), about|use learned: ' postgres reports id
+ok 'a uuid' advises 'reports.id (uuid), about|one probe, 1 row fetched|use learned: ' postgres reports id
 ok 'a name in quotes, and a part of the rows' advises 'reports (id, "odd Name") (uuid, time with time zone), about|a sample, blocks ' \
   --rows 20000 postgres reports 'id,odd Name'
 ok 'a primary key of two columns' advises 'keep btree: keyed_pkey is a primary key|EXCLUDE USING learned (a WITH =, b WITH =)' postgres keyed a,b

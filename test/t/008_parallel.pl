@@ -25,10 +25,13 @@ prepare_database($node);
 my $rows = 80000;
 my $sum = $rows * ($rows + 1) / 2;
 $node->safe_psql('postgres', qq{
-CREATE TABLE moving (k int8, v int8);
+CREATE TABLE moving (k int8, v int8, g int4);
 INSERT INTO moving SELECT hashint8extended(i, 1), i FROM generate_series(1, 40000) i;
 INSERT INTO moving SELECT (i - 60000) * 64, i FROM generate_series(40001, $rows) i;
+UPDATE moving SET g = nullif(v % 7, 0) * 1000;
+VACUUM FULL moving;
 CREATE INDEX moving_k ON moving USING $AM (k);
+CREATE INDEX moving_g_k ON moving USING $AM (g DESC, k);
 VACUUM ANALYZE moving;
 
 CREATE FUNCTION lingers(k int8) RETURNS boolean VOLATILE PARALLEL SAFE LANGUAGE plpgsql AS \$\$
@@ -55,6 +58,15 @@ BEGIN
       FROM (SELECT k, v FROM moving WHERE %s ORDER BY k %s) s) t',
     CASE WHEN direction = 'ASC' THEN '>=' ELSE '<=' END, condition, direction);
 END \$\$;
+-- The same of two columns.
+CREATE FUNCTION groups_in_order(direction text) RETURNS text LANGUAGE plpgsql AS \$\$
+BEGIN
+  RETURN format('SELECT count(*), sum(v), bool_and(in_order) FROM (
+    SELECT v, (-coalesce(g, 10000), k IS NULL, coalesce(k, 0)) %s
+              (lag(-coalesce(g, 10000)) OVER (), lag(k IS NULL) OVER (), lag(coalesce(k, 0)) OVER ()) IS NOT FALSE AS in_order
+      FROM (SELECT g, k, v FROM moving ORDER BY g %s, k %s) s) t',
+    CASE WHEN direction = 'ASC' THEN '>=' ELSE '<=' END, CASE WHEN direction = 'ASC' THEN 'DESC' ELSE 'ASC' END, direction);
+END \$\$;
 CREATE FUNCTION read_all(condition text) RETURNS void LANGUAGE plpgsql AS \$\$
 DECLARE
   direction text;
@@ -70,8 +82,23 @@ BEGIN
     END IF;
   END LOOP;
 END \$\$;
+CREATE FUNCTION read_groups() RETURNS void LANGUAGE plpgsql AS \$\$
+DECLARE
+  direction text;
+  n int8;
+  total int8;
+  in_order boolean;
+BEGIN
+  CALL choose_parallel();
+  FOREACH direction IN ARRAY '{ASC,DESC}'::text[] LOOP
+    EXECUTE groups_in_order(direction) INTO n, total, in_order;
+    IF (n, total) <> ($rows, $sum) OR NOT in_order THEN
+      RAISE EXCEPTION 'invariant: % rows of groups, sum %, in order: % (%)', n, total, in_order, direction;
+    END IF;
+  END LOOP;
+END \$\$;
 
--- A range and a list, compared with a sequential scan of the same snapshot.
+-- Ranges and lists, on one column and on two, compared with a sequential scan of the same snapshot.
 CREATE FUNCTION read_some(low int8, high int8) RETURNS void LANGUAGE plpgsql AS \$\$
 DECLARE
   condition text;
@@ -80,6 +107,9 @@ DECLARE
 BEGIN
   FOREACH condition IN ARRAY ARRAY[
     format('k BETWEEN %s AND %s', low, high),
+    format('g BETWEEN 2000 AND 5000 AND k BETWEEN %s AND %s', low, high),
+    format('g = ANY (''{1000,4000,4001,6000}'') AND k < %s', low),
+    format('g IS NULL AND k >= %s', high),
     format('k = ANY (%L::int8[])', (SELECT array_agg(k) FROM moving WHERE v % 7 = 0)),
     'k IS NULL']
   LOOP
@@ -101,9 +131,14 @@ END \$\$;
 # The plans are what this test is about.
 my $plan = query($node, q{BEGIN; CALL choose_parallel();
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT k, v FROM moving ORDER BY k;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(k) FROM moving WHERE k BETWEEN 0 AND 1000000000000000000; COMMIT;});
-like($plan, qr/Gather Merge.*Workers Launched: 3.*Parallel Index Scan using moving_k.*Gather .*Parallel Index Only Scan using moving_k/s,
-	'parallel plans are used');
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(k) FROM moving WHERE k BETWEEN 0 AND 1000000000000000000;
+EXPLAIN (COSTS OFF) SELECT g, k, v FROM moving ORDER BY g, k DESC;
+EXPLAIN (COSTS OFF) SELECT count(k) FROM moving WHERE g BETWEEN 2000 AND 5000 AND k BETWEEN 0 AND 200000000000000000;
+EXPLAIN (COSTS OFF) SELECT count(k) FROM moving WHERE g = ANY ('{1000,4000,4001,6000}') AND k < 0; COMMIT;});
+my $wanted = join('.*',
+	'Gather Merge', 'Workers Launched: 3', 'Parallel Index Scan using moving_k', 'Gather ', 'Parallel Index Only Scan using moving_k',
+	'Gather Merge', 'Parallel Index Scan Backward using moving_g_k', ("Gather\n", 'Parallel Index Only Scan using moving_g_k') x 2);
+like($plan, qr/$wanted/s, 'parallel plans are used');
 
 my @writers = (
 	# A twentieth of the range of keys becomes empty, and crowds into a thousandth.
@@ -138,6 +173,7 @@ UPDATE moving SET k = hashint8extended(v, :salt) WHERE k IS NULL AND v % 2 = :sa
 } ]);
 my @readers = (
 	[ 'read_all', 3, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_all('true');\nCOMMIT;\n" ],
+	[ 'read_groups', 3, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_groups();\nCOMMIT;\n" ],
 	# Slowly, so that more happens meanwhile.
 	[ 'read_slowly', 2, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_all('lingers(v)');\nCOMMIT;\n" ],
 	[ 'read_some', 3, "\\set low random(-1000, 950) * 9000000000000000\nBEGIN ISOLATION LEVEL REPEATABLE READ;\n"

@@ -38,12 +38,13 @@ sub pages
 # The same table twice, with an index of each kind.
 sub make_tables
 {
-	my ($kind, $name, $rows, $key) = @_;
+	my ($kind, $name, $rows, $key, $columns) = @_;
+	$columns //= 'k';
 	for my $am ($AM, 'btree')
 	{
 		$primary->safe_psql('postgres', qq{
 CREATE $kind TABLE ${name}_$am (id int, k int8, pad text DEFAULT repeat('x', 60));
-CREATE INDEX ${name}_${am}_k ON ${name}_$am USING $am (k);
+CREATE INDEX ${name}_${am}_k ON ${name}_$am USING $am ($columns);
 INSERT INTO ${name}_$am SELECT i, $key FROM generate_series(1, $rows) i;
 });
 	}
@@ -68,11 +69,12 @@ sub same_answers
 for my $shape (
 	[ 'serial', 'i' ],
 	[ 'jitter', 'i * 1000 + hashint4(i) % 900' ],
-	[ 'null', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END' ])
+	[ 'null', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END' ],
+	[ 'pair', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END', 'k, id DESC' ])
 {
-	my ($name, $key) = @$shape;
+	my ($name, $key, $columns) = @$shape;
 	my $rows = 3000;
-	make_tables('', "queue_$name", $rows, $key);
+	make_tables('', "queue_$name", $rows, $key, $columns);
 	my %sum = ($AM => 0, btree => 0);
 	my $next = $rows + 1;
 	for my $round (1 .. 12)
@@ -146,20 +148,27 @@ SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1;
 
 # ---- every kind of scan, table and order ---------------------------------------------------------------
 
-for my $kind ('', 'UNLOGGED')
+# The last ones step from value to value of the first column of their index.
+my $stepping = 'SELECT id FROM %s WHERE id %% 7 BETWEEN 1 AND 5 AND k BETWEEN 0 AND 200000000000';
+for my $table (
+	[ '', 'logged' ],
+	[ 'UNLOGGED', 'unlogged' ],
+	[ '', 'pairs', 'k DESC, id' ],
+	[ '', 'steps', '((id % 7)), k', [ 'Index Scan', $indexed, $stepping ], [ 'Bitmap Heap Scan', $bitmap, $stepping ] ])
 {
-	my $label = $kind eq '' ? 'logged' : 'unlogged';
-	make_tables($kind, "scattered_$label", 20000, 'hashint8(i)::int8 * 1000');
+	my ($kind, $label, $columns, @scans) = @$table;
+	make_tables($kind, "scattered_$label", 20000, 'hashint8(i)::int8 * 1000', $columns);
 	for my $am ($AM, 'btree')
 	{
 		$primary->safe_psql('postgres', "DELETE FROM scattered_${label}_$am WHERE id % 10 <> 0");
 	}
-	for my $scan (
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s ORDER BY k' ],
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s ORDER BY k DESC' ],
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s WHERE k BETWEEN 0 AND 200000000000' ],
+	@scans = (
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s ORDER BY k' ],
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s ORDER BY k DESC' ],
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s WHERE k BETWEEN 0 AND 200000000000' ],
 		[ 'Index Only Scan', $indexed, 'SELECT k FROM %s ORDER BY k' ],
-		[ 'Bitmap Heap Scan', $bitmap, 'SELECT id FROM %s WHERE k > 0' ])
+		[ 'Bitmap Heap Scan', $bitmap, 'SELECT pad FROM %s WHERE k > 0' ]) if !@scans;
+	for my $scan (@scans)
 	{
 		my ($node, $settings, $sql) = @$scan;
 		my %second;

@@ -149,7 +149,7 @@ TEST(MergeEntriesTest, StopsAtTheCapacityAndAtTheEndOfEither) {
 }
 
 TEST(MergeTreeTest, KeysOfTwoWords) {
-  using E = BasicEntry<Words<2>>;
+  using E = SortEntry<Words<2>>;
   struct Inputs {
     std::vector<std::vector<E>> all;
     std::vector<std::size_t> position;
@@ -164,7 +164,7 @@ TEST(MergeTreeTest, KeysOfTwoWords) {
   Inputs inputs{std::vector<std::vector<E>>(5), std::vector<std::size_t>(5)};
   std::vector<E> expected;
   for (std::size_t i = 0; i < 20000; i++) {
-    const E e{{{random() % 50, random() % 9}, static_cast<std::uint8_t>(random() % 4)}, i};
+    const E e = pack(Words<2>{{random() % 50, random() % 9}, static_cast<std::uint8_t>(random() % 4)}, i);
     inputs.all[random() % 5].push_back(e);
     expected.push_back(e);
   }

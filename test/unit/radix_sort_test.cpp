@@ -207,14 +207,14 @@ TEST(RadixSort, NestedClusters) {
 // Keys of several words: few values or many in each, with and without flags that differ.
 template <unsigned W>
 void check_words() {
-  using E = BasicEntry<Words<W>>;
+  using E = SortEntry<Words<W>>;
   for (const std::size_t count : {2, 33, 1000, 70000}) {
     for (unsigned shape = 0; shape < 12; shape++) {
       SCOPED_TRACE(testing::Message() << W << " words, " << count << " entries, shape " << shape);
       std::mt19937_64 random(count + shape);
       std::vector<E> input(count);
       for (std::size_t i = 0; i < count; i++) {
-        E& e = input[i];
+        BasicEntry<Words<W>> e{};
         e.tid = make_tid(static_cast<std::uint32_t>(i / 100), static_cast<std::uint16_t>(i % 100 + 1));
         for (unsigned w = 0; w < W; w++) {
           const std::uint64_t limits[] = {1, 1000, ~std::uint64_t{0}};
@@ -224,10 +224,15 @@ void check_words() {
             e.code.word[w] = 0;
           }
         }
+        input[i] = pack(e.code, e.tid);
+        ASSERT_EQ(unpack(input[i]), e);
       }
       if (shape % 4 > 0) std::shuffle(input.begin(), input.end(), random);
       std::vector<E> expected = input;
-      std::sort(expected.begin(), expected.end());
+      // (In the order of entries, not of these.)
+      std::sort(expected.begin(), expected.end(),
+                [](const E& a, const E& b) { return unpack(a) < unpack(b); });
+      ASSERT_TRUE(std::is_sorted(expected.begin(), expected.end()));
       for (const std::size_t size : {count, least_sort_scratch(count)}) {
         std::vector<E> entries = input;
         std::vector<E> scratch(size);

@@ -131,7 +131,7 @@ static_assert(std::is_trivially_destructible_v<Loader<Code>>);
 template <class K>
 class SortedEntries {
  public:
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
 
   SortedEntries(BasicEntrySorter<K>* own, ParallelBuild<K>* parallel) : own_(own), parallel_(parallel) {
     if (parallel_ != nullptr) {
@@ -179,8 +179,9 @@ void write_index(IndexFileWriter<K>* file, Relation index, const IndexContent<K>
     if (content.rows != nullptr) {
       SortedEntries<K> entries(content.rows->sorter(tree), content.parallel);
       pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWriting);
-      for (std::span<const BasicEntry<K>> batch; !(batch = entries.next_batch()).empty();) {
-        for (const BasicEntry<K>& entry : batch) {
+      for (std::span<const SortEntry<K>> batch; !(batch = entries.next_batch()).empty();) {
+        for (const SortEntry<K>& packed : batch) {
+          const BasicEntry<K> entry = unpack(packed);
           loader.add(entry.code, unique != nullptr ? unique->admit(entry) : entry.tid);
         }
         done += static_cast<int64>(batch.size());

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxCapacity = (std::size_t{1} << 32) - 1;
 
 template <class K>
 struct Layout {
-  static constexpr std::size_t kEntryBytes = sizeof(BasicEntry<K>);
+  static constexpr std::size_t kEntryBytes = sizeof(SortEntry<K>);
   // What streams are read in.
   static constexpr std::size_t kUnitBytes = std::lcm(std::size_t{BLCKSZ}, kEntryBytes);
   static constexpr std::size_t kUnit = kUnitBytes / kEntryBytes;
@@ -27,18 +27,16 @@ struct Layout {
   static_assert(kUnitBytes <= 8 * BLCKSZ && kMaxStreamBuffer >= kUnit);
 
   // The head of a stream that has ended: greater than every entry, as no TID, tagged or not, is so great.
-  static constexpr BasicEntry<K> kExhausted{KeyTraits<K>::highest(), ~Tid{0}};
+  static constexpr SortEntry<K> kExhausted = pack(KeyTraits<K>::highest(), ~Tid{0});
+  static constexpr bool exhausted(const SortEntry<K>& head) {
+    return unpack(head).tid == unpack(kExhausted).tid;
+  }
 };
 
 template <class K>
-constexpr bool exhausted(const BasicEntry<K>& head) {
-  return head.tid == Layout<K>::kExhausted.tid;
-}
-
-template <class K>
-BasicEntry<K>* allocate_entries(MemoryContext context, std::size_t capacity, int flags = MCXT_ALLOC_HUGE) {
-  return static_cast<BasicEntry<K>*>(
-      MemoryContextAllocExtended(context, capacity * sizeof(BasicEntry<K>), flags));
+SortEntry<K>* allocate_entries(MemoryContext context, std::size_t capacity, int flags = MCXT_ALLOC_HUGE) {
+  return static_cast<SortEntry<K>*>(
+      MemoryContextAllocExtended(context, capacity * sizeof(SortEntry<K>), flags));
 }
 
 // Large pages save TLB misses of the scattered writes, and most of the page faults.
@@ -365,7 +363,7 @@ bool BasicEntrySorter<K>::refill(Stream* stream) {
 
 // The next entry of an open stream, or kExhausted.
 template <class K>
-BasicEntry<K> BasicEntrySorter<K>::take_head(std::size_t index) {
+SortEntry<K> BasicEntrySorter<K>::take_head(std::size_t index) {
   Stream* stream = &streams_[open_first_ + index];
   if (stream->cursor == stream->filled && !refill(stream)) return Layout<K>::kExhausted;
   return stream->buffer[stream->cursor++];
@@ -379,13 +377,13 @@ std::size_t BasicEntrySorter<K>::merge_some(Entry* out, std::size_t capacity) {
     std::size_t count = 0;
     for (; count < capacity; ++count) {
       out[count] = take_head(0);
-      if (exhausted(out[count])) break;
+      if (Layout<K>::exhausted(out[count])) break;
     }
     return count;
   }
   std::uint32_t winner = losers_[0];
   std::size_t count = 0;
-  while (count < capacity && !exhausted(heads_[winner])) {
+  while (count < capacity && !Layout<K>::exhausted(heads_[winner])) {
     out[count++] = heads_[winner];
     Entry head = take_head(winner);
     heads_[winner] = head;
@@ -403,7 +401,7 @@ std::size_t BasicEntrySorter<K>::merge_some(Entry* out, std::size_t capacity) {
 }
 
 template <class K>
-std::span<const BasicEntry<K>> BasicEntrySorter<K>::next_batch() {
+std::span<const SortEntry<K>> BasicEntrySorter<K>::next_batch() {
   CHECK_FOR_INTERRUPTS();
   if (spilled_.count == 0) {
     const std::size_t count = std::min(Layout<K>::kBatch, count_ - position_);

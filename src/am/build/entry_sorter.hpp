@@ -15,13 +15,13 @@
 //
 // In the file, a run begins at a block (BufFile seeks to blocks), and its entries follow one another without gaps. Their
 // size need not divide a block's; so that reading can go on with a seek, all of a run but its end is read in whole *units*, the
-// least that is both whole blocks and whole entries (one block for keys of a word or two, five for three, three for four).
+// least that is both whole blocks and whole entries (a block, three or five, by the number of words).
 //
 // Everything lives in one memory context and has no destructor, so an ereport may leave at any point.
 #pragma once
 
 #include "am/server/server.hpp"
-#include "core/base/key.hpp"
+#include "core/sort/sort_entry.hpp"
 
 namespace learned {
 
@@ -33,14 +33,14 @@ struct SortMemory {
 template <class K>
 class BasicEntrySorter {
  public:
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
 
   // `reserve` bytes of the memory are never taken: they are left for the other sorters that share it. Address space is
   // set aside for `expected` entries, as far as the memory allows, so that the buffer need not move as it fills.
   static BasicEntrySorter* create(SortMemory* memory, std::size_t reserve, std::size_t expected);
 
-  void add(const K& code, Tid tid) {
-    const Entry entry{code, tid};
+  void add(const K& key, Tid tid) {
+    const Entry entry = pack(key, tid);
     if (count_ == capacity_) make_room();
     if (sorted_ && count_ > 0 && entry < entries_[count_ - 1]) sorted_ = false;
     entries_[count_++] = entry;

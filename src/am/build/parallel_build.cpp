@@ -225,7 +225,7 @@ void ParallelBuild<K>::begin_tree(BasicEntrySorter<K>* own) {
 }
 
 template <class K>
-std::span<const BasicEntry<K>> ParallelBuild<K>::Source::next_batch(std::size_t input) {
+std::span<const SortEntry<K>> ParallelBuild<K>::Source::next_batch(std::size_t input) {
   if (input == 0) return own_->next_batch();
   const std::size_t worker = input - 1;
   if (ended_[worker]) return {};
@@ -260,7 +260,7 @@ namespace {
 // false: the leader has gone.
 template <class K>
 bool send_entries(shm_mq_handle* queue, BasicEntrySorter<K>* sorter) {
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
   for (std::span<const Entry> batch; !(batch = sorter->next_batch()).empty();) {
     while (!batch.empty()) {
       const std::span<const Entry> chunk = batch.first(std::min(batch.size(), kMessageBytes / sizeof(Entry)));

@@ -23,7 +23,7 @@ struct SharedBuild;
 template <class K>
 class ParallelBuild {
  public:
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
 
   // Launches up to `workers` workers. nullptr if none could be had: the caller builds alone. Otherwise the
   // server is in parallel mode until end() is called or the transaction aborts.

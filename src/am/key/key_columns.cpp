@@ -90,17 +90,6 @@ KeyColumns key_columns_of(Relation index) {
   return columns;
 }
 
-ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
-  if (isnull) return {column.null_flag(), {0, 0}};
-  if (column.place.words > 1) {
-    Code codes[2];
-    datum_to_codes(column.type, value, codes);
-    return column_value_of_codes(column, codes[0], codes[1]);
-  }
-  const Code code = datum_to_code(column.type, value);
-  return column_value_of_codes(column, column.merged ? equal_codes(column.type.kind, code).hi : code, 0);
-}
-
 template <class K>
 RowKey<K> key_of_row(const KeyColumns& columns, const Datum* values, const bool* isnull) {
   RowKey<K> row{TreeId::keys, {}};

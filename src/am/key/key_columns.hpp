@@ -66,12 +66,21 @@ template <class F>
   }
 }
 
-// The value of a column, in the order of the index. (NULL: isnull, `value` is not looked at.)
-ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull);
-// The same of the codes that its type gave; the second is not looked at if it has one word.
+// The value of a column, in the order of the index, from codes of its type; the second is not looked at if it has one word.
 inline ColumnValue column_value_of_codes(const KeyColumn& column, Code first, Code second) {
   const Code turn = column.descending ? kMaxCode : 0;
   return {column.value_flag(), {first ^ turn, column.place.words > 1 ? second ^ turn : 0}};
+}
+// The same from a Datum. (NULL: isnull, `value` is not looked at.)
+inline ColumnValue column_value_of(const KeyColumn& column, Datum value, bool isnull) {
+  if (isnull) return {column.null_flag(), {0, 0}};
+  if (column.place.words > 1) {
+    Code codes[2];
+    datum_to_codes(column.type, value, codes);
+    return column_value_of_codes(column, codes[0], codes[1]);
+  }
+  const Code code = datum_to_code(column.type, value);
+  return column_value_of_codes(column, column.merged ? equal_codes(column.type.kind, code).hi : code, 0);
 }
 
 // Where an entry goes.

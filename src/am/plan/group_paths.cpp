@@ -230,6 +230,8 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
 // One table, and nothing between its scan and the groups.
 const RangeTblEntry* table_of(PlannerInfo* root, RelOptInfo* input) {
   const Query* parse = root->parse;
+  // (A condition that is the same for all rows becomes a node of its own, between ours and the index scan.)
+  if (root->hasPseudoConstantQuals) return nullptr;
   if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
       IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
       parse->hasTargetSRFs || parse->hasWindowFuncs || parse->groupingSets != NIL ||

@@ -13,6 +13,10 @@ struct GroupScanState {
 };
 static_assert(std::is_trivially_destructible_v<GroupScanState>);
 
+bool is_index_scan(const PlanState* child) {
+  return IsA(child, IndexScanState) || IsA(child, IndexOnlyScanState);
+}
+
 IndexScanDesc scan_of(PlanState* child) {
   return IsA(child, IndexScanState) ? reinterpret_cast<IndexScanState*>(child)->iss_ScanDesc
                                     : reinterpret_cast<IndexOnlyScanState*>(child)->ioss_ScanDesc;
@@ -41,6 +45,7 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
   state->child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
                               flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+  if (!is_index_scan(state->child)) elog(ERROR, "LearnedGroups is not above an index scan");
   node->custom_ps = list_make1(state->child);
 }
 

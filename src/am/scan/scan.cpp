@@ -126,10 +126,14 @@ void fetch_ahead(BasicScanState<K>* s, bool forward) {
   const int at = s->leaf.number();
   const int begin = forward ? at : std::max(at - kAhead, batch.begin());
   const int end = forward ? std::min(at + kAhead + 1, batch.end()) : at + 1;
+  // (What a filter leaves out is not visited.)
+  const auto fetch = [s, &batch](int i) {
+    if (KeyTraits<K>::kWords == 1 || !batch.dead(i)) s->rows.fetch(batch.tid(i));
+  };
   if (batch.take_fresh()) {
-    for (int i = begin; i < end; i++) s->rows.fetch(batch.tid(i));
+    for (int i = begin; i < end; i++) fetch(i);
   } else if (end - begin > kAhead) {
-    s->rows.fetch(batch.tid(forward ? end - 1 : begin));
+    fetch(forward ? end - 1 : begin);
   }
 }
 

@@ -5,6 +5,7 @@
 //   possible      whether a model from disk is one that a writer makes
 //   exact         whether the model says it all
 //   continues     whether an exact model predicts further keys
+//   survey, join  what a planner keeps of keys of several words, so that fitting them together takes fewer looks at them
 //   lower_bound   first rank whose key is not below a given one
 //
 // A word is stored as it is but for its *gap*: the longest run of bits that are the same in all of a segment's words although
@@ -25,6 +26,7 @@ template <>
 struct KeyCodec<Code> {
   using Model = ColumnModel;
   using Bits = const std::uint8_t*;
+  struct Facts {};
 
   static Model fit(const Code* keys, std::size_t n) { return fit_ascending(keys, n); }
   static bool possible(const Model& model) { return LineCodec::possible(model); }
@@ -100,7 +102,24 @@ struct WordColumn {
   Code operator[](std::size_t i) const { return load<Code>(at + i * stride); }
 };
 
-WordModel fit_word(const WordColumn& words);
+// What a fit needs to know of all words; of two parts it follows from what is known of each.
+struct WordFacts {
+  Span span;
+  Code differ;  // bits in which any two words differ
+  bool ascending;
+};
+WordFacts survey_word(const WordColumn& words);
+inline WordFacts join(const WordFacts& a, const WordFacts& b, const WordColumn& words, std::size_t middle) {
+  return {{a.span.lo < b.span.lo ? a.span.lo : b.span.lo, a.span.hi > b.span.hi ? a.span.hi : b.span.hi},
+          a.differ | b.differ | (words[0] ^ words[middle]),
+          a.ascending && b.ascending && words[middle - 1] <= words[middle]};
+}
+
+WordModel fit_word(const WordColumn& words, const WordFacts& facts);
+inline WordModel fit_word(const WordColumn& words) { return fit_word(words, survey_word(words)); }
+// The model of the first `middle` words, if it is a line that the rest stays as close to. False: it is not.
+bool extends_line(const WordModel& model, const WordColumn& words, std::size_t middle,
+                  const WordFacts& facts);
 // Values [begin, begin + n) into every `stride`th byte from `out` on.
 void decode_word(const WordModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
                  WordColumn out);
@@ -122,13 +141,45 @@ struct KeyCodec<Words<W>> {
     return {reinterpret_cast<const std::uint8_t*>(&keys->word[w]), sizeof(K), n};
   }
 
-  static Model fit(const K* keys, std::size_t n) {
+  struct Facts {
+    WordFacts word[W];
+    std::uint8_t flags_differ;
+  };
+  static Facts survey(const K* keys, std::size_t n) {
+    Facts facts;
+    for (unsigned w = 0; w < W; w++) facts.word[w] = survey_word(word_column(keys, w, n));
+    facts.flags_differ = 0;
+    for (std::size_t i = 1; i < n; i++) facts.flags_differ |= keys[i].flags ^ keys[0].flags;
+    return facts;
+  }
+  // Of `n` keys of which `a` is known of the first `middle`, `b` of the others.
+  static Facts join(const Facts& a, const Facts& b, const K* keys, std::size_t middle) {
+    Facts facts;
+    for (unsigned w = 0; w < W; w++)
+      facts.word[w] = learned::join(a.word[w], b.word[w], word_column(keys, w, middle + 1), middle);
+    facts.flags_differ =
+        static_cast<std::uint8_t>(a.flags_differ | b.flags_differ | (keys[0].flags ^ keys[middle].flags));
+    return facts;
+  }
+
+  static Model fit(const K* keys, std::size_t n) { return fit(keys, n, survey(keys, n)); }
+  static Model fit(const K* keys, std::size_t n, const Facts& facts) {
     Model model;
     model.flags = keys[0].flags;
-    unsigned differ = 0;
-    for (std::size_t i = 1; i < n; i++) differ |= keys[i].flags ^ model.flags;
-    model.flags_width = differ != 0 ? W : 0;
-    for (unsigned w = 0; w < W; w++) model.word[w] = fit_word(word_column(keys, w, n));
+    model.flags_width = facts.flags_differ != 0 ? W : 0;
+    for (unsigned w = 0; w < W; w++) model.word[w] = fit_word(word_column(keys, w, n), facts.word[w]);
+    return model;
+  }
+  // The same where the first `middle` keys have a model: its lines are kept where they will do.
+  static Model refit(const Model& before, std::size_t middle, const K* keys, std::size_t n,
+                     const Facts& facts) {
+    Model model = before;
+    model.flags_width = facts.flags_differ != 0 ? W : 0;
+    for (unsigned w = 0; w < W; w++) {
+      const WordColumn words = word_column(keys, w, n);
+      if (extends_line(before.word[w], words, middle, facts.word[w])) continue;
+      model.word[w] = fit_word(words, facts.word[w]);
+    }
     return model;
   }
 
@@ -177,6 +228,10 @@ struct KeyCodec<Words<W>> {
   static void decode(const Model& model, const Bits& bits, unsigned begin, unsigned n, K* out) {
     for (unsigned w = 0; w < W; w++) {
       decode_word(model.word[w], bits.word[w], begin, n, word_column(out, w, n));
+    }
+    if (model.flags_width == 0) {
+      for (unsigned i = 0; i < n; i++) out[i].flags = model.flags;
+      return;
     }
     for (unsigned i = 0; i < n; i++) out[i].flags = flags_at(model, bits, begin + i);
   }

@@ -49,6 +49,15 @@ bool TidLinear::fit(const TidFacts& facts, TidColumn* best) {
   return true;
 }
 
+bool TidLinear::extends(const TidColumn& column, const Tid* tids, std::size_t middle, std::size_t n) {
+  const ColumnModel model = column.model;
+  const std::uint64_t widest = low_mask(model.width);
+  for (std::size_t i = middle; i < n; i++) {
+    if (tid_to_ordinal(tids[i], column.scale) - model.predict(i) > widest) return false;
+  }
+  return true;
+}
+
 TidColumn TidLinear::fit_raw(const Tid* tids, std::size_t n) {
   return {fit_any(n, [&](std::size_t i) { return tids[i]; }), 0, 0, 0, kCodec};
 }

@@ -13,6 +13,9 @@ struct TidLinear {
   static TidColumn fit_constant(const TidFacts& facts);
   // A line, if its residuals are narrower than those of *best. REQUIRES: *best is a constant.
   static bool fit(const TidFacts& facts, TidColumn* best);
+  // Whether of n TIDs those behind the first `middle` stay as close to the line of these as they do. REQUIRES: no offset is
+  // above the column's scale.
+  static bool extends(const TidColumn& column, const Tid* tids, std::size_t middle, std::size_t n);
   // Raw TIDs, without a scale: separators, which mostly are all 0.
   static TidColumn fit_raw(const Tid* tids, std::size_t n);
   // TIDs that count up by one.

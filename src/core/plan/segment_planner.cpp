@@ -1,5 +1,7 @@
 #include "core/plan/segment_planner.hpp"
 
+#include <algorithm>
+
 namespace learned {
 
 // Notes the run starts of entries that are about to be pushed behind those already there.
@@ -17,7 +19,35 @@ template <class K>
 void BasicSegmentPlanner<K>::fit_key(PlannedSegment* p) const {
   const K* codes = columns_.codes + p->first;
   p->first_code = codes[0];
-  p->key = KeyCodec<K>::fit(codes, p->count);
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->key_facts = KeyCodec<K>::survey(codes, p->count);
+    p->key = KeyCodec<K>::fit(codes, p->count, p->key_facts);
+  } else {
+    p->key = KeyCodec<K>::fit(codes, p->count);
+  }
+}
+
+// The same where two neighbours were fitted already.
+template <class K>
+void BasicSegmentPlanner<K>::fit_merged_key(const PlannedSegment& a, const PlannedSegment& b,
+                                            PlannedSegment* p) const {
+  const K* codes = columns_.codes + p->first;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->key_facts = KeyCodec<K>::join(a.key_facts, b.key_facts, codes, a.count);
+  }
+  if (KeyCodec<K>::exact(a.key) && a.count >= kBlock &&
+      KeyCodec<K>::continues(a.key, a.count, columns_.codes + b.first, b.count)) {
+    p->first_code = a.first_code;
+    p->key = a.key;
+    return;
+  }
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    p->first_code = codes[0];
+    p->key = a.count >= kSettled ? KeyCodec<K>::refit(a.key, a.count, codes, p->count, p->key_facts)
+                                 : KeyCodec<K>::fit(codes, p->count, p->key_facts);
+  } else {
+    fit_key(p);
+  }
 }
 
 // REQUIRES: run_begin, breaks, max_offset, ordinal_lo and ordinal_hi are set.
@@ -120,13 +150,7 @@ BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit_merged(const PlannedSegment& 
   PlannedSegment p{};
   p.first = a.first;
   p.count = a.count + b.count;
-  if (KeyCodec<K>::exact(a.key) && a.count >= kBlock &&
-      KeyCodec<K>::continues(a.key, a.count, columns_.codes + b.first, b.count)) {
-    p.first_code = a.first_code;
-    p.key = a.key;
-  } else {
-    fit_key(&p);
-  }
+  fit_merged_key(a, b, &p);
   if (level_ == 0) {
     p.run_begin = a.run_begin;
     const bool joint = continues_run(columns_.tids, b.first);
@@ -139,6 +163,16 @@ BasicPlannedSegment<K> BasicSegmentPlanner<K>::fit_merged(const PlannedSegment& 
       survey_ordinals(columns_.tids, columns_.runs, &p);
     }
     p.ascending = a.ascending && b.ascending && columns_.tids[b.first - 1] < columns_.tids[b.first];
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      if (a.count >= kSettled && a.lined && a.tids.codec == TidCodec::linear &&
+          p.max_offset == a.max_offset &&
+          TidLinear::extends(a.tids, columns_.tids + p.first, a.count, p.count)) {
+        p.tids = a.tids;
+        p.lined = true;
+        finish_fit(&p);
+        return p;
+      }
+    }
     // Ascending TIDs far apart are Elias-Fano's: a line through them gets no better than through their parts.
     const bool settled =
         p.ascending && a.tids.codec == TidCodec::ascending && b.tids.codec == TidCodec::ascending;
@@ -168,6 +202,13 @@ bool BasicSegmentPlanner<K>::extend_exactly(PlannedSegment* a, const PlannedSegm
     }
   }
   const std::uint32_t end = b.first + b.count;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    if (a->verbatim == nullptr) {
+      const K* codes = columns_.codes + b.first;
+      a->key_facts = KeyCodec<K>::join(a->key_facts, KeyCodec<K>::survey(codes, b.count),
+                                       columns_.codes + a->first, a->count);
+    }
+  }
   a->count += b.count;
   if (level_ == 0 && a->verbatim == nullptr) {
     while (a->run_begin + a->breaks < run_count_ && columns_.runs[a->run_begin + a->breaks] < end)
@@ -203,6 +244,7 @@ bool BasicSegmentPlanner<K>::merge_top() {
   if (extend_exactly(&a, b)) {
     bytes_ -= b.bytes + segment_size<K>(level_);
     depth_--;
+    settled_ = std::min(settled_, depth_ - 1);
     return true;
   }
   if (a.verbatim != nullptr || b.verbatim != nullptr) return false;
@@ -210,6 +252,7 @@ bool BasicSegmentPlanner<K>::merge_top() {
   if (merged.bytes >= a.bytes + b.bytes + segment_size<K>(level_)) return false;
   bytes_ -= a.bytes + b.bytes + segment_size<K>(level_) - merged.bytes;
   depth_--;
+  settled_ = std::min(settled_, depth_ - 1);
   stack_[depth_ - 1] = merged;
   return true;
 }
@@ -280,6 +323,7 @@ void BasicSegmentPlanner<K>::push_block(std::uint32_t first, std::uint32_t n) {
     next.first = first;
     next.count = n;
     if (extend_exactly(&stack_[depth_ - 1], next)) {
+      settled_ = std::min(settled_, depth_ - 1);
       entries_ += n;
       return;
     }
@@ -304,24 +348,26 @@ void BasicSegmentPlanner<K>::compact() {
   if (overflow_ || depth_ < 2) return;
   // Replay the stack from the bottom, merging each segment with what lies before it.
   const std::size_t total = depth_;
-  depth_ = 1;
-  for (std::size_t i = 1; i < total; i++) {
+  std::size_t i = std::max<std::size_t>(settled_, 1);
+  for (depth_ = i; i < total; i++) {
     stack_[depth_++] = stack_[i];
     while (depth_ >= 2 && merge_top()) {
     }
   }
+  settled_ = depth_;
 }
 
 template <class K>
 typename BasicSegmentPlanner<K>::Mark BasicSegmentPlanner<K>::save(PlannedSegment* out) const {
   std::memcpy(out, stack_, depth_ * sizeof(PlannedSegment));
-  return {depth_, entries_, bytes_, run_count_, pushed_};
+  return {depth_, settled_, entries_, bytes_, run_count_, pushed_};
 }
 
 template <class K>
 void BasicSegmentPlanner<K>::restore(const Mark& mark, const PlannedSegment* from) {
   std::memcpy(stack_, from, mark.depth * sizeof(PlannedSegment));
   depth_ = mark.depth;
+  settled_ = mark.settled;
   entries_ = mark.entries;
   bytes_ = mark.bytes;
   run_count_ = mark.runs;

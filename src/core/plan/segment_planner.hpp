@@ -16,12 +16,13 @@ inline constexpr std::size_t kMaxPlanned = 512;
 
 template <class K>
 struct BasicPlannedSegment : BasicNewSegment<K> {
-  // Facts about its TIDs that spare the planner another pass when it merges.
+  // Facts about its keys and TIDs that spare the planner another pass when it merges.
   std::uint32_t run_begin;   // first of the planner's run starts behind `first`
   std::uint32_t breaks;      // runs of consecutive TIDs, less one
   std::uint64_t ordinal_lo;  // extremes of the ordinals under the scale max_offset (leaves)
   std::uint64_t ordinal_hi;
   std::uint16_t max_offset;
+  [[no_unique_address]] typename KeyCodec<K>::Facts key_facts;
   bool lined;      // a line was worth it
   bool ascending;  // strictly
 };
@@ -33,6 +34,8 @@ class BasicSegmentPlanner {
   using PlannedSegment = BasicPlannedSegment<K>;
   using Columns = BasicColumns<K>;
   static constexpr unsigned kBlock = 64;
+  // A line through so many keys of several words is kept where more of them stay close to it.
+  static constexpr unsigned kSettled = 4 * kBlock;
 
   BasicSegmentPlanner(PlannedSegment* stack, const Columns& columns, unsigned level)
       : stack_(stack), columns_(columns), level_(level) {}
@@ -60,8 +63,11 @@ class BasicSegmentPlanner {
 
   // Copies the state's segments out and back: lets a caller try a block and take it back.
   struct Mark {
-    std::size_t depth, entries, bytes, runs;
+    std::size_t depth, settled, entries, bytes, runs;
     std::uint32_t pushed;
+
+    // compact() would change nothing.
+    bool compact() const { return settled == depth; }
   };
   Mark save(PlannedSegment* out) const;
   void restore(const Mark& mark, const PlannedSegment* from);
@@ -70,6 +76,7 @@ class BasicSegmentPlanner {
   PlannedSegment fit(std::uint32_t first, std::uint32_t n, std::uint32_t run_begin);
   PlannedSegment fit_merged(const PlannedSegment& a, const PlannedSegment& b) const;
   void fit_key(PlannedSegment* p) const;
+  void fit_merged_key(const PlannedSegment& a, const PlannedSegment& b, PlannedSegment* p) const;
   void fit_tid(PlannedSegment* p, bool try_line) const;
   void finish_fit(PlannedSegment* p) const;
   void note_runs(std::uint32_t first, std::uint32_t n);
@@ -83,6 +90,8 @@ class BasicSegmentPlanner {
   Columns columns_;
   unsigned level_;
   std::size_t depth_ = 0;
+  std::size_t settled_ =
+      0;  // so many from the bottom are as compact() left them: it would leave them so again
   std::size_t entries_ = 0;
   std::size_t bytes_ = 0;
   std::size_t run_count_ = 0;      // of columns_.runs

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/base/key.hpp"
+#include "core/sort/sort_entry.hpp"
 
 namespace learned {
 
@@ -22,12 +22,12 @@ struct MergedCounts {
 // Merges the beginnings of two sorted ranges into `out` until one of them is used up or `capacity` is. Of equal
 // entries those of `a` come first.
 template <class K>
-MergedCounts merge_entries(std::span<const BasicEntry<K>> a, std::span<const BasicEntry<K>> b,
-                           BasicEntry<K>* out, std::size_t capacity) {
-  const BasicEntry<K>* next_a = a.data();
-  const BasicEntry<K>* next_b = b.data();
-  const BasicEntry<K>* const end_a = next_a + a.size();
-  const BasicEntry<K>* const end_b = next_b + b.size();
+MergedCounts merge_entries(std::span<const SortEntry<K>> a, std::span<const SortEntry<K>> b,
+                           SortEntry<K>* out, std::size_t capacity) {
+  const SortEntry<K>* next_a = a.data();
+  const SortEntry<K>* next_b = b.data();
+  const SortEntry<K>* const end_a = next_a + a.size();
+  const SortEntry<K>* const end_b = next_b + b.size();
   while (capacity > 0 && next_a != end_a && next_b != end_b) {
     // So many steps cannot use anything up before the last of them.
     const std::size_t steps = std::min(
@@ -40,7 +40,7 @@ MergedCounts merge_entries(std::span<const BasicEntry<K>> a, std::span<const Bas
       } else {
         less = *next_b < *next_a;
       }
-      const BasicEntry<K>* const winner = less ? next_b : next_a;
+      const SortEntry<K>* const winner = less ? next_b : next_a;
       out[i] = *winner;
       next_b += less ? 1 : 0;
       next_a += less ? 0 : 1;
@@ -51,12 +51,12 @@ MergedCounts merge_entries(std::span<const BasicEntry<K>> a, std::span<const Bas
   return {static_cast<std::size_t>(next_a - a.data()), static_cast<std::size_t>(next_b - b.data())};
 }
 
-// Source provides `std::span<const Entry> next_batch(std::size_t input)`: the next entries of an input in order,
+// Source provides `std::span<const SortEntry<K>> next_batch(std::size_t input)`: the next entries of an input in order,
 // none at its end (it may be asked again), valid until it is asked for the same input again.
 template <class Source, class K = Code>
 class MergeTree {
  public:
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
   // Entries that a two-way merge yields at once.
   static constexpr std::size_t kBuffer = 1024;
   // A stretch of this many entries is worth handing out as it is.

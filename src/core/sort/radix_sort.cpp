@@ -32,10 +32,11 @@ struct SortColumns {
   static constexpr unsigned kTid = 2 * KeyTraits<K>::kWords;
   static constexpr bool is_flag(unsigned column) { return column < kTid && column % 2 == 0; }
   template <unsigned column>
-  static std::uint64_t value(const BasicEntry<K>& entry) {
-    if constexpr (column == kTid) return entry.tid;
-    if constexpr (is_flag(column)) return entry.code.flag(column / 2);
-    if constexpr (column < kTid) return entry.code.word[column / 2];
+  static std::uint64_t value(const SortEntry<K>& entry) {
+    using Packed = SortEntry<K>;
+    if constexpr (column == kTid) return entry.tail & Packed::kTidMask;
+    if constexpr (is_flag(column)) return entry.tail >> (Packed::kTidBits + column / 2) & 1;
+    if constexpr (column < kTid) return entry.word[column / 2];
   }
 };
 template <>
@@ -50,7 +51,7 @@ struct SortColumns<Code> {
 
 template <class K>
 class Sorter {
-  using Entry = BasicEntry<K>;
+  using Entry = SortEntry<K>;
   static constexpr unsigned kTid = SortColumns<K>::kTid;
 
  public:
@@ -269,26 +270,23 @@ class Sorter {
 }  // namespace
 
 template <class K>
-void sort_entries(std::span<BasicEntry<K>> entries, std::span<BasicEntry<K>> scratch, SortPoll poll) {
+void sort_entries(std::span<SortEntry<K>> entries, std::span<SortEntry<K>> scratch, SortPoll poll) {
   assert(entries.size() < (std::size_t{1} << 32) && scratch.size() >= least_sort_scratch(entries.size()));
   if (entries.size() < 2) return;
   unsigned varying = 0;
   if constexpr (KeyTraits<K>::kWords > 1) {
     for (std::size_t begin = 0; begin < entries.size(); begin += kBlock) {
       const std::size_t end = std::min(entries.size(), begin + kBlock);
-      for (std::size_t i = begin; i < end; ++i) varying |= entries[i].code.flags ^ entries[0].code.flags;
+      for (std::size_t i = begin; i < end; ++i) varying |= unsigned{entries[i].flags()} ^ entries[0].flags();
       if (poll.call != nullptr) poll.call(poll.argument);
     }
   }
   Sorter<K>(scratch, varying, poll).template sort_here<0>(entries.data(), entries.size());
 }
 
-template void sort_entries<Code>(std::span<Entry>, std::span<Entry>, SortPoll);
-template void sort_entries<Words<2>>(std::span<BasicEntry<Words<2>>>, std::span<BasicEntry<Words<2>>>,
-                                     SortPoll);
-template void sort_entries<Words<3>>(std::span<BasicEntry<Words<3>>>, std::span<BasicEntry<Words<3>>>,
-                                     SortPoll);
-template void sort_entries<Words<4>>(std::span<BasicEntry<Words<4>>>, std::span<BasicEntry<Words<4>>>,
-                                     SortPoll);
+#define LEARNED_SORT_ENTRIES(K) \
+  template void sort_entries<K>(std::span<SortEntry<K>>, std::span<SortEntry<K>>, SortPoll);
+LEARNED_FOR_EVERY_KEY(LEARNED_SORT_ENTRIES)
+#undef LEARNED_SORT_ENTRIES
 
 }  // namespace learned

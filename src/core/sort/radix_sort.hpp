@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/base/key.hpp"
+#include "core/sort/sort_entry.hpp"
 
 namespace learned {
 
@@ -38,14 +38,11 @@ constexpr std::size_t least_sort_scratch(std::size_t count) {
 //
 // REQUIRES: scratch has room for least_sort_scratch(entries.size()) and does not overlap; entries.size() < 2^32.
 template <class K>
-void sort_entries(std::span<BasicEntry<K>> entries, std::span<BasicEntry<K>> scratch, SortPoll poll);
+void sort_entries(std::span<SortEntry<K>> entries, std::span<SortEntry<K>> scratch, SortPoll poll);
 
-extern template void sort_entries<Code>(std::span<Entry>, std::span<Entry>, SortPoll);
-extern template void sort_entries<Words<2>>(std::span<BasicEntry<Words<2>>>, std::span<BasicEntry<Words<2>>>,
-                                            SortPoll);
-extern template void sort_entries<Words<3>>(std::span<BasicEntry<Words<3>>>, std::span<BasicEntry<Words<3>>>,
-                                            SortPoll);
-extern template void sort_entries<Words<4>>(std::span<BasicEntry<Words<4>>>, std::span<BasicEntry<Words<4>>>,
-                                            SortPoll);
+#define LEARNED_SORT_ENTRIES(K) \
+  extern template void sort_entries<K>(std::span<SortEntry<K>>, std::span<SortEntry<K>>, SortPoll);
+LEARNED_FOR_EVERY_KEY(LEARNED_SORT_ENTRIES)
+#undef LEARNED_SORT_ENTRIES
 
 }  // namespace learned

@@ -104,23 +104,43 @@ class BasicPageFiller {
     return blocks * rows_.highest_offset <= n_ + n_ / 2 + 2 * std::uint64_t{rows_.highest_offset};
   }
 
-  bool fits() const {
-    const std::size_t spare =
-        append_only() ? 0 : kPageSize * static_cast<std::size_t>(100 - fillfactor_) / 100;
-    return plan_fits(plan_, level_, 0) && plan_bytes(plan_) + spare <= kPageSize;
+  // The bytes that a page may take.
+  std::size_t room() const {
+    return append_only() ? kPageSize
+                         : kPageSize - kPageSize * static_cast<std::size_t>(100 - fillfactor_) / 100;
   }
+  bool fits() const { return plan_fits(plan_, level_, 0) && plan_bytes(plan_) <= room(); }
 
   bool try_block(std::uint32_t count) {
     survey();
-    const typename SegmentPlanner::Mark mark = plan_.save(ws_->saved);
+    typename SegmentPlanner::Mark mark = plan_.save(ws_->saved);
     plan_.push_block(planned_, count);
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      if (!fits() && !mark.compact()) {
+        // What is made compact without the block need not be so again if it does not fit. (Pages of one-word keys stay byte
+        // for byte what they were.)
+        plan_.restore(mark, ws_->saved);
+        plan_.compact();
+        mark = plan_.save(ws_->saved);
+        plan_.push_block(planned_, count);
+      }
+    }
     if (!fits()) plan_.compact();
     if (fits()) {
       planned_ += count;
       return true;
     }
+    const std::size_t bytes = plan_bytes(plan_);
     plan_.restore(mark, ws_->saved);
+    growth_ = static_cast<double>(bytes - plan_bytes(plan_)) / count;
     return false;
+  }
+
+  // Whether fewer entries of a block that did not fit might.
+  bool promising(std::uint32_t count) const {
+    if constexpr (KeyTraits<K>::kWords == 1) return true;
+    constexpr double kDoubt = 0.75;
+    return static_cast<double>(plan_bytes(plan_)) + kDoubt * growth_ * count <= static_cast<double>(room());
   }
 
   bool plan_block() {
@@ -128,7 +148,7 @@ class BasicPageFiller {
     // Fill up with ever smaller chunks of the block.
     std::uint32_t left = SegmentPlanner::kBlock;
     for (std::uint32_t chunk = left / 2; chunk >= 8; chunk /= 2) {
-      if (chunk < left && try_block(chunk)) left -= chunk;
+      if (chunk < left && promising(chunk) && try_block(chunk)) left -= chunk;
     }
     full_ = true;
     return true;
@@ -142,6 +162,7 @@ class BasicPageFiller {
   std::uint32_t n_ = 0;
   std::uint32_t planned_ = 0;
   Rows rows_;
+  double growth_ = 0;  // bytes an entry by which the last block that did not fit would have enlarged the plan
   bool full_ = false;
 };
 using PageFiller = BasicPageFiller<Code>;
