@@ -218,14 +218,15 @@ if ($IS_LEARNED)
 	my $rows = q{g int4, k int8, s int2, h int4, u uuid, z timetz, f float8, b bool};
 	my $domain = qr/XX002: index "(\w+)" block 1: key is outside the domain of its type\nHINT:  Rebuild/;
 	my $columns = qr/XX002: index "\w+" block 0: metapage is not that of an index on these columns\nHINT:  Rebuild/;
+	my $page = qr/XX002: index "\w+" block 1: page is not that of an index on these columns\nHINT:  Rebuild/;
 	my @foreign = (
 		[ 'an index on one column', '(k)', '(g, k)', 'file', $columns, 1 ],
 		[ 'one on several in the place of one', '(k, g)', '(k)', 'file', $columns, 1 ],
 		[ 'three words for two', '(g, u)', '(g, k)', 'file', $columns, 1 ],
-		[ 'a page of one word', '(k)', '(g, k)', 'page', qr/XX002: index "\w+" block 1: page has another format version\nHINT:  Rebuild/, 1 ],
-		[ 'a page of several in the place of one', '(k, g)', '(k)', 'page', qr/XX002: index "\w+" block 1: page has another format version\nHINT:  Rebuild/, 1 ],
-		[ 'a page of three words for two', '(g, u)', '(g, k)', 'page', qr/XX002: index "\w+" block 1: page has an unknown code width\nHINT:  Rebuild/, 1 ],
-		[ 'a page of two words for four', '(g, k)', '(u, k, g)', 'page', qr/XX002: index "\w+" block 1: page has an unknown code width\nHINT:  Rebuild/, 1 ],
+		[ 'a page of one word', '(k)', '(g, k)', 'page', $page, 1 ],
+		[ 'a page of several in the place of one', '(k, g)', '(k)', 'page', $page, 1 ],
+		[ 'a page of three words for two', '(g, u)', '(g, k)', 'page', $page, 1 ],
+		[ 'a page of two words for four', '(g, k)', '(u, k, g)', 'page', $page, 1 ],
 		[ 'another first column', '(k, g)', '(g, k)', 'file', qr/XX002: index "\w+" block 0: metapage names another key type than the catalog\nHINT:  Rebuild/, 0 ],
 		[ 'a wider type', '(g, k)', '(g, s)', 'file', $domain, 0 ],
 		[ 'a wider type, included', '(g) INCLUDE (k)', '(g) INCLUDE (s)', 'file', $domain, 0 ],
@@ -234,14 +235,14 @@ if ($IS_LEARNED)
 		[ 'a flag on the second word', '(g, k, h)', '(g, u)', 'file', $domain, 0 ],
 		[ 'a zone that is none', '(g, k, k)', '(g, z)', 'file', $domain, 0 ],
 		[ 'a float that was not merged', '(f) INCLUDE (k)', '(f, k)', 'file', $domain, 0 ],
-		[ 'another direction', '(g, s DESC)', '(g, s)', 'file', qr/XX002: index "\w+" has no entry for row \(\d+,\d+\) of table "foreign_\d+"\nHINT:  Rebuild/, 0 ],
+		[ 'another direction', '(g, s DESC NULLS LAST)', '(g, s)', 'file', qr/XX002: index "\w+" has no entry for row \(\d+,\d+\) of table "foreign_\d+"\nHINT:  Rebuild/, 0 ],
 		[ 'the same keys, included', '(g, k)', '(g) INCLUDE (k)', 'file', qr/^$/, 0 ]);
 	$node->start;
 	drop_template($node);
 	$node->safe_psql('postgres', join('', map { qq{
 CREATE TABLE foreign_$_ ($rows);
 INSERT INTO foreign_$_ SELECT nullif(i % 9, 4), i::int8 * 10000000000 + 7, i % 100, nullif(i % 3, 0), md5(i::text)::uuid,
-  ('10:00' || CASE WHEN i % 2 = 0 THEN '+02' ELSE '-03:30' END)::timetz, CASE i % 5 WHEN 0 THEN '-0' ELSE i END, i % 2 = 0 FROM generate_series(1, 200) i;
+  ('10:00' || CASE WHEN i % 2 = 0 THEN '+02' ELSE '-03:30' END)::timetz, CASE i % 5 WHEN 0 THEN float8 '-0' ELSE i END, i % 2 = 0 FROM generate_series(1, 200) i;
 CREATE INDEX source_$_ ON foreign_$_ USING learned $foreign[$_][1];
 CREATE INDEX target_$_ ON foreign_$_ USING learned $foreign[$_][2];
 } } 0 .. $#foreign));

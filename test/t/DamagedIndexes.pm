@@ -49,7 +49,7 @@ our %SHAPES = (
 	},
 	three => {
 		index => '(g, u)', clear => 'g IN (4, 5, 6)',
-		kinds => [ 'meta', 'key leaf', 'key leaf with dead', 'key inner', 'deleted' ],
+		kinds => [ 'meta', 'key leaf with dead', 'key inner', 'deleted' ],
 		questions => [
 			[ 'forward', 'only', q{SELECT md5(string_agg(concat_ws(' ', g, u), ',')) FROM (SELECT g, u FROM %I ORDER BY g, u) s} ],
 			[ 'backward', 'index', q{SELECT count(*) || ' ' || sum(id) FROM (SELECT id FROM %I ORDER BY g DESC, u DESC) s} ],
