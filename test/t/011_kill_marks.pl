@@ -132,12 +132,12 @@ SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1;
 	same_answers($primary, "jobs_$AM", 'queue of two columns');
 
 	# Scans that step through the first column, and first rows of groups: what they find dead, they pass over the next time.
-	$primary->safe_psql('postgres', "DELETE FROM jobs_$AM WHERE id % 8 <> 0");
 	my ($low, $high) = ($rows - 3000, $rows - 1000);
+	$primary->safe_psql('postgres', "DELETE FROM jobs_$AM WHERE id % 8 <> 0 OR k BETWEEN $low AND $high - 100");
 	my $narrow = "SELECT id FROM jobs_$AM WHERE k BETWEEN $low AND $high";
 	my $first = pages($primary, $indexed, $narrow, 'Index Scan');
 	my $second = pages($primary, $indexed, $narrow);
-	cmp_ok($second, '<', $first / 3 * 2, "a scan that steps through priorities: $second pages after the marks, $first before");
+	cmp_ok($second, '<', $first / 3, "a scan that steps through priorities: $second pages after the marks, $first before");
 	is($primary->safe_psql('postgres', "$indexed SELECT count(*), sum(k) FROM ($narrow) s, jobs_$AM j WHERE j.id = s.id"),
 		$primary->safe_psql('postgres', "$plain SELECT count(*), sum(k) FROM ($narrow) s, jobs_$AM j WHERE j.id = s.id"), 'and finds the same');
 	my $groups = "SELECT DISTINCT ON (p) p, k, id FROM jobs_$AM ORDER BY p, k";
