@@ -150,7 +150,7 @@ BEGIN
     sums || format('k IN (2, 5, 17) AND item >= %s', low),
     sums || format('k IS NULL AND item < %s', low),
     sums || format('u > %L', half),
-    sums || format('(k, u) > (7, %L) AND k < 10', half),
+    sums || format('(k, u) > (7, %1\$L) AND (k, u) <= (10, %1\$L)', half),
     'SELECT md5(string_agg(concat_ws('' '', k, item), '','')) FROM (SELECT DISTINCT ON (k) k, item FROM stock ORDER BY k DESC NULLS LAST, item) s',
     'SELECT md5(string_agg(concat_ws('' '', k, u), '','')) FROM (SELECT DISTINCT ON (k) k, u FROM stock ORDER BY k DESC, u DESC) s',
     'SELECT count(*) || md5(string_agg(concat_ws('' '', k, item), '','')) FROM (SELECT k, item FROM stock ORDER BY k NULLS FIRST, item DESC) s',
