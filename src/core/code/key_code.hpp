@@ -219,5 +219,10 @@ constexpr CodeRange code_domain(KeyKind kind) {
       return {0, kMaxCode};
   }
 }
+// Of the second code, where a value is two. (A zone may be any number of seconds: AT TIME ZONE takes all intervals.)
+constexpr CodeRange second_code_domain(KeyKind kind) {
+  if (kind == KeyKind::timetz) return {code_from_int(INT32_MIN), code_from_int(INT32_MAX)};
+  return {0, kMaxCode};
+}
 
 }  // namespace learned
