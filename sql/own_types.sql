@@ -27,7 +27,7 @@ BEGIN
                    CASE f.oprname WHEN '=' THEN ', MERGES' ELSE '' END);
   END LOOP;
   EXECUTE format('CREATE FUNCTION %2$I(%1$I, %1$I) RETURNS int4 LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS %3$L', name, name || '_cmp',
-                 (SELECT prosrc FROM pg_amproc JOIN pg_opfamily f ON f.oid = amprocfamily JOIN pg_am a ON a.oid = f.opfmethod AND a.amname = 'btree'
+                 (SELECT prosrc FROM pg_amproc JOIN pg_opfamily o ON o.oid = amprocfamily JOIN pg_am a ON a.oid = o.opfmethod AND a.amname = 'btree'
                    JOIN pg_proc p ON p.oid = amproc WHERE amproclefttype = twin AND amprocrighttype = twin AND amprocnum = 1 LIMIT 1));
   EXECUTE format('CREATE OPERATOR CLASS %1$I DEFAULT FOR TYPE %2$I USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 %3$I(%2$I, %2$I)',
                  name || '_ops', name, name || '_cmp');
@@ -40,7 +40,7 @@ RESET client_min_messages;
 -- An operator class that follows btree's, and functions; `body`: what else it has.
 CREATE FUNCTION make_class(class text, type text, body text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  EXECUTE format('CREATE OPERATOR CLASS %I FOR TYPE %I USING learned AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 %I(%2$I, %2$I)%s',
+  EXECUTE format('CREATE OPERATOR CLASS %1$I FOR TYPE %2$I USING learned AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 %3$I(%2$I, %2$I)%4$s',
                  class, type, type || '_cmp', CASE body WHEN '' THEN '' ELSE ', ' || body END);
 END $$;
 
