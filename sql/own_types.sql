@@ -111,7 +111,9 @@ CREATE INDEX ON twin (s NULLS FIRST);
 CREATE INDEX ON twin (k, n DESC) INCLUDE (id);
 -- Two words each, like a uuid; not as included columns, without a class.
 CREATE INDEX held_three ON held USING learned (n nano_ops, k, l label_ops);
+\set VERBOSITY sqlstate
 CREATE INDEX held_included ON held USING learned (k) INCLUDE (n);
+\set VERBOSITY default
 CREATE INDEX held_default ON held USING learned (n);
 
 CREATE TABLE question (q text);
@@ -313,7 +315,9 @@ ALTER FUNCTION nano_shifted(nano) VOLATILE;
 SET enable_seqscan = off;
 SELECT * FROM wrong WHERE n = '7';
 INSERT INTO wrong VALUES ('101');
+SET enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT * FROM wrong WHERE n = '7';
+RESET enable_bitmapscan;
 VACUUM (INDEX_CLEANUP ON) wrong;
 REINDEX INDEX wrong_n;
 SELECT learned_index_check('wrong_n');

@@ -221,7 +221,8 @@ bool key_possible(const KeyColumns& columns, const K& key) {
       const CodeRange domain = code_domain(column.type.kind);
       if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
       // (A kind of one word may be one that a type of others is kept as, in two.)
-      const CodeRange second = key_words(column.type.kind) > 1 ? second_code_domain(column.type.kind) : CodeRange{0, 0};
+      const CodeRange second =
+          key_words(column.type.kind) > 1 ? second_code_domain(column.type.kind) : CodeRange{0, 0};
       if (two && (codes[1] < second.lo || codes[1] > second.hi)) return false;
       if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
     }

@@ -34,6 +34,7 @@ int order_of(const Code a[2], const Code b[2]) {
   return a[w] < b[w] ? -1 : a[w] > b[w] ? 1 : 0;
 }
 
+// (Names are qualified: the search path is not the user's while an index is built, from 17 on.)
 constexpr char kHint[] = "Correct the functions and rebuild their indexes, or use a btree index.";
 
 // Its comparison function.
@@ -73,18 +74,18 @@ const char* mapping_fault(Oid function, Oid left, Oid right) {
   // Equal values of one code each.
   if (is_float(left_known ? left_kind : right_kind))
     return psprintf("Type %s has equal values that are not the same.",
-                    format_type_be(left_known ? left : right));
+                    format_type_be_qualified(left_known ? left : right));
   if (get_typtype(mapped_type_of(left, right)) == TYPTYPE_PSEUDO) return "One of its types is a pseudo-type.";
   const int length = get_typlen(mapped_type_of(left, right));
   if (length <= 0 || length > kMaxKeyWidth)
     return psprintf("Values of type %s must have a fixed length, %d bytes at most.",
-                    format_type_be(mapped_type_of(left, right)), kMaxKeyWidth);
+                    format_type_be_qualified(mapped_type_of(left, right)), kMaxKeyWidth);
   if (!OidIsValid(default_comparison(mapped_type_of(left, right))))
     return psprintf("Type %s has no default btree operator class.",
-                    format_type_be(mapped_type_of(left, right)));
+                    format_type_be_qualified(mapped_type_of(left, right)));
   if (!check_amproc_signature(function, right, true, 1, 1, left))
-    return psprintf("It must take a value of type %s and return one of type %s.", format_type_be(left),
-                    format_type_be(right));
+    return psprintf("It must take a value of type %s and return one of type %s.",
+                    format_type_be_qualified(left), format_type_be_qualified(right));
   if (get_func_prokind(function) != PROKIND_FUNCTION || func_volatile(function) != PROVOLATILE_IMMUTABLE ||
       !func_strict(function))
     return "It must be IMMUTABLE and STRICT.";
@@ -92,13 +93,13 @@ const char* mapping_fault(Oid function, Oid left, Oid right) {
 }
 
 void refuse_mapping(Oid family, Oid function, Oid left, Oid right) {
-  ereport(ERROR,
-          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-           errmsg("access method \"learned\" does not support operator class \"%s\"",
-                  class_of(family, mapped_type_of(left, right))),
-           errdetail("Its operator family has function %s as support function %d. %s",
-                     format_procedure(function), kMappingFunction, mapping_fault(function, left, right)),
-           errhint("%s", kHint)));
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("access method \"learned\" does not support operator class \"%s\"",
+                         class_of(family, mapped_type_of(left, right))),
+                  errdetail("Its operator family has function %s as support function %d. %s",
+                            format_procedure_qualified(function), kMappingFunction,
+                            mapping_fault(function, left, right)),
+                  errhint("%s", kHint)));
   pg_unreachable();
 }
 
@@ -143,8 +144,8 @@ Datum KeyMapping::call(FmgrInfo* function, Datum value) {
   arguments->args[0].isnull = false;
   const Datum result = FunctionCallInvoke(arguments);
   if (arguments->isnull) {
-    refuse(
-        psprintf("Its support function %s returned NULL for a value.", format_procedure(function->fn_oid)));
+    refuse(psprintf("Its support function %s returned NULL for a value.",
+                    format_procedure_qualified(function->fn_oid)));
   }
   return result;
 }
@@ -169,8 +170,8 @@ void KeyMapping::map(Datum value, Code codes[2]) {
   KeyStorage storage;
   if (!same_bytes(value, call(&from_, stored_of(codes, &storage)), by_value_, length_)) {
     refuse(psprintf("Of a value of type %s, its support functions %s and then %s make another one.",
-                    format_type_be(mapped_.type), format_procedure(mapped_.to),
-                    format_procedure(mapped_.from)));
+                    format_type_be_qualified(mapped_.type), format_procedure_qualified(mapped_.to),
+                    format_procedure_qualified(mapped_.from)));
   }
 }
 
@@ -203,7 +204,7 @@ void KeyMapping::check_order(const Mapped& a, const Mapped& b) {
   const int expected = order_of(a.codes, b.codes);
   if ((order < 0) != (expected < 0) || (order > 0) != (expected > 0)) {
     refuse(psprintf("Its support function %s does not keep the default btree order of type %s.",
-                    format_procedure(mapped_.to), format_type_be(mapped_.type)));
+                    format_procedure_qualified(mapped_.to), format_type_be_qualified(mapped_.type)));
   }
   MemoryContextSwitchTo(old_context);
   MemoryContextReset(scratch_);
@@ -217,7 +218,7 @@ void KeyMapping::check_codes(const Code codes[2]) {
   to_codes(value, again);
   if (order_of(codes, again) != 0) {
     refuse(psprintf("Its support function %s does not give again what it gave for a value in the index.",
-                    format_procedure(mapped_.to)));
+                    format_procedure_qualified(mapped_.to)));
   }
 }
 
