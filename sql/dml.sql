@@ -264,6 +264,13 @@ SET CONSTRAINTS deferred_k IMMEDIATE;
 ROLLBACK;
 SELECT array_agg(k ORDER BY k) FROM deferred;
 SELECT learned_index_check('deferred_k', true);
+-- A search for each row: what one of them takes does not stay until the statement ends.
+CREATE FUNCTION session_memory() RETURNS int8 VOLATILE LANGUAGE sql AS 'SELECT sum(total_bytes) FROM pg_backend_memory_contexts';
+CREATE TABLE searched (k int8, l int4, EXCLUDE USING learned (k WITH =), EXCLUDE USING learned (l WITH =, k WITH =));
+INSERT INTO searched SELECT i, CASE WHEN i % 2500 = 0 THEN session_memory() / 1000000 ELSE i END FROM generate_series(1, 5000) i;
+SELECT max(l) FILTER (WHERE k = 5000) - max(l) FILTER (WHERE k = 2500) < 5 AS little FROM searched;
+DROP TABLE searched;
+DROP FUNCTION session_memory;
 
 DROP TABLE grown, repeated, changed, hot, fresh, unlogged, temporary, emptied, partial, single, broken, deferred;
 DROP FUNCTION verify;

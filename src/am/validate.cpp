@@ -257,8 +257,8 @@ void refuse_second_mapping(Oid family, List* functions, const OpFamilyMember* me
 // A class for a type that is not known, and whose family does not say how to keep it.
 [[noreturn]] void refuse_class_without_mapping(Oid type) {
   const int length = get_typlen(type);
-  // Here it could not say so.
-  if (length <= 0 || length > kMaxKeyWidth) refuse_key_type(type);
+  // Here it could not say so; and a domain's columns take the class of the type below it.
+  if (length <= 0 || length > kMaxKeyWidth || get_typtype(type) == TYPTYPE_DOMAIN) refuse_key_type(type);
   const char* name = format_type_be(type);
   ereport(
       ERROR,

@@ -141,14 +141,6 @@ KeyColumns key_columns_of(Relation index, MemoryContext context) {
   return columns;
 }
 
-void destroy_mappings(const KeyColumns& columns) {
-  if (!columns.mapped) return;
-  for (unsigned c = 0; c < columns.keys; c++) {
-    KeyMapping* mapping = columns.column[c].type.mapping;
-    if (mapping != nullptr) mapping->destroy();
-  }
-}
-
 template <class K>
 RowKey<K> key_of_row(const KeyColumns& columns, const Datum* values, const bool* isnull) {
   RowKey<K> row{TreeId::keys, {}};

@@ -51,8 +51,6 @@ static_assert(std::is_trivially_copyable_v<KeyColumns>);
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply. What mappings of types need
 // is made in the context, and must outlive the result.
 KeyColumns key_columns_of(Relation index, MemoryContext context = CurrentMemoryContext);
-// Gives back what mappings have taken, where that is not soon done with the context.
-void destroy_mappings(const KeyColumns& columns);
 // Whether a key column's values may have been merged (see KeyColumn).
 bool key_column_merged(Relation index, unsigned column);
 // Whether there is a column of a type that is not known.

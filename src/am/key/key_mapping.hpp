@@ -48,9 +48,6 @@ Oid mapped_type_of(Oid left, Oid right);
 class KeyMapping {
  public:
   static KeyMapping* create(const MappedType& mapped, MemoryContext parent);
-  // Before the parent goes, which does it too.
-  void destroy() { MemoryContextDelete(context_); }
-
   Size width() const { return static_cast<Size>(length_); }
   Oid type() const { return mapped_.type; }
 

@@ -115,7 +115,6 @@ class BasicLeafCursor {
   Tid tid() const { return batch_.tid(number_); }
   IndexTuple tuple() { return batch_.tuple(number_); }
   Batch& batch() { return batch_; }
-  const KeyColumns& columns() const { return columns_; }
 
   // The entry is dead to every transaction: its kill mark is set before the leaf is left.
   void kill();

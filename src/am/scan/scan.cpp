@@ -294,11 +294,14 @@ bool learned_can_return(Relation index, int attno) {
 
 IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
   IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-  const KeyColumns columns = key_columns_of(index);
-  with_key(columns.words, [scan, index, &columns]<class K>() {
+  // Whoever asks for many scans in one statement (an exclusion constraint: one for each row) wants each one's memory back.
+  MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "learned index scan", ALLOCSET_DEFAULT_SIZES);
+  const KeyColumns columns = key_columns_of(index, context);
+  with_key(columns.words, [scan, index, context, &columns]<class K>() {
     using State = BasicScanState<K>;
-    scan->opaque =
-        static_cast<AnyScanState*>(new (palloc(sizeof(State))) State(index, columns, CurrentMemoryContext));
+    scan->opaque = static_cast<AnyScanState*>(new (MemoryContextAlloc(context, sizeof(State)))
+                                                  State(index, columns, context));
   });
   return scan;
 }
@@ -320,11 +323,8 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
 }
 
 void learned_end_scan(IndexScanDesc scan) {
-  // The rest belongs to the scan's memory context.
-  with_keys_of(scan, [scan]<class K>() {
-    state_of<K>(scan)->leaf.unload();
-    destroy_mappings(state_of<K>(scan)->leaf.columns());
-  });
+  with_keys_of(scan, [scan]<class K>() { state_of<K>(scan)->leaf.unload(); });
+  MemoryContextDelete(static_cast<AnyScanState*>(scan->opaque)->context);
 }
 
 void learned_mark_pos(IndexScanDesc scan) {

@@ -42,13 +42,16 @@ class BasicScanMark {
 
 // What the server's pointer points to: of which type the rest is.
 struct AnyScanState {
-  unsigned words;  // of a key
+  unsigned words;         // of a key
+  MemoryContext context;  // of the scan's own, where all of it is
 };
 
 template <class K>
 struct BasicScanState : AnyScanState {
   BasicScanState(Relation index, const KeyColumns& columns, MemoryContext context)
-      : AnyScanState{KeyTraits<K>::kWords}, parts(index, columns, context), leaf(index, columns, context) {}
+      : AnyScanState{KeyTraits<K>::kWords, context},
+        parts(index, columns, context),
+        leaf(index, columns, context) {}
 
   BasicScanParts<K> parts;
   BasicScanMark<K> mark;
