@@ -74,6 +74,44 @@ DROP EXTENSION learned_index;
 CREATE EXTENSION learned_index;
 SELECT count(*) > 15 AS some FROM members;
 (SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
+-- The same from the versions between, where there are indexes; what only the newest version can do goes beside them.
+CREATE FUNCTION pg_temp.ask(indexed bool) RETURNS numeric[] LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('enable_seqscan', (NOT indexed)::text, true), set_config('enable_indexscan', indexed::text, true),
+          set_config('enable_indexonlyscan', indexed::text, true), set_config('enable_bitmapscan', 'off', true);
+  RETURN ARRAY[(SELECT sum(b) FROM kept WHERE a = 33), (SELECT count(*) FROM kept WHERE b > 4000),
+               (SELECT b FROM kept WHERE a = 71 ORDER BY b DESC LIMIT 1), (SELECT sum(b) FROM kept WHERE u < '40000000-0000-0000-0000-000000000000')];
+END $$;
+DROP EXTENSION learned_index;
+CREATE EXTENSION learned_index VERSION '0.2.0';
+CREATE TABLE kept (a int, b int8, u uuid);
+INSERT INTO kept SELECT i / 50, i * 7919 % 5000, md5(i::text)::uuid FROM generate_series(1, 3000) i;
+CREATE INDEX kept_a ON kept USING learned (a);
+CREATE INDEX kept_b ON kept USING learned (b DESC);
+ALTER EXTENSION learned_index UPDATE;
+CREATE INDEX kept_ab ON kept USING learned (a, b DESC) INCLUDE (u);
+CREATE INDEX kept_u ON kept USING learned (u);
+INSERT INTO kept SELECT i / 50, i * 7919 % 5000, md5(i::text)::uuid FROM generate_series(3001, 4000) i;
+SELECT relname, (learned_index_stats(oid)).format_version, learned_index_check(oid, true), learned_index_check(oid, strict => true)
+  FROM pg_class WHERE relname LIKE 'kept\_%' ORDER BY relname;
+SELECT pg_temp.ask(true) = pg_temp.ask(false) AS same;
+DROP TABLE kept;
+(SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
+DROP EXTENSION learned_index;
+CREATE EXTENSION learned_index VERSION '0.3.0';
+CREATE TABLE kept (a int, b int8, u uuid);
+INSERT INTO kept SELECT i / 50, i * 7919 % 5000, md5(i::text)::uuid FROM generate_series(1, 3000) i;
+CREATE INDEX kept_a ON kept USING learned (a);
+CREATE INDEX kept_b ON kept USING learned (b DESC);
+ALTER EXTENSION learned_index UPDATE;
+CREATE INDEX kept_ab ON kept USING learned (a, b DESC) INCLUDE (u);
+CREATE INDEX kept_u ON kept USING learned (u);
+INSERT INTO kept SELECT i / 50, i * 7919 % 5000, md5(i::text)::uuid FROM generate_series(3001, 4000) i;
+SELECT relname, (learned_index_stats(oid)).format_version, learned_index_check(oid, true), learned_index_check(oid, strict => true)
+  FROM pg_class WHERE relname LIKE 'kept\_%' ORDER BY relname;
+SELECT pg_temp.ask(true) = pg_temp.ask(false) AS same;
+DROP TABLE kept;
+(SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
 -- No way back, and no unknown version.
 ALTER EXTENSION learned_index UPDATE TO '0.1.0';
 ALTER EXTENSION learned_index UPDATE TO '9.9';

@@ -1,6 +1,7 @@
 // The entry points of the library: load-time set-up and the access method's handler.
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
+#include "am/key/key_mapping.hpp"
 #include "am/key/key_order.hpp"
 #include "am/key/row_bound.hpp"
 #include "am/options.hpp"
@@ -35,9 +36,9 @@ constexpr IndexAmRoutine make_routine() {
   routine.type = T_IndexAmRoutine;
 
   // Strategies 1-5 and support functions 1-4 are a btree's, in number and meaning: the planner relies on it. Strategies 6 and 7
-  // are ours (row_bound.hpp). Functions 5 (operator class options) and 6 stay unused; some of our own would begin at 7.
+  // are ours (row_bound.hpp). Functions 5 (operator class options) and 6 stay unused; 7 is ours (key_mapping.hpp).
   routine.amstrategies = kStrategies;
-  routine.amsupport = BTEQUALIMAGE_PROC;
+  routine.amsupport = kMappingFunction;
   routine.amoptsprocnum = 0;
 
   routine.amcanorder = true;

@@ -32,7 +32,8 @@ CREATE OPERATOR CLASS timetz_ops
     FUNCTION 4 (timetz, timetz) btequalimage(oid);
 
 -- Index conditions that the planner makes of row comparisons, (a, b) >= (x, y), for an index on (a, b): a |>= ROW(x, y). By themselves
--- these operators compare with the first field alone. Strategies 6 and 7 of every family.
+-- these operators compare with the first field alone. (Their estimators are constants: what the planner expects of a row comparison it
+-- knows from the comparison.) Strategies 6 and 7 of every family.
 CREATE FUNCTION learned_at_or_behind(anyelement, record)
 RETURNS boolean
 AS 'MODULE_PATHNAME'
@@ -45,8 +46,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION learned_at_or_before(anyelement, record) IS 'whether a value is <= the first field of a row';
 
-CREATE OPERATOR |>= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_behind);
-CREATE OPERATOR |<= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_before);
+CREATE OPERATOR |>= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_behind, RESTRICT = positionsel, JOIN = positionjoinsel);
+CREATE OPERATOR |<= (LEFTARG = anyelement, RIGHTARG = record, FUNCTION = learned_at_or_before, RESTRICT = positionsel, JOIN = positionjoinsel);
 
 ALTER OPERATOR FAMILY integer_ops USING learned ADD OPERATOR 6 |>= (anyelement, record), OPERATOR 7 |<= (anyelement, record);
 ALTER OPERATOR FAMILY float_ops USING learned ADD OPERATOR 6 |>= (anyelement, record), OPERATOR 7 |<= (anyelement, record);

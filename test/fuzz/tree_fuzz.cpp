@@ -328,7 +328,7 @@ class Fuzzer {
     write_empty_page<K>(store_.page(1), tombstone);
     meta.root[0] = shape.root;
     meta.level[0] = shape.level;
-    write_meta_page(store_.page(kMetaBlock), meta);
+    write_meta_page<K>(store_.page(kMetaBlock), meta);
   }
 
   std::vector<Entry> live(const PageView& page) {

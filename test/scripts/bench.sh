@@ -83,7 +83,7 @@ ok 'a name in quotes, and a part of the rows' advises 'reports (id, "odd Name") 
   --rows 20000 postgres reports 'id,odd Name'
 ok 'a primary key of two columns' advises 'keep btree: keyed_pkey is a primary key|EXCLUDE USING learned (a WITH =, b WITH =)' postgres keyed a,b
 WORDS='access method "learned" does not support keys of more than 4 words
-DETAIL:  These columns, included ones among them, take 5: a uuid or timetz takes two, any other type one.
+DETAIL:  These columns, included ones among them, take 5: a uuid, timetz or type of another extension takes two, any other type one.
 HINT:  Leave out columns, or use a btree index.'
 ok 'five words' refuses "error: reports (id, device, ts, value): $WORDS" postgres reports id,device,ts,value
 ok 'five words, with included ones' refuses "error: reports (id, device) INCLUDE (value, ts): $WORDS" \

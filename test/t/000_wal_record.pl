@@ -131,18 +131,41 @@ sub apply
 	return $page;
 }
 
+# The last bytes of the hole.
+sub hole_before
+{
+	my ($page, $length) = @_;
+	my ($upper) = unpack('x14 v', $page);
+	return substr($page, $upper - $length, $length);
+}
+
 # Where and how long the fragments are.
 sub shape { return [ map { [ $_->[0], $_->[1] ] } @_ ] }
 
 # ---- the same insertion, logged in both ways ---------------------------------------------------------------
 
-# An entry for the delta; one that the page's line predicts. (The fields of the latter begin with the number of entries, 36
-# bytes before the end of the checksum.)
-for my $case (
-	[ 'delta', 'hashint4(i)', 1, '12345' ],
-	[ 'predicted', 'i', 0, '2001' ])
+# Keys of one word and of several: columns of the table, their values in row i, the index on them, bytes of a delta entry.
+my %shape = (
+	one => { columns => 'k int8', row => '%s', index => '(k)', entry => 16 },
+	two => { columns => 'a int4, k int8', row => '7, %s', index => '(a DESC, k)', entry => 25 },
+	three => { columns => 'u uuid, k int8', row => q{'00112233-4455-4677-8899-aabbccddeeff'::uuid, %s}, index => '(u, k)', entry => 33 },
+	four => { columns => 'a int4, b bool, k int8, c date', row => q{NULL::int4, true, %s, date '2024-02-29'},
+		index => '(a NULLS FIRST, b, k) INCLUDE (c)', entry => 41 });
+my @shapes = qw(one two three four);
+
+# An entry for the delta; one for a page whose hole is full of kill marks, across which its bytes come to lie (of several words, it is no
+# multiple of 8 long); one that the page's line predicts. (The fields of the latter begin with the number of entries, 36 bytes
+# before the end of the checksum.)
+my @cases = map {
+	my $shape = $_;
+	([ $shape, 'delta', 'hashint4(i)', 2000, '12345' ], [ $shape, 'killed', 'i', 48500, '48400' ],
+		[ $shape, 'predicted', 'i', 2000, '2001' ])
+} @shapes;
+for my $case (@cases)
 {
-	my ($name, $key, $delta, $inserted) = @$case;
+	my ($shape, $kind, $key, $rows, $inserted) = @$case;
+	my $name = "${shape}_$kind";
+	my ($columns, $row, $index, $entry) = @{ $shape{$shape} }{qw(columns row index entry)};
 	my %after;
 	my %fragments;
 	for my $way ('hand', 'server')
@@ -150,27 +173,43 @@ for my $case (
 		my $label = "$name, by the $way";
 		my $table = "${name}_$way";
 		query($node, qq{
-CREATE TABLE $table (k int8);
-INSERT INTO $table SELECT $key FROM generate_series(1, 2000) i;
-CREATE INDEX ${table}_k ON $table USING learned (k) WITH (fillfactor = 50);});
+CREATE TABLE $table ($columns, x int DEFAULT 1);
+INSERT INTO $table SELECT } . sprintf($row, $key) . qq{ FROM generate_series(1, $rows) i;
+CREATE INDEX ${table}_k ON $table USING learned $index WITH (fillfactor = 50);});
+		if ($kind eq 'killed')
+		{
+			query($node, "DELETE FROM $table WHERE k % 2 = 0");
+			is(query($node, "SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT sum(x) FROM (SELECT x FROM $table ORDER BY "
+						. ($index =~ /^\((.*?)\)/)[0] . ' OFFSET 0) s'),
+				$rows / 2, "$label: rows that are left");
+		}
 		my $before = pages_of("${table}_k");
 		my @records = records_of('SET learned_index.generic_wal = ' . ($way eq 'hand' ? 'auto' : 'on')
-			  . "; INSERT INTO $table VALUES ($inserted)");
+			  . "; INSERT INTO $table VALUES (" . sprintf($row, $inserted) . ')');
 		is(scalar(@records), 1, "$label: one record");
 		my @fragments = fragments_of($records[0], $label);
 		my $block = $records[0]{block};
 		my $page = pages_of("${table}_k")->[$block];
 		isnt(essence($before->[$block]), essence($page), "$label: the page changed");
 		is(essence(apply($before->[$block], @fragments)), essence($page), "$label: the record makes one page the other");
+		if ($kind eq 'killed')
+		{
+			isnt(hole_before($before->[$block], $entry + 16), "\0" x ($entry + 16), "$label: kill marks were where the entry is");
+			is(hole_before($page, 8), "\0" x 8, "$label: and none are left in front of it");
+			isnt(hole_before($page, 1000), "\0" x 1000, "$label: but others") if $way eq 'hand';
+			is(query($node, "SELECT learned_index_check('${table}_k', true)"), '', "$label: the page is sound");
+		}
 		$after{$way} = essence($page);
 		$fragments{$way} = \@fragments;
 	}
 	is($after{hand}, $after{server}, "$name: both ways lead to the same page");
-	isnt(join(' ', map { "@$_[0, 1]" } @{ $fragments{hand} }), join(' ', map { "@$_[0, 1]" } @{ $fragments{server} }),
-		"$name: what the server finds by comparing bytes is cut otherwise");
 	my ($upper) = unpack('x14 v', $after{hand});
-	is_deeply(shape(@{ $fragments{hand} }), [ [ 14, 2 ], [ $upper, 16 ] ], "$name: `upper` and the entry") if $delta;
-	is(scalar(@{ $fragments{hand} }), 1, "$name: one fragment") unless $delta;
+	# (Unless both bytes of `upper` have changed, and nothing else has by chance not.)
+	isnt(join(' ', map { "@$_[0, 1]" } @{ $fragments{hand} }), join(' ', map { "@$_[0, 1]" } @{ $fragments{server} }),
+		"$name: what the server finds by comparing bytes is cut otherwise")
+	  if $kind eq 'predicted' || $upper >> 8 == ($upper + $entry) >> 8;
+	if ($kind eq 'predicted') { is(scalar(@{ $fragments{hand} }), 1, "$name: one fragment") }
+	else { is_deeply(shape(@{ $fragments{hand} }), [ [ 14, 2 ], [ $upper, $entry ] ], "$name: `upper` and the entry") }
 }
 
 # ---- replay ------------------------------------------------------------------------------------------------
@@ -178,20 +217,34 @@ CREATE INDEX ${table}_k ON $table USING learned (k) WITH (fillfactor = 50);});
 # Every page that replay changes is compared with the page that the primary had.
 $node->append_conf('postgresql.conf', "wal_consistency_checking = 'generic'\n");
 $node->restart;
-for my $way ('auto', 'on')
-{
-	query($node, qq{
-SET learned_index.generic_wal = $way;
-INSERT INTO delta_hand SELECT hashint4(-i) FROM generate_series(1, 3000) i;
-INSERT INTO predicted_hand SELECT max(k) + 1 FROM predicted_hand;
-INSERT INTO predicted_hand SELECT max(k) + i FROM predicted_hand, generate_series(1, 500) i GROUP BY i;});
-}
-my $sums = 'SET enable_seqscan = off; SELECT (SELECT sum(k) FROM delta_hand WHERE k <> 0), (SELECT sum(k) FROM predicted_hand WHERE k > 0)';
-my $expected = query($node, 'SELECT (SELECT sum(k) FROM delta_hand), (SELECT sum(k) FROM predicted_hand)');
+# Entries into deltas, merges, splits, joins; predicted ones, one by one; an index that grows from nothing to a root above leaves; in the
+# first tables, entries over kill marks.
+my @grown = map {
+	my ($shape, $row) = ($_, $shape{$_}{row});
+	query($node, "CREATE TABLE grown_$shape ($shape{$shape}{columns}); CREATE INDEX grown_${shape}_k ON grown_$shape USING learned $shape{$shape}{index}");
+	for my $way ('auto', 'on')
+	{
+		my $many = $shape eq 'one' ? 3000 : 1000;
+		query($node, join("\n", "SET learned_index.generic_wal = $way;",
+				"INSERT INTO ${shape}_delta_hand SELECT " . sprintf($row, 'hashint4(-i)') . " FROM generate_series(1, $many) i;",
+				"INSERT INTO ${shape}_killed_hand SELECT " . sprintf($row, '2 * i') . " FROM generate_series(1, 100) i;",
+				"INSERT INTO ${shape}_predicted_hand SELECT " . sprintf($row, 'max(k) + 1') . " FROM ${shape}_predicted_hand;",
+				"INSERT INTO ${shape}_predicted_hand SELECT " . sprintf($row, 'max(k) + i') . " FROM ${shape}_predicted_hand, generate_series(1, 200) i GROUP BY i;",
+				"INSERT INTO grown_$shape SELECT " . sprintf($row, 'hashint8(i)') . ' FROM generate_series(' . ($way eq 'on' ? '1001, 2000' : '1, 1000') . ') i;',
+				"DELETE FROM ${shape}_delta_hand WHERE k BETWEEN -1800000000 AND 900000000;"));
+		query($node, "VACUUM (INDEX_CLEANUP ON) ${shape}_delta_hand");
+	}
+	("${shape}_delta_hand", "${shape}_killed_hand", "${shape}_predicted_hand", "grown_$shape")
+} @shapes;
+cmp_ok(query($node, "SELECT min(height) FROM pg_class, learned_index_stats(oid) WHERE relname ~ '^grown_.*_k\$'"), '>', 1, 'indexes have grown');
+cmp_ok(query($node, "SELECT min(deleted_pages) FROM pg_class, learned_index_stats(oid) WHERE relname ~ '_delta_hand_k\$'"), '>', 0, 'leaves were joined');
+# By the index: every one has a condition for its first column.
+my $sums = 'SELECT ' . join(', ', map { "(SELECT sum(k) || ' ' || count(*) FROM $_ WHERE " . (/one/ ? 'k IS NOT NULL' : /four/ ? 'a IS NULL' : /two/ ? 'a = 7' : 'u IS NOT NULL') . ')' } @grown);
+my $expected = query($node, "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off; $sums");
 $node->stop('immediate');
 ok($node->start(fail_ok => 1), 'the server replays the records as we mean them')
   or BAIL_OUT('this server reads the hand-made record otherwise: see ' . $node->logfile);
-is(query($node, $sums), $expected, 'all rows are found after replay');
+is(query($node, "SET enable_seqscan = off; $sums"), $expected, 'all rows are found after replay');
 check_indexes($node, 'after replay');
 
 # ---- a server newer than the tests -------------------------------------------------------------------------

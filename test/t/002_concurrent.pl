@@ -29,14 +29,15 @@ my ($vacuums, $rebuilds, $maintenance_errors) = (0, 0, '');
 while (time() < $end - 1)
 {
 	my ($code, $out, $err) = $node->psql('postgres',
-		join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim unlogged)));
+		join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim unlogged stock)));
 	$maintenance_errors .= $err if $code != 0;
 	$vacuums++;
 	if ($vacuums % 5 == 0)
 	{
-		my $index = pick(qw(account_k batch_k pool_k));
+		my $index = pick(qw(account_k batch_k pool_k stock_k stock_u));
 		my $statement = pick("REINDEX INDEX CONCURRENTLY $index", "REINDEX INDEX $index",
-			"CREATE INDEX CONCURRENTLY extra ON account USING $AM (k DESC);\nSELECT learned_index_check('extra', true);\nDROP INDEX CONCURRENTLY extra");
+			map { "CREATE INDEX CONCURRENTLY extra ON $_;\nSELECT learned_index_check('extra', true);\nDROP INDEX CONCURRENTLY extra" }
+				"account USING $AM (k DESC)", "stock USING $AM (item, k DESC)");
 		($code, $out, $err) = $node->psql('postgres', "SET statement_timeout = '20s';\n$statement;");
 		# A rebuild may lose a deadlock against the load; anything else is a fault.
 		if ($code != 0 && $err =~ /deadlock detected|lock timeout|statement timeout/)
@@ -57,9 +58,9 @@ is($maintenance_errors, '', 'maintenance ran without errors');
 diag("transactions ", $transactions // 'none', ", rounds of VACUUM $vacuums, rebuilds $rebuilds");
 
 $node->safe_psql('postgres',
-	"DROP INDEX IF EXISTS account_k_ccnew, batch_k_ccnew, pool_k_ccnew, account_k_ccold, batch_k_ccold, pool_k_ccold");
+	'DROP INDEX IF EXISTS ' . join(', ', map { ("${_}_ccnew", "${_}_ccold") } qw(account_k batch_k pool_k stock_k stock_u)));
 final_state_is_right($node, 'after the load');
-$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP ON) account; VACUUM (INDEX_CLEANUP ON) batch; VACUUM (INDEX_CLEANUP ON) pool');
+$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP ON) account; VACUUM (INDEX_CLEANUP ON) batch; VACUUM (INDEX_CLEANUP ON) pool; VACUUM (INDEX_CLEANUP ON) stock');
 final_state_is_right($node, 'after a last VACUUM');
 
 # A cursor of an index-only scan keeps its leaf pinned: VACUUM must wait for it, and go on when the

@@ -57,7 +57,7 @@ sub crash_under_load
 	{
 		$node->psql('postgres', pick(
 			'CHECKPOINT', 'VACUUM (INDEX_CLEANUP ON) batch', 'VACUUM (INDEX_CLEANUP ON) account',
-			'VACUUM (INDEX_CLEANUP ON) pool', 'VACUUM (INDEX_CLEANUP ON) claim'));
+			'VACUUM (INDEX_CLEANUP ON) pool', 'VACUUM (INDEX_CLEANUP ON) claim', 'VACUUM (INDEX_CLEANUP ON) stock'));
 		sleep(rand(0.3));
 	}
 	kill_server();
@@ -144,13 +144,20 @@ TRUNCATE built;
 INSERT INTO built SELECT hashint8(i) FROM generate_series(1, 50000) i;
 CREATE INDEX built_k ON built USING $AM (k);
 COMMIT;
+BEGIN;
+CREATE TABLE wide (k int8, g int4, u uuid);
+CREATE INDEX wide_k ON wide USING $AM (g, u) INCLUDE (k);
+INSERT INTO wide SELECT i, i % 7, md5(i::text)::uuid FROM generate_series(1, 20000) i;
+CREATE INDEX wide_g ON wide USING $AM (g DESC, k);
+COMMIT;
+INSERT INTO wide SELECT i, i % 7, md5(i::text)::uuid FROM generate_series(1, 1000) i;
 INSERT INTO fresh SELECT i FROM generate_series(1, 1000) i;
 INSERT INTO built SELECT i FROM generate_series(1, 1000) i;
 });
 kill_server();
 ok(start_after_crash(), 'wal_level minimal: recovers');
-is(query($node, "SET enable_seqscan = off; SELECT (SELECT count(*) FROM fresh WHERE k > 0), (SELECT count(*) FROM built WHERE k IS NOT NULL)"),
-	'51000|51000', 'wal_level minimal: all rows are found');
+is(query($node, "SET enable_seqscan = off; SELECT (SELECT count(*) FROM fresh WHERE k > 0), (SELECT count(*) FROM built WHERE k IS NOT NULL), (SELECT count(k) FROM wide WHERE u IS NOT NULL), (SELECT count(k) FROM wide WHERE k > 0)"),
+	'51000|51000|21000|21000', 'wal_level minimal: all rows are found');
 verify_recovered('wal_level minimal');
 
 $node->stop;

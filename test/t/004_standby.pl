@@ -49,6 +49,23 @@ VACUUM (INDEX_CLEANUP ON) kinds;
 SET learned_index.generic_wal = on;
 INSERT INTO kinds SELECT i, i, i, now(), i FROM generate_series(1, 2000) i;
 REINDEX INDEX kinds_x;
+-- The same on several columns.
+CREATE TABLE wides (id int, g int4, i int8, u uuid);
+INSERT INTO wides SELECT i, nullif(i % 20, 3), hashint8(i), md5(i::text)::uuid FROM generate_series(1, 10000) i;
+CREATE INDEX wides_gi ON wides USING $AM (g DESC NULLS LAST, i);
+CREATE INDEX wides_gu ON wides USING $AM (g, u);
+CREATE INDEX wides_u ON wides USING $AM (u DESC) INCLUDE (i, g);
+INSERT INTO wides SELECT i, i / 500, i, md5(i::text)::uuid FROM generate_series(1, 5000) i;
+DELETE FROM wides WHERE id % 3 = 0 OR g = 5;
+VACUUM (INDEX_CLEANUP ON) wides;
+INSERT INTO wides SELECT i, 5, nullif(i, 7), md5((-i)::text)::uuid FROM generate_series(1, 2000) i;
+UPDATE wides SET i = i + 1, u = md5(i::text)::uuid WHERE id % 10 = 0;
+DELETE FROM wides WHERE g BETWEEN 10 AND 12;
+VACUUM (INDEX_CLEANUP ON) wides;
+SET learned_index.generic_wal = off;
+INSERT INTO wides SELECT i, 11, i, md5(i::text)::uuid FROM generate_series(1, 1000) i;
+REINDEX INDEX wides_gu;
+INSERT INTO wides SELECT i, 12, i, md5(i::text)::uuid FROM generate_series(1, 1000) i;
 -- A table of whose rows a third came after the statistics.
 CREATE TABLE grown (k int8);
 INSERT INTO grown SELECT generate_series(1, 20000);
@@ -88,6 +105,15 @@ my @queries = (
 	'SELECT min(t), max(x), min(d) FROM kinds WHERE t < \'2024-01-02\'',
 	'SELECT count(*), sum(hashint8(x)) FROM (SELECT x FROM kinds ORDER BY x) s',
 	'SELECT count(*), min(x), max(x) FROM kinds WHERE x > 0::int2',
+	'SELECT count(*), sum(i) FROM wides WHERE g = 5',
+	'SELECT count(*), sum(id) FROM wides WHERE g = 11 AND i BETWEEN 100 AND 700',
+	'SELECT count(*), sum(id) FROM wides WHERE i BETWEEN -10000000 AND 50000000',
+	'SELECT count(*), sum(id) FROM wides WHERE u BETWEEN \'10000000-0000-0000-0000-000000000000\' AND \'1fffffff-0000-0000-0000-000000000000\' AND g > 3',
+	'SELECT count(*), sum(i), count(g) FROM wides WHERE u > \'e0000000-0000-0000-0000-000000000000\'',
+	'SELECT count(*), sum(id) FROM wides WHERE g IS NULL OR (g = 5 AND i IS NULL)',
+	'SELECT count(*), sum(id) FROM wides WHERE (g, u) > (4, \'80000000-0000-0000-0000-000000000000\') AND g < 7',
+	'SELECT md5(string_agg(concat_ws(\' \', g, i), \',\')) FROM (SELECT g, i FROM wides ORDER BY g DESC NULLS LAST, i) s',
+	'SELECT string_agg(concat_ws(\' \', g, u), \',\') FROM (SELECT DISTINCT ON (g) g, u FROM wides ORDER BY g, u) s',
 );
 sub same_answers
 {
@@ -104,6 +130,13 @@ like($plan, $IS_LEARNED ? qr/Index Scan using kinds_i/ : qr/Index Only Scan usin
 unlike($plan, qr/Index Only/, 'no index-only scan on the standby') if $IS_LEARNED;
 like(query($primary, "$forced EXPLAIN (COSTS OFF) SELECT i FROM kinds WHERE i > 10 ORDER BY i"),
 	qr/Index Only Scan using kinds_i/, 'the same query on the primary');
+for my $case ([ 'g, i', 'g DESC NULLS LAST, i', 'wides_gi' ], [ 'u, i', 'u DESC', 'wides_u' ])
+{
+	my ($columns, $order, $index) = @$case;
+	my $explain = "$forced EXPLAIN (COSTS OFF) SELECT $columns FROM wides ORDER BY $order";
+	like(query($primary, $explain), qr/Index Only Scan using $index/, "$index: the plan on the primary");
+	like(query($standby, $explain), qr/Index Scan using $index/, "$index: the plan on the standby") if $IS_LEARNED;
+}
 check_indexes($primary, 'primary');
 # Unlogged relations cannot be read on a standby.
 my $check_logged = q{
@@ -186,11 +219,11 @@ my $writers = start_pgbench($primary, 4, $seconds, writer_scripts());
 my $readers = start_pgbench($standby, 3, $seconds, @standby_readers);
 # Structure and rows, while replay changes both.
 my $checkers = start_pgbench($standby, 2, $seconds,
-	map { [ "check_$_", 1, "SELECT learned_index_check('${_}_k', random() < 0.5);\n" ] } qw(account batch pool claim));
+	map { [ "check_$_", 1, "SELECT learned_index_check('${_}_k', random() < 0.5);\n" ] } qw(account batch pool claim stock));
 my $end = time() + $seconds;
 while (time() < $end - 1)
 {
-	$primary->safe_psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim)));
+	$primary->safe_psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim stock)));
 	sleep(0.2);
 }
 my $written = finish_pgbench($writers, 'writers');
@@ -202,7 +235,7 @@ ok($read, 'readers on the standby saw the invariants');
 diag('transactions written ', $written // 'none', ', read on the standby ', $read // 'none', ', checked ', $checked // 'none');
 $primary->wait_for_catchup($standby);
 same_answers('after the load');
-my @logged = qw(account batch pool claim);
+my @logged = qw(account batch pool claim stock);
 is(query($standby, invariant_query(1, @logged)), query($primary, invariant_query(0, @logged)),
 	'indexes of the standby hold what the tables of the primary hold');
 cmp_ok(query($standby, $check_logged), '>=', 8, 'learned_index_check on the standby after the load');
@@ -212,12 +245,19 @@ $primary->stop;
 $standby->promote;
 $standby->safe_psql('postgres', q{
 INSERT INTO kinds SELECT i, i, i, now(), i FROM generate_series(1, 3000) i;
-DELETE FROM account WHERE k < 0; DELETE FROM kinds WHERE id % 2 = 0;
+INSERT INTO wides SELECT i, i % 7, i, md5(i::text)::uuid FROM generate_series(1, 3000) i;
+DELETE FROM account WHERE k < 0; DELETE FROM kinds WHERE id % 2 = 0; DELETE FROM wides WHERE id % 2 = 0;
 VACUUM (INDEX_CLEANUP ON) kinds;
+VACUUM (INDEX_CLEANUP ON) wides;
 INSERT INTO unlogged SELECT b, m FROM generate_series(1, 100) b, generate_series(1, 10) m;
 });
 like(query($standby, "$forced EXPLAIN (COSTS OFF) SELECT i FROM kinds WHERE i > 10 ORDER BY i"),
 	qr/Index Only Scan using kinds_i/, 'index-only scans after promotion');
+like(query($standby, "$forced EXPLAIN (COSTS OFF) SELECT g, i FROM wides ORDER BY g DESC NULLS LAST, i"),
+	qr/Index Only Scan using wides_gi/, 'on several columns, too');
+my $truth = 'SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off; SET timezone = \'UTC\';';
+is_deeply([ grep { query($standby, "$forced $_") ne query($standby, "$truth $_") } @queries[ -9 .. -1 ] ], [],
+	'the promoted standby answers by its indexes on several columns as by its tables');
 check_indexes($standby, 'promoted');
 my $log = PostgreSQL::Test::Utils::slurp_file($standby->logfile);
 unlike($log, qr/inconsistent page|PANIC|FATAL:.*(corrupt|invalid)/, 'the log of the standby is clean');

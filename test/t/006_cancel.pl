@@ -77,9 +77,13 @@ sub cancelled
 	return 1;
 }
 
-# Building: at several moments, so that heap scan, sort and writing are all met.
-for my $kind (sort keys %setting)
+# Building: at several moments, so that heap scan, sort and writing are all met. Keys of several words, in two of the ways.
+my $build_of_two = "CREATE INDEX large_k ON large USING $AM (k, id)";
+for my $case ((map { [ $_, $_, $build ] } sort keys %setting),
+	map { [ "$_, of two columns", $_, $build_of_two ] } 'in memory', 'in parallel, spilling to disk')
 {
+	my ($kind, $way, $build) = @$case;
+	local $setting{$kind} = $setting{$way};
 	my $whole = elapsed(sub { $node->safe_psql('postgres', "$setting{$kind} $build") });
 	note("build $kind takes $whole s");
 	check_indexes($node, "built $kind");
@@ -166,6 +170,12 @@ my %scan = (
 	'strict check' => [ '', "SELECT learned_index_check('large_k', true, true)" ],
 	'stats' => [ '', "SELECT learned_index_stats('large_k')" ],
 );
+# Conditions that leave out the first column step through all of its values, and here nothing is found on the way.
+$node->safe_psql('postgres', $build_of_two =~ s/large_k/large_two/r);
+$scan{'skipping scan'} = [ 'SET enable_seqscan = off; SET enable_bitmapscan = off;', 'SELECT count(*) FROM large WHERE id IN (-1, -5, -7)' ];
+$scan{'skipping bitmap scan'} = [ 'SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;', 'SELECT count(*) FROM large WHERE id < 0 AND k > -9000000000000000000' ];
+$scan{'first rows of groups'} = [ 'SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off;', 'SELECT count(id) FROM (SELECT DISTINCT ON (k) k, id FROM large ORDER BY k, id) s' ];
+$scan{'check of two columns'} = [ '', "SELECT learned_index_check('large_two', true)" ];
 delete $scan{stats} unless $IS_LEARNED;
 for my $name (sort keys %scan)
 {
@@ -174,6 +184,7 @@ for my $name (sort keys %scan)
 	note("$name takes $whole s");
 	cancelled($name, $settings, $statement, 1 + int($whole * $_ * 1000)) for 0.3, 0.7;
 }
+$node->safe_psql('postgres', 'DROP INDEX large_two');
 is(query($node, 'SET enable_seqscan = off; SELECT count(*) FROM large WHERE k IS NOT NULL'), $rows, 'all rows are found after cancelled scans');
 
 # VACUUM: cancelled while it works and while it sleeps; it must not sleep with a page locked.

@@ -38,12 +38,13 @@ sub pages
 # The same table twice, with an index of each kind.
 sub make_tables
 {
-	my ($kind, $name, $rows, $key) = @_;
+	my ($kind, $name, $rows, $key, $columns) = @_;
+	$columns //= 'k';
 	for my $am ($AM, 'btree')
 	{
 		$primary->safe_psql('postgres', qq{
 CREATE $kind TABLE ${name}_$am (id int, k int8, pad text DEFAULT repeat('x', 60));
-CREATE INDEX ${name}_${am}_k ON ${name}_$am USING $am (k);
+CREATE INDEX ${name}_${am}_k ON ${name}_$am USING $am ($columns);
 INSERT INTO ${name}_$am SELECT i, $key FROM generate_series(1, $rows) i;
 });
 	}
@@ -68,11 +69,12 @@ sub same_answers
 for my $shape (
 	[ 'serial', 'i' ],
 	[ 'jitter', 'i * 1000 + hashint4(i) % 900' ],
-	[ 'null', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END' ])
+	[ 'null', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END' ],
+	[ 'pair', 'CASE WHEN i % 10 = 0 THEN NULL ELSE i END', 'k, id DESC' ])
 {
-	my ($name, $key) = @$shape;
+	my ($name, $key, $columns) = @$shape;
 	my $rows = 3000;
-	make_tables('', "queue_$name", $rows, $key);
+	make_tables('', "queue_$name", $rows, $key, $columns);
 	my %sum = ($AM => 0, btree => 0);
 	my $next = $rows + 1;
 	for my $round (1 .. 12)
@@ -96,22 +98,77 @@ SELECT k FROM $table ORDER BY k LIMIT 1;
 	same_answers($primary, "queue_${name}_$AM", "$name queue");
 }
 
+# On (priority, number): what comes goes behind the others of its priority, so that dead entries are in front of each priority's.
+{
+	my ($rows, %sum) = (3000, $AM => 0, btree => 0);
+	my $values = 'i, 1 + i % 3, i';
+	for my $am ($AM, 'btree')
+	{
+		$primary->safe_psql('postgres', qq{
+CREATE TABLE jobs_$am (id int, p int4, k int8, pad text DEFAULT repeat('x', 60));
+CREATE INDEX jobs_${am}_k ON jobs_$am USING $am (p, k);
+INSERT INTO jobs_$am SELECT $values FROM generate_series(1, $rows) i;
+});
+	}
+	for my $round (1 .. 8)
+	{
+		my ($from, $to) = ($rows + 1, $rows + 2400);
+		$rows = $to;
+		my $p = 1 + $round % 3;
+		for my $am ($AM, 'btree')
+		{
+			$primary->safe_psql('postgres', qq{
+INSERT INTO jobs_$am SELECT $values FROM generate_series($from, $to) i;
+$indexed DELETE FROM jobs_$am WHERE ctid = ANY (ARRAY(SELECT ctid FROM jobs_$am ORDER BY p, k LIMIT 1200));
+DELETE FROM jobs_$am WHERE ctid = ANY (ARRAY(SELECT ctid FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 700));
+SELECT k FROM jobs_$am ORDER BY p, k LIMIT 1;
+SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1;
+});
+			$sum{$am} += pages($primary, $indexed, "SELECT id FROM jobs_$am ORDER BY p, k LIMIT 1", 'Index Scan')
+			  + pages($primary, $indexed, "SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1", 'Index Scan');
+		}
+	}
+	cmp_ok($sum{$AM}, '<', $sum{btree} / 2, "queue of two columns: the heads cost $sum{$AM} pages in 8 rounds, $sum{btree} with nbtree");
+	same_answers($primary, "jobs_$AM", 'queue of two columns');
+
+	# Scans that step through the first column, and first rows of groups: what they find dead, they pass over the next time.
+	my ($low, $high) = ($rows - 3000, $rows - 1000);
+	$primary->safe_psql('postgres', "DELETE FROM jobs_$AM WHERE id % 8 <> 0 OR k BETWEEN $low AND $high - 100");
+	my $narrow = "SELECT id FROM jobs_$AM WHERE k BETWEEN $low AND $high";
+	my $first = pages($primary, $indexed, $narrow, 'Index Scan');
+	my $second = pages($primary, $indexed, $narrow);
+	cmp_ok($second, '<', $first / 3, "a scan that steps through priorities: $second pages after the marks, $first before");
+	is($primary->safe_psql('postgres', "$indexed SELECT count(*), sum(k) FROM ($narrow) s, jobs_$AM j WHERE j.id = s.id"),
+		$primary->safe_psql('postgres', "$plain SELECT count(*), sum(k) FROM ($narrow) s, jobs_$AM j WHERE j.id = s.id"), 'and finds the same');
+	my $groups = "SELECT DISTINCT ON (p) p, k, id FROM jobs_$AM ORDER BY p, k";
+	is($primary->safe_psql('postgres', "$indexed SET enable_hashagg = off; $groups; $groups"),
+		join("\n", ($primary->safe_psql('postgres', "$plain $groups")) x 2), 'first rows of priorities, twice');
+	same_answers($primary, "jobs_$AM", 'queue of two columns, thinned');
+}
+
 # ---- every kind of scan, table and order ---------------------------------------------------------------
 
-for my $kind ('', 'UNLOGGED')
+# The last ones step from value to value of the first column of their index.
+my $stepping = 'SELECT id FROM %s WHERE id %% 7 BETWEEN 1 AND 5 AND k BETWEEN 0 AND 200000000000';
+for my $table (
+	[ '', 'logged' ],
+	[ 'UNLOGGED', 'unlogged' ],
+	[ '', 'pairs', 'k DESC, id' ],
+	[ '', 'steps', '((id % 7)), k', [ 'Index Scan', $indexed, $stepping ], [ 'Bitmap Heap Scan', $bitmap, $stepping ] ])
 {
-	my $label = $kind eq '' ? 'logged' : 'unlogged';
-	make_tables($kind, "scattered_$label", 20000, 'hashint8(i)::int8 * 1000');
+	my ($kind, $label, $columns, @scans) = @$table;
+	make_tables($kind, "scattered_$label", 20000, 'hashint8(i)::int8 * 1000', $columns);
 	for my $am ($AM, 'btree')
 	{
 		$primary->safe_psql('postgres', "DELETE FROM scattered_${label}_$am WHERE id % 10 <> 0");
 	}
-	for my $scan (
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s ORDER BY k' ],
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s ORDER BY k DESC' ],
-		[ 'Index Scan', $indexed, 'SELECT id FROM %s WHERE k BETWEEN 0 AND 200000000000' ],
+	@scans = (
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s ORDER BY k' ],
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s ORDER BY k DESC' ],
+		[ 'Index Scan', $indexed, 'SELECT pad FROM %s WHERE k BETWEEN 0 AND 200000000000' ],
 		[ 'Index Only Scan', $indexed, 'SELECT k FROM %s ORDER BY k' ],
-		[ 'Bitmap Heap Scan', $bitmap, 'SELECT id FROM %s WHERE k > 0' ])
+		[ 'Bitmap Heap Scan', $bitmap, 'SELECT pad FROM %s WHERE k > 0' ]) if !@scans;
+	for my $scan (@scans)
 	{
 		my ($node, $settings, $sql) = @$scan;
 		my %second;
@@ -195,7 +252,7 @@ check_indexes($primary, 'every visible row has an entry that is not marked');
 $primary->safe_psql('postgres', "DELETE FROM scattered_logged_$AM WHERE id % 20 = 0; $indexed SELECT count(*) FROM (SELECT id FROM scattered_logged_$AM ORDER BY k) q");
 $primary->stop('immediate');
 $primary->start;
-same_answers($primary, "$_", 'after a crash') for "scattered_logged_$AM", "queue_serial_$AM", "reused_$AM";
+same_answers($primary, "$_", 'after a crash') for "scattered_logged_$AM", "queue_serial_$AM", "reused_$AM", "jobs_$AM";
 check_indexes($primary, 'after a crash');
 
 # ---- a standby does not believe marks ------------------------------------------------------------------
@@ -215,17 +272,20 @@ my $ignored = pages($standby, $indexed, $head);
 cmp_ok($ignored, '>', 10 * $marked, "standby: $ignored pages, as it looks at every row");
 is(pages($standby, $indexed, $head), $ignored, 'standby: nor does it set any');
 $primary->safe_psql('postgres', qq{
+DELETE FROM jobs_$AM WHERE id % 16 = 0;
+$indexed SELECT count(*) FROM (SELECT id FROM jobs_$AM ORDER BY p, k) q;
+INSERT INTO jobs_$AM SELECT i, i % 4, i FROM generate_series(1, 500) i;
 DELETE FROM scattered_logged_$AM WHERE id % 40 = 10;
 $indexed SELECT count(*) FROM (SELECT id FROM scattered_logged_$AM ORDER BY k) q;
 INSERT INTO scattered_logged_$AM SELECT i, hashint8(i)::int8 FROM generate_series(1, 3000) i;
 });
 $primary->wait_for_catchup($standby);
-same_answers($standby, "scattered_logged_$AM", 'standby');
+same_answers($standby, $_, "standby: $_") for "scattered_logged_$AM", "jobs_$AM";
 $primary->stop;
 $standby->promote;
 $standby->safe_psql('postgres', "$indexed $head");
 cmp_ok(pages($standby, $indexed, $head), '<', 10, 'after promotion marks are set and believed');
-same_answers($standby, "scattered_logged_$AM", 'promoted standby');
+same_answers($standby, $_, "promoted standby: $_") for "scattered_logged_$AM", "jobs_$AM";
 check_indexes($standby, 'promoted standby');
 $standby->stop;
 

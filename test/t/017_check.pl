@@ -78,6 +78,7 @@ CREATE $kind TABLE churn$kind (k int8, v int) WITH (autovacuum_enabled = off);
 INSERT INTO churn$kind SELECT hashint8extended(i, 1), i FROM generate_series(1, 120000) i;
 INSERT INTO churn$kind SELECT NULL, i FROM generate_series(1, 1000) i;
 CREATE INDEX churn${kind}_k ON churn$kind USING $AM (k) WITH (fillfactor = 50);
+CREATE INDEX churn${kind}_kw ON churn$kind USING $AM (k DESC, v) WITH (fillfactor = 50);
 });
 }
 my @churners = map {
@@ -95,19 +96,21 @@ DELETE FROM churn$_ WHERE ctid = ANY (ARRAY(SELECT ctid FROM churn$_ WHERE k IS 
 } ]
 } '', 'unlogged';
 my $writers = start_pgbench($node, 5, $seconds, writer_scripts(), @churners);
-my @names = qw(account_k batch_k pool_k claim_k unlogged_k churn_k churnunlogged_k);
+my @names = qw(account_k batch_k pool_k claim_k unlogged_k stock_k stock_u churn_k churnunlogged_k churn_kw);
 my $checks = start_pgbench($node, 3, $seconds, map {
 	([ "structure_$_", 2, "SELECT learned_index_check('$_');\n" ], [ "rows_$_", 1, "SELECT learned_index_check('$_', true);\n" ])
 } @names);
 my $end = time() + $seconds;
 my $vacuums = 0;
-my $deleted = 0;
+my ($deleted, $deleted_of_two) = (0, 0);
 while (time() < $end - 1)
 {
-	$node->safe_psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim unlogged churn churnunlogged)));
+	$node->safe_psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(account batch pool claim unlogged stock churn churnunlogged)));
 	$vacuums++;
 	my $now = query($node, "SELECT (SELECT deleted_pages FROM learned_index_stats('churn_k')) + (SELECT deleted_pages FROM learned_index_stats('churnunlogged_k'))");
 	$deleted = $now if $now > $deleted;
+	$now = query($node, "SELECT deleted_pages FROM learned_index_stats('churn_kw')");
+	$deleted_of_two = $now if $now > $deleted_of_two;
 }
 my $written = finish_pgbench($writers, 'writers');
 my $checked = finish_pgbench($checks, 'checks');
@@ -115,6 +118,7 @@ ok(defined $written, 'writers ran without an error');
 ok(defined $checked, 'the check raised no false alarm');
 cmp_ok($checked // 0, '>', $seconds, 'it ran all the time');
 cmp_ok($deleted, '>', 0, 'leaves were joined meanwhile');
+cmp_ok($deleted_of_two, '>', 0, 'those of two columns, too');
 diag('transactions ', $written // 'none', ', checks ', $checked // 'none', ", rounds of VACUUM $vacuums, most deleted pages $deleted");
 final_state_is_right($node, 'after the load');
 
@@ -124,9 +128,11 @@ $node->safe_psql('postgres', qq{
 CREATE TABLE hot (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO hot SELECT hashint8extended(i, 1) FROM generate_series(1, 4000) i;
 CREATE INDEX hot_k ON hot USING $AM (k) WITH (fillfactor = 50);
+CREATE INDEX hot_kw ON hot USING $AM (k, (k % 100)) WITH (fillfactor = 50);
 CREATE UNLOGGED TABLE warm (k int8) WITH (autovacuum_enabled = off);
 INSERT INTO warm SELECT hashint8extended(i, 1) FROM generate_series(1, 4000) i;
 CREATE INDEX warm_k ON warm USING $AM (k) WITH (fillfactor = 50);
+CREATE INDEX warm_kw ON warm USING $AM (k, (k % 100)) WITH (fillfactor = 50);
 });
 $writers = start_pgbench($node, 4, $seconds, map {
 	([ "fill_$_", 3, qq{
@@ -139,8 +145,8 @@ DELETE FROM $_ WHERE k BETWEEN :base * 1000000000000000000 AND (:base + 2) * 100
 } qw(hot warm));
 my $vacuum = start_pgbench($node, 1, $seconds, [ 'vacuum', 1, "VACUUM (INDEX_CLEANUP ON) hot;\nVACUUM (INDEX_CLEANUP ON) warm;\n" ]);
 $checks = start_pgbench($node, 3, $seconds, map {
-	[ "stopped_$_", 1, "SELECT count(learned_index_check('${_}_k', i % 8 = 0)) FROM generate_series(1, 40) i;\n" ]
-} qw(hot warm));
+	[ "stopped_$_", 1, "SELECT count(learned_index_check('${_}', i % 8 = 0)) FROM generate_series(1, 40) i;\n" ]
+} qw(hot_k warm_k hot_kw warm_kw));
 $end = time() + $seconds;
 my @checkers;
 while (@checkers < 3 && time() < $end - 2)
@@ -165,107 +171,112 @@ check_indexes($node, 'after the stops');
 # ---- damage -------------------------------------------------------------------------------------------------------
 
 # What one page alone does not show: pages that are sound by themselves, but of another time or at another place.
-my $copies = 160;
-$node->safe_psql('postgres', qq{
-CREATE TABLE old (k int8) WITH (autovacuum_enabled = off);
-INSERT INTO old SELECT hashint8extended(i, 7) FROM generate_series(1, 30000) i;
-INSERT INTO old SELECT NULL FROM generate_series(1, 20000) i;
-CREATE INDEX old_k ON old USING $AM (k) WITH (fillfactor = 100);
-DELETE FROM old WHERE k BETWEEN 0 AND 2000000000000000000;
-VACUUM (INDEX_CLEANUP ON) old;
-});
-$node->safe_psql('postgres', join('', map { "CREATE TABLE damaged_$_ (k int8) WITH (autovacuum_enabled = off); CREATE INDEX damaged_${_}_k ON damaged_$_ USING $AM (k);\n" } 0 .. $copies - 1));
-my %files = map { split /\|/ } split /\n/,
-  query($node, q{SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relname ~ '^(old|damaged_[0-9]+)_k$'});
-sub pages_now
-{
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	my $bytes = slurp_file($node->data_dir . "/$files{old_k}");
-	return map { substr($bytes, $_ * $PAGE_SIZE, $PAGE_SIZE) } 0 .. length($bytes) / $PAGE_SIZE - 1;
-}
-my @before = pages_now();
-$node->safe_psql('postgres', q{
-INSERT INTO old SELECT hashint8extended(i, 8) FROM generate_series(1, 9000) i;
-DELETE FROM old WHERE k BETWEEN 4000000000000000000 AND 7000000000000000000;
-VACUUM (INDEX_CLEANUP ON) old;
-INSERT INTO old SELECT hashint8extended(i, 9) FROM generate_series(1, 3000) i;
-});
-my @after = pages_now();
-$node->stop;
-
+# (On two columns, a smaller number.)
 # Everything but what the server itself keeps.
 sub content { return substr($_[0], 10) }
-my @damages = ([ 'undamaged', join('', @after) ]);
-my %first_of;
-push @{ $first_of{ page_kind($after[$_], $_) } }, $_ for 0 .. $#after;
-for my $block (0 .. $#before)
+for my $case ([ '(k)', 160 ], [ '(k DESC, v)', 80 ])
 {
-	next if content($before[$block]) eq content($after[$block]);
-	my @changed = @after;
-	$changed[$block] = $before[$block];
-	push @damages, [ "block $block (" . page_kind($after[$block], $block) . ') as it was', join('', @changed) ];
-}
-# Some of them, of every kind.
-while (@damages > 60) { splice @damages, random_int(1, $#damages), 1 }
-for my $kind (sort keys %first_of)
-{
-	next if $kind eq 'meta';
-	my @blocks = @{ $first_of{$kind} };
-	for (1 .. 12)
+	my ($index, $copies) = @$case;
+	$node->safe_psql('postgres', join('', map { "DROP TABLE $_;\n" } split /\n/, query($node, q{SELECT relname FROM pg_class WHERE relname ~ '^(old|damaged_[0-9]+)$'})));
+	$node->safe_psql('postgres', qq{
+	CREATE TABLE old (k int8, v int GENERATED ALWAYS AS (hashint8(k) & 7) STORED) WITH (autovacuum_enabled = off);
+	INSERT INTO old SELECT hashint8extended(i, 7) FROM generate_series(1, 30000) i;
+	INSERT INTO old SELECT NULL FROM generate_series(1, 20000) i;
+	CREATE INDEX old_k ON old USING $AM $index WITH (fillfactor = 100);
+	DELETE FROM old WHERE k BETWEEN 0 AND 2000000000000000000;
+	VACUUM (INDEX_CLEANUP ON) old;
+	});
+	$node->safe_psql('postgres', join('', map { "CREATE TABLE damaged_$_ (k int8, v int) WITH (autovacuum_enabled = off); CREATE INDEX damaged_${_}_k ON damaged_$_ USING $AM $index;\n" } 0 .. $copies - 1));
+	my %files = map { split /\|/ } split /\n/,
+	  query($node, q{SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relname ~ '^(old|damaged_[0-9]+)_k$'});
+	my $pages_now = sub {
+		$node->safe_psql('postgres', 'CHECKPOINT');
+		my $bytes = slurp_file($node->data_dir . "/$files{old_k}");
+		return map { substr($bytes, $_ * $PAGE_SIZE, $PAGE_SIZE) } 0 .. length($bytes) / $PAGE_SIZE - 1;
+	};
+	my @before = $pages_now->();
+	$node->safe_psql('postgres', q{
+	INSERT INTO old SELECT hashint8extended(i, 8) FROM generate_series(1, 9000) i;
+	DELETE FROM old WHERE k BETWEEN 4000000000000000000 AND 7000000000000000000;
+	VACUUM (INDEX_CLEANUP ON) old;
+	INSERT INTO old SELECT hashint8extended(i, 9) FROM generate_series(1, 3000) i;
+	});
+	my @after = $pages_now->();
+	$node->stop;
+
+	my @damages = ([ 'undamaged', join('', @after) ]);
+	my %first_of;
+	push @{ $first_of{ page_kind($after[$_], $_) } }, $_ for 0 .. $#after;
+	for my $block (0 .. $#before)
 	{
-		# Another page in its place; two changed places; lost.
-		my $block = pick(@blocks);
-		my $other = random_int(1, $#after);
-		next if $other == $block;
+		next if content($before[$block]) eq content($after[$block]);
 		my @changed = @after;
-		my $how = random_int(0, 2);
-		@changed[ $block, $other ] = @after[ $how ? ($other, $block) : ($other, $other) ];
-		$changed[$block] = "\0" x $PAGE_SIZE if $how == 2;
-		push @damages, [ "block $block ($kind), other $other (" . page_kind($after[$other], $other) . "), way $how", join('', @changed) ];
+		$changed[$block] = $before[$block];
+		push @damages, [ "block $block (" . page_kind($after[$block], $block) . ') as it was', join('', @changed) ];
 	}
-}
-splice @damages, $copies if @damages > $copies;
-for my $i (0 .. $#damages)
-{
-	open my $file, '>:raw', $node->data_dir . '/' . $files{"damaged_${i}_k"} or die;
-	print $file $damages[$i][1];
-	close $file;
-}
-$node->start;
-my ($code, $out, $err) = $node->psql('postgres', q{
-SET statement_timeout = '60s';
-CREATE FUNCTION verdict(index regclass, strict boolean) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM learned_index_check(index, false, strict);
-  RETURN 'sound';
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM;
-END $$;
-SELECT i, verdict(('damaged_' || i || '_k')::regclass, false), verdict(('damaged_' || i || '_k')::regclass, true)
-FROM generate_series(0, } . $#damages . q{) i ORDER BY i;
-});
-is($code, 0, 'all damaged indexes were checked') or diag($err);
-my (%noticed, @differ, @unclear);
-for my $line (split /\n/, $out)
-{
-	my ($i, $verdict, $strict) = split /\|/, $line;
-	is("$verdict, $strict", 'sound, sound', 'the undamaged one is sound') if $i == 0;
-	push @differ, "$damages[$i][0]: $verdict, strict: $strict" if ($verdict eq 'sound') != ($strict eq 'sound');
-	for ($verdict, $strict)
+	# Some of them, of every kind.
+	while (@damages > $copies * 3 / 8) { splice @damages, random_int(1, $#damages), 1 }
+	for my $kind (sort keys %first_of)
 	{
-		push @unclear, "$damages[$i][0]: $_" unless $_ eq 'sound' || /^XX00[12] /;
+		next if $kind eq 'meta';
+		my @blocks = @{ $first_of{$kind} };
+		for (1 .. $copies / 13)
+		{
+			# Another page in its place; two changed places; lost.
+			my $block = pick(@blocks);
+			my $other = random_int(1, $#after);
+			next if $other == $block;
+			my @changed = @after;
+			my $how = random_int(0, 2);
+			@changed[ $block, $other ] = @after[ $how ? ($other, $block) : ($other, $other) ];
+			$changed[$block] = "\0" x $PAGE_SIZE if $how == 2;
+			push @damages, [ "block $block ($kind), other $other (" . page_kind($after[$other], $other) . "), way $how", join('', @changed) ];
+		}
 	}
-	$noticed{ $verdict =~ s/.*block \d+: //r }++;
+	splice @damages, $copies if @damages > $copies;
+	for my $i (0 .. $#damages)
+	{
+		open my $file, '>:raw', $node->data_dir . '/' . $files{"damaged_${i}_k"} or die;
+		print $file $damages[$i][1];
+		close $file;
+	}
+	$node->start;
+	my ($code, $out, $err) = $node->psql('postgres', q{
+	SET statement_timeout = '60s';
+	CREATE OR REPLACE FUNCTION verdict(index regclass, strict boolean) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+	  PERFORM learned_index_check(index, false, strict);
+	  RETURN 'sound';
+	EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM;
+	END $$;
+	SELECT i, verdict(('damaged_' || i || '_k')::regclass, false), verdict(('damaged_' || i || '_k')::regclass, true)
+	FROM generate_series(0, } . $#damages . q{) i ORDER BY i;
+	});
+	is($code, 0, "$index: all damaged indexes were checked") or diag($err);
+	my (%noticed, @differ, @unclear);
+	for my $line (split /\n/, $out)
+	{
+		my ($i, $verdict, $strict) = split /\|/, $line;
+		is("$verdict, $strict", 'sound, sound', "$index: the undamaged one is sound") if $i == 0;
+		push @differ, "$damages[$i][0]: $verdict, strict: $strict" if ($verdict eq 'sound') != ($strict eq 'sound');
+		for ($verdict, $strict)
+		{
+			push @unclear, "$damages[$i][0]: $_" unless $_ eq 'sound' || /^XX00[12] /;
+		}
+		$noticed{ $verdict =~ s/.*block \d+: //r }++;
+	}
+	is(join("\n", @differ), '', "$index: the check finds damage wherever the strict one does");
+	is(join("\n", @unclear), '', "$index: all errors are clear");
+	my $found = 0;
+	$found += $noticed{$_} for grep { $_ ne 'sound' } keys %noticed;
+	cmp_ok($found, '>', $copies / 4, "$index: most damage is found without a look at the table");
+	diag("$noticed{$_} times: $_") for sort keys %noticed;
+	for my $fault ($index eq '(k)' ? ('left link does not lead to the left sibling', 'low fence is not the high fence of the left sibling') : ())
+	{
+		ok($noticed{$fault}, "$index: among it: $fault");
+	}
+	ok(scalar(grep { /downlink|separator/ } keys %noticed), "$index: and parents that do not fit their children");
+	$node->stop('immediate');
+	$node->start if $index eq '(k)';
 }
-is(join("\n", @differ), '', 'the check finds damage wherever the strict one does');
-is(join("\n", @unclear), '', 'all errors are clear');
-my $found = 0;
-$found += $noticed{$_} for grep { $_ ne 'sound' } keys %noticed;
-cmp_ok($found, '>', 40, 'most damage is found without a look at the table');
-diag("$noticed{$_} times: $_") for sort keys %noticed;
-for my $fault ('left link does not lead to the left sibling', 'low fence is not the high fence of the left sibling')
-{
-	ok($noticed{$fault}, "among it: $fault");
-}
-ok(scalar(grep { /downlink|separator/ } keys %noticed), 'and parents that do not fit their children');
-$node->stop('immediate');
 done_testing();

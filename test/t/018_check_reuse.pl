@@ -31,25 +31,26 @@ sub keep
 FROM generate_series(1, (pg_relation_size('$index') / 8192)::int - 1) b});
 }
 
-# Right link and fences of a page in a state.
+# Right link and fences of a page in a state. (With keys of several words, the trailer is longer.)
 sub place
 {
-	my ($number, $block) = @_;
+	my ($number, $block, $words) = @_;
 	my $page = pack('H*', query($node, "SELECT encode(pages[$block], 'hex') FROM state WHERE number = $number"));
-	my ($right, $low, $high) = unpack('x20 V x8 a16 a16', substr($page, -64));
+	my $fence = 8 * $words + 8;
+	my ($right, $low, $high) = unpack("x20 V x8 a$fence a$fence", substr($page, -32 - 2 * $fence));
 	return { right => $right, low => $low, high => $high };
 }
 
 my $states = 0;
-for my $kind ('', 'UNLOGGED')
+for my $case ([ '', 'logged', '(k)', 1 ], [ 'UNLOGGED', 'unlogged', '(k)', 1 ], [ '', 'two_columns', '(k, (k % 10))', 2 ])
 {
-	my $table = $kind eq '' ? 'logged' : 'unlogged';
+	my ($kind, $table, $columns, $words) = @$case;
 	my $index = "${table}_k";
 	# Leaves 1 to 4. The two in the middle lose nearly all rows and become one, which is then split.
 	query($node, qq{
 CREATE $kind TABLE $table (k int8);
 INSERT INTO $table SELECT hashint8extended(i, 1) FROM generate_series(1, 2600) i;
-CREATE INDEX $index ON $table USING learned (k);
+CREATE INDEX $index ON $table USING learned $columns;
 INSERT INTO $table SELECT 8200000000000000000 + i FROM generate_series(1, 500) i;
 DELETE FROM $table WHERE k BETWEEN -3300000000000000000 AND 8000000000000000000 AND hashint8extended(k, 9) % 20 <> 0;
 });
@@ -59,10 +60,10 @@ DELETE FROM $table WHERE k BETWEEN -3300000000000000000 AND 8000000000000000000 
 	$node->safe_psql('postgres', "VACUUM (INDEX_CLEANUP ON) $table");
 	query($node, "INSERT INTO $table SELECT -3200000000000000000 + (hashint8extended(i, 5) & ((1::int8 << 61) - 1)) FROM generate_series(1, 900) i");
 	keep($index, $after);
-	my ($left, $then, $now) = (2, place($before, 2), place($after, 2));
+	my ($left, $then, $now) = (2, place($before, 2, $words), place($after, 2, $words));
 	my $reused = $then->{right};
 	is($now->{right}, $reused, "$table: the leaf to the right is in the same block");
-	ok($now->{high} ne $then->{high} && place($after, $reused)->{low} eq $now->{high}, "$table: but begins elsewhere");
+	ok($now->{high} ne $then->{high} && place($after, $reused, $words)->{low} eq $now->{high}, "$table: but begins elsewhere");
 	is(query($node, "SELECT count(DISTINCT cardinality(pages)) FROM state WHERE number IN ($before, $after)"), 1, "$table: no block was added");
 
 	my $checker = $node->background_psql('postgres', on_error_die => 0, on_error_stop => 0);

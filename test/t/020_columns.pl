@@ -52,6 +52,8 @@ sub new_column
 sub choose_columns
 {
 	my @types = sort grep { $version >= ($KEY_TYPES{$_}{since} // 0) } keys %KEY_TYPES;
+	# (Values that are equal and not the same.)
+	push @types, qw(float4 float8);
 	my $count = pick(1, 2, 2, 2, 2, 3, 3, 4);
 	my $left = 4;
 	@columns = ();
@@ -83,7 +85,7 @@ sub new_value
 {
 	my ($column) = @_;
 	return undef if $column->{nulls} && chance($column->{nulls});
-	my $pair = chance(60) ? [ undef, key_literal(pick(@{ $column->{key}{extremes} })) ] : $column->{generate}->();
+	my $pair = chance(25) ? [ undef, key_literal(pick(@{ $column->{key}{extremes} })) ] : $column->{generate}->();
 	my $seen = $column->{seen};
 	if (@$seen < 200) { push @$seen, $pair }
 	elsif (chance(4)) { $seen->[ int(rand(@$seen)) ] = $pair }
@@ -159,7 +161,7 @@ sub where
 		push @conditions, condition($column) if chance(2);
 		push @conditions, condition($column) if chance(6);
 	}
-	push @conditions, row_condition() if chance(6);
+	push @conditions, row_condition() if chance(5);
 	push @conditions, condition(pick(@keys)) if @conditions < $least;
 	return @conditions ? ' WHERE ' . join(' AND ', shuffle(@conditions)) : '';
 }
@@ -344,6 +346,47 @@ sub round_script
 	$script .= "DROP TABLE t;\n";
 	return (join(', ', map { "$_->{name} $_->{type}" } @columns) . " $definition $persistence", $script);
 }
+
+# What chance would take long to find: equal values that differ, in front of others and behind them; bounds of rows whose first field
+# lies between values, or is equal to several.
+sub fixed_script
+{
+	my $numbers = "(ARRAY['-0', '0', 'NaN', 'Infinity', '-Infinity', '1', '-1', NULL]::float8[])[i % 8 + 1]";
+	my $script = qq{SET timezone = '<+0545>-05:45'; SET extra_float_digits = 3;
+CREATE TABLE t (id int, f float8, d date, n int4);
+INSERT INTO t SELECT i, CASE WHEN i % 3 = 0 THEN -$numbers ELSE $numbers END, date '2024-01-01' + i % 10, nullif(i % 31, 0)
+  FROM generate_series(1, 500) i;
+ANALYZE t;
+};
+	my @conditions = (
+		'f = 0 AND n = 5', "f = '-0' AND n = 5", 'f >= 0 AND n < 7', 'f > 0 AND n = 7', "f < '-0' AND n BETWEEN 3 AND 9",
+		"f = 'NaN' AND n = 6", "f >= 'NaN' AND n > 20", "f < 'NaN' AND n = 20", "f = ANY ('{-0,NaN,7}') AND n = ANY ('{1,3,30}')",
+		'f IS NULL AND n = 9', 'f = 0 AND n IS NULL', "f = 0::float4 AND n = 5::int8", 'n = 5 AND f = 0', "n = ANY ('{5,6}') AND f >= 0 AND f <= 'NaN'",
+		'(f, n) > (0, 5)', "(f, n) <= ('-0', 5)", "(f, n) >= ('NaN', 9)", "(f, n) < ('NaN', 9)", '(n, f) >= (5, 0)', "(n, f) > (5, '-0')", '(n, f) <= (5, 0)',
+		"(n, f) < (5, 'NaN')");
+	for my $operator (qw(< <= >= >))
+	{
+		for my $first ("timestamp '2024-01-05 00:00'", "timestamp '2024-01-05 12:00'", "timestamptz '2024-01-05 03:00+00'", "date '2024-01-05'")
+		{
+			push @conditions, "(d, n) $operator ($first, 15)", "(d, n) $operator ($first, 15) AND d = '2024-01-06'",
+			  "(d, n, f) $operator ($first, 15, 0)";
+		}
+		push @conditions, "(n, d) $operator (5.5::float8::int8, timestamp '2024-01-05 12:00')", "(n, d) $operator (2147483648, date '2024-01-05')",
+		  "(n, d) $operator (-2147483648, date '2024-01-05')";
+	}
+	for my $columns ('f, n', 'f DESC, n NULLS FIRST', 'n, f', 'n DESC, f DESC', 'd, n, f', 'd DESC, n DESC', 'd, n DESC', 'd, f, n', 'n, d', 'f, n) INCLUDE (d',
+		'n, f) INCLUDE (d, id', 'f, n) INCLUDE (d, id')
+	{
+		$script .= "CREATE INDEX t_k ON t USING $AM ($columns);\n";
+		$script .= "SELECT compare('rows', " . quoted("SELECT id, ROW(f, d, n)::text AS k FROM t WHERE $_") . ", '{index,only,bitmap}');\n"
+		  for @conditions;
+		$script .= "DROP INDEX t_k;\n";
+	}
+	return $script . "DROP TABLE t;\n";
+}
+
+my ($fixed, undef, $fault) = $node->psql('postgres', fixed_script(), on_error_stop => 1);
+is($fixed, 0, 'equal values that differ, and bounds of rows') or diag($fault);
 
 my $end = time() + seconds_setting(60);
 my ($round, $comparisons, $failed, %used, %tried) = (0, 0, 0);

@@ -16,6 +16,7 @@ our @EXPORT = qw(create_load_tables writer_scripts reader_scripts start_pgbench 
 # account: one row a key, sums of keys and amounts constant.  batch: whole batches of ten rows come
 # at the end and go at the front, so that pages are freed and recycled.  pool: few keys, many rows.
 # claim: an exclusion constraint that concurrent inserters fight over.  unlogged: as batch, without WAL.
+# stock: indexes on several columns; rows move between few values of the first one.
 sub create_load_tables
 {
 	my ($node) = @_;
@@ -33,6 +34,10 @@ CREATE INDEX pool_k ON pool USING $AM (k);
 CREATE TABLE claim (k int8, CONSTRAINT claim_k EXCLUDE USING $AM (k WITH =));
 CREATE UNLOGGED TABLE unlogged (k int8 NOT NULL, member int NOT NULL);
 CREATE INDEX unlogged_k ON unlogged USING $AM (k);
+CREATE TABLE stock (k int4, item int8 NOT NULL, amount int8 NOT NULL, u uuid NOT NULL);
+INSERT INTO stock SELECT nullif(i % 20, 13), i * 100, 5, md5(i::text)::uuid FROM generate_series(1, 4000) i;
+CREATE INDEX stock_k ON stock USING $AM (k DESC NULLS LAST, item);
+CREATE INDEX stock_u ON stock USING $AM (k, u) INCLUDE (item);
 
 -- Amounts move between two keys, and the keys themselves move apart by the same distance.
 CREATE FUNCTION transfer(a int8, b int8) RETURNS void LANGUAGE plpgsql AS \$\$
@@ -127,6 +132,46 @@ BEGIN
     RAISE EXCEPTION 'invariant: % rows in the pool, sum %', n, amount_sum;
   END IF;
 END \$\$;
+
+-- What indexes on several columns say is what the table says to the same snapshot: conditions on any column, the first row of each group,
+-- whole orders. (All settings are as by default afterwards.)
+CREATE FUNCTION read_stock() RETURNS void LANGUAGE plpgsql AS \$\$
+DECLARE
+  low int8 := random() * 400000;
+  half uuid := (lpad(to_hex((random() * 255)::int), 2, '0') || '000000-0000-0000-0000-000000000000')::uuid;
+  sums text := 'SELECT count(*) || '' '' || coalesce(sum(amount + item), 0) FROM stock WHERE ';
+  q text;
+  by_index text;
+  by_table text;
+  bitmaps boolean := random() < 0.3;
+BEGIN
+  FOREACH q IN ARRAY ARRAY[
+    sums || format('item BETWEEN %s AND %s', low, low + 9000),
+    sums || format('k IN (2, 5, 17) AND item >= %s', low),
+    sums || format('k IS NULL AND item < %s', low),
+    sums || format('u > %L', half),
+    sums || format('(k, u) > (7, %1\$L) AND (k, u) <= (10, %1\$L)', half),
+    'SELECT md5(string_agg(concat_ws('' '', k, item), '','')) FROM (SELECT DISTINCT ON (k) k, item FROM stock ORDER BY k DESC NULLS LAST, item) s',
+    'SELECT md5(string_agg(concat_ws('' '', k, u), '','')) FROM (SELECT DISTINCT ON (k) k, u FROM stock ORDER BY k DESC, u DESC) s',
+    'SELECT count(*) || md5(string_agg(concat_ws('' '', k, item), '','')) FROM (SELECT k, item FROM stock ORDER BY k NULLS FIRST, item DESC) s',
+    'SELECT string_agg(k || '':'' || n, '','') FROM (SELECT k, count(u) AS n FROM stock GROUP BY k ORDER BY k) s']
+  LOOP
+    PERFORM set_config('enable_' || what, (what = 'indexscan' OR what = 'indexonlyscan' OR (what = 'bitmapscan' AND bitmaps))::text, true)
+      FROM unnest('{seqscan,sort,hashagg,bitmapscan,indexscan,indexonlyscan}'::text[]) what;
+    EXECUTE q INTO by_index;
+    PERFORM set_config('enable_' || what, (what IN ('seqscan', 'sort', 'hashagg'))::text, true)
+      FROM unnest('{seqscan,sort,hashagg,bitmapscan,indexscan,indexonlyscan}'::text[]) what;
+    EXECUTE q INTO by_table;
+    IF by_index IS DISTINCT FROM by_table THEN
+      RAISE EXCEPTION 'invariant: by the index %, by the table %: %', by_index, by_table, q;
+    END IF;
+  END LOOP;
+  PERFORM set_config('enable_' || what, 'on', true) FROM unnest('{bitmapscan,indexscan,indexonlyscan}'::text[]) what;
+  EXECUTE 'SELECT count(*) || '' '' || sum(amount) FROM stock' INTO by_table;
+  IF by_table <> '4000 20000' THEN
+    RAISE EXCEPTION 'invariant: count and sum of the stock are %', by_table;
+  END IF;
+END \$\$;
 });
 	return;
 }
@@ -157,10 +202,22 @@ UPDATE pool SET k = :b WHERE ctid = ANY (ARRAY(SELECT ctid FROM pool WHERE k IS 
 INSERT INTO claim SELECT :k + i FROM generate_series(0, 3) i ON CONFLICT DO NOTHING;
 DELETE FROM claim WHERE k = (:k * 7) % 3000;
 } ],
+		[ 'stock', 6, q{
+\set a random(0, 19)
+\set b random(0, 19)
+\set n random(1, 20)
+\set low random(1, 400000)
+UPDATE stock SET k = nullif(:b, 13), item = item + 1 WHERE ctid = ANY (ARRAY(SELECT ctid FROM stock WHERE k = :a AND item >= :low ORDER BY item LIMIT :n FOR UPDATE SKIP LOCKED));
+UPDATE stock SET k = :b WHERE ctid = ANY (ARRAY(SELECT ctid FROM stock WHERE k IS NULL AND item >= :low ORDER BY item LIMIT :n FOR UPDATE SKIP LOCKED));
+WITH gone AS (
+  DELETE FROM stock WHERE ctid = ANY (ARRAY(SELECT ctid FROM stock WHERE item BETWEEN :low AND :low + 2000 LIMIT :n FOR UPDATE SKIP LOCKED)) RETURNING *)
+INSERT INTO stock SELECT :a, item - 1, amount, gen_random_uuid() FROM gone;
+} ],
 		[ 'abort', 2, q{
 BEGIN;
 INSERT INTO account SELECT i, 1000000 FROM generate_series(1, 200) i;
 INSERT INTO pool SELECT i % 9, 1 FROM generate_series(1, 200) i;
+INSERT INTO stock SELECT i % 20, i, 1, gen_random_uuid() FROM generate_series(1, 100) i;
 ROLLBACK;
 } ],
 		[ 'unlogged', 2, q{
@@ -178,9 +235,10 @@ sub reader_scripts
 		[ 'read_accounts', 3, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_accounts();\nCOMMIT;\n" ],
 		[ 'read_batches', 2, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_batches('batch');\nCOMMIT;\n" ],
 		[ 'read_pool', 2, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_pool();\nCOMMIT;\n" ],
+		[ 'read_stock', 2, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_stock();\nCOMMIT;\n" ],
 		# One snapshot used again after others have deleted and vacuumed.
 		[ 'read_twice', 1, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT read_accounts();\n"
-			. "SELECT pg_sleep(0.5);\nSELECT read_accounts(), read_batches('batch');\nCOMMIT;\n" ],
+			. "SELECT pg_sleep(0.5);\nSELECT read_accounts(), read_batches('batch');\nSELECT read_stock();\nCOMMIT;\n" ],
 	);
 }
 
@@ -227,12 +285,13 @@ sub finish_pgbench
 sub invariant_query
 {
 	my ($through_index, @tables) = @_;
-	@tables = qw(account batch pool claim unlogged) unless @tables;
+	@tables = qw(account batch pool claim unlogged stock) unless @tables;
 	my $settings = $through_index
 	  ? 'SET enable_seqscan = off;'
 	  : 'SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;';
 	return "$settings " . join(' UNION ALL ', map {
-		"SELECT '$_', count(*), sum(hashint8extended(coalesce(k::int8, -1), 1)) FROM $_ WHERE k IS NULL OR k IS NOT NULL"
+		my $of_row = $_ eq 'stock' ? 'hashint8extended(item, coalesce(k, -1))' : 'hashint8extended(coalesce(k::int8, -1), 1)';
+		"SELECT '$_', count(*), sum($of_row) FROM $_ WHERE k IS NULL OR k IS NOT NULL"
 	} @tables) . ' ORDER BY 1';
 }
 
@@ -242,10 +301,10 @@ sub final_state_is_right
 	my $expected = query($node, invariant_query(0));
 	is(query($node, invariant_query(1)), $expected, "$label: indexes and sequential scans agree");
 	is(query($node, q{SELECT (SELECT count(*) || ' ' || sum(k) || ' ' || sum(amount) FROM account),
-		(SELECT count(*) || ' ' || sum(amount) FROM pool), (SELECT count(k) - count(DISTINCT k) FROM claim)}),
-		'5000 12502500000 500000|4000 40000|0', "$label: sums are as they were");
+		(SELECT count(*) || ' ' || sum(amount) FROM pool), (SELECT count(*) || ' ' || sum(amount) FROM stock), (SELECT count(k) - count(DISTINCT k) FROM claim)}),
+		'5000 12502500000 500000|4000 40000|4000 20000|0', "$label: sums are as they were");
 	my ($code, $out, $err) = $node->psql('postgres',
-		"SELECT read_accounts(); SELECT read_batches('batch'); SELECT read_batches('unlogged'); SELECT read_pool();");
+		"SELECT read_accounts(); SELECT read_batches('batch'); SELECT read_batches('unlogged'); SELECT read_pool(); SELECT read_stock();");
 	is($code, 0, "$label: readers see the invariants") or diag($err);
 	check_indexes($node, $label);
 	return;

@@ -10,49 +10,116 @@ use Test::More;
 use PostgreSQL::Test::Utils;
 
 use Exporter 'import';
-our @EXPORT = qw($PAGE_SIZE create_template create_writer index_files template_pages page_kind byte_is_checked byte_region
+our @EXPORT = qw($PAGE_SIZE %SHAPES create_template drop_template create_writer index_files template_pages page_kind byte_is_checked byte_region
   examine_damaged write_to_damaged);
 
 our $PAGE_SIZE = 8192;
 my $PAGE_HEADER = 24;
-my $TRAILER = 64;
+
+# Indexes of one word and of several: their columns; rows whose entries are next to one another, and go; the
+# kinds of pages that there must be; what is asked: [name, how, query].
+our %SHAPES = (
+	plain => {
+		index => '(k)', clear => 'k BETWEEN -8000000000000000000 AND -4000000000000000000',
+		kinds => [ 'meta', 'key leaf', 'key leaf with dead', 'key inner', 'null leaf', 'deleted' ],
+		questions => [
+			[ 'forward', 'only', q{SELECT count(*) || ' ' || sum(hashint8(k)) || ' ' || bool_and(k >= previous IS NOT FALSE) FROM (SELECT k, lag(k) OVER () AS previous FROM (SELECT k FROM %I ORDER BY k) s) t} ],
+			[ 'backward', 'index', q{SELECT count(*) || ' ' || sum(id) FROM (SELECT id FROM %I ORDER BY k DESC) s} ],
+			[ 'points', 'index', q{SELECT count(*) || ' ' || coalesce(sum(t.id), 0) FROM generate_series(1, 2600, 25) i CROSS JOIN LATERAL (SELECT id FROM %1$I WHERE k = hashint8extended(i, 3) UNION ALL SELECT id FROM %1$I WHERE k = i * 10) t} ],
+			[ 'list', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE k = ANY (ARRAY(SELECT i * 10 FROM generate_series(-5, 2600, 7) i))} ],
+			[ 'range', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE k BETWEEN 1000 AND 4000000000000000000} ],
+			[ 'descending', 'index', q{SELECT string_agg(k::text, ' ') FROM (SELECT k FROM %I WHERE k < 5000 ORDER BY k DESC LIMIT 100) s} ],
+			[ 'nulls', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE k IS NULL} ],
+			[ 'ends', 'only', q{SELECT min(k) || ' ' || max(k) FROM %I} ] ]
+	},
+	two => {
+		index => '(g DESC NULLS LAST, k)', clear => 'g IN (4, 5, 6)',
+		kinds => [ 'meta', 'key leaf', 'key leaf with dead', 'key inner', 'deleted' ],
+		questions => [
+			[ 'forward', 'only', q{SELECT count(*) || ' ' || sum(hashint8(k)) || ' ' || sum(g) || ' ' || bool_and((g <= h) IS NOT FALSE AND (g = h AND k < l) IS NOT TRUE) FROM (SELECT g, k, lag(g) OVER () AS h, lag(k) OVER () AS l FROM (SELECT g, k FROM %I ORDER BY g DESC NULLS LAST, k) s) t} ],
+			[ 'backward', 'index', q{SELECT count(*) || ' ' || sum(id) FROM (SELECT id FROM %I ORDER BY g NULLS FIRST, k DESC) s} ],
+			[ 'points', 'index', q{SELECT count(*) || ' ' || coalesce(sum(t.id), 0) FROM generate_series(1, 5000, 40) i CROSS JOIN LATERAL (SELECT id FROM %I WHERE g = hashint4(i) & 15 AND k = hashint8extended(i, 3)) t} ],
+			[ 'list', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE g = ANY ('{1,2,9,15}') AND k = ANY (ARRAY(SELECT i * 10 FROM generate_series(-5, 2600, 3) i))} ],
+			[ 'range', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE g = 9 AND k BETWEEN 1000 AND 4000000000000000000} ],
+			[ 'skipping', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE k BETWEEN 1000 AND 9000} ],
+			[ 'groups', 'only', q{SELECT string_agg(concat_ws(':', g, k), ' ') FROM (SELECT DISTINCT ON (g) g, k FROM %I ORDER BY g DESC NULLS LAST, k) s} ],
+			[ 'nulls', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE g IS NULL AND k > 0} ],
+			[ 'nulls_behind', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE k IS NULL} ],
+			[ 'ends', 'only', q{SELECT min(g) || ' ' || max(g) FROM %I} ] ]
+	},
+	three => {
+		index => '(g, u)', clear => 'g IN (4, 5, 6)',
+		kinds => [ 'meta', 'key leaf with dead', 'key inner', 'deleted' ],
+		questions => [
+			[ 'forward', 'only', q{SELECT md5(string_agg(concat_ws(' ', g, u), ',')) FROM (SELECT g, u FROM %I ORDER BY g, u) s} ],
+			[ 'backward', 'index', q{SELECT count(*) || ' ' || sum(id) FROM (SELECT id FROM %I ORDER BY g DESC, u DESC) s} ],
+			[ 'points', 'index', q{SELECT count(*) || ' ' || coalesce(sum(t.id), 0) FROM generate_series(1, 5000, 40) i CROSS JOIN LATERAL (SELECT id FROM %I WHERE g = hashint4(i) & 15 AND u = md5(hashint8extended(i, 3)::text)::uuid) t} ],
+			[ 'rows', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE (g, u) > (7, '80000000-0000-0000-0000-000000000000') AND (g, u) <= (9, '20000000-0000-0000-0000-000000000000')} ],
+			[ 'skipping', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE u > 'f0000000-0000-0000-0000-000000000000'} ],
+			[ 'groups', 'only', q{SELECT string_agg(concat_ws(':', g, u), ' ') FROM (SELECT DISTINCT ON (g) g, u FROM %I ORDER BY g, u) s} ],
+			[ 'nulls', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE g IS NULL} ],
+			[ 'ends', 'only', q{SELECT min(g) || ' ' || max(g) FROM %I} ] ]
+	},
+	four => {
+		index => '(u, g NULLS FIRST) INCLUDE (k)', clear => q{u < '30000000-0000-0000-0000-000000000000'},
+		kinds => [ 'meta', 'key leaf', 'key leaf with dead', 'key inner', 'deleted' ],
+		questions => [
+			[ 'forward', 'only', q{SELECT md5(string_agg(concat_ws(' ', u, g, k), ',' ORDER BY u, g, k)) FROM (SELECT u, g, k FROM %I ORDER BY u, g NULLS FIRST) s} ],
+			[ 'backward', 'index', q{SELECT count(*) || ' ' || sum(id) FROM (SELECT id FROM %I ORDER BY u DESC, g DESC NULLS LAST) s} ],
+			[ 'points', 'only', q{SELECT count(*) || ' ' || sum(t.k / 100) FROM generate_series(1, 5000, 40) i CROSS JOIN LATERAL (SELECT k FROM %I WHERE u = md5(hashint8extended(i, 3)::text)::uuid) t} ],
+			[ 'list', 'bitmap', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE u = ANY (ARRAY(SELECT md5((i * 10)::text)::uuid FROM generate_series(1, 2600, 7) i)) AND g > 3} ],
+			[ 'range', 'only', q{SELECT count(*) || ' ' || sum(hashint8(k)) FROM %I WHERE u BETWEEN '28000000-0000-0000-0000-000000000000' AND 'b0000000-0000-0000-0000-000000000000' AND g IS NOT NULL} ],
+			[ 'nulls', 'index', q{SELECT count(*) || ' ' || sum(id) FROM %I WHERE u = md5('77')::uuid AND g IS NULL} ],
+			[ 'ends', 'index', q{SELECT (SELECT u FROM %1$I ORDER BY u LIMIT 1) || ' ' || (SELECT u FROM %1$I ORDER BY u DESC LIMIT 1)} ] ]
+	},
+);
+my $shape;
+
+# What create_template() and create_writer() made.
+sub drop_template
+{
+	my ($node) = @_;
+	my @tables = split /\n/, query($node, q{SELECT relname FROM pg_class WHERE relname ~ '^(damaged_[0-9]+|template|question)$'});
+	$node->safe_psql('postgres', join('', map { "DROP TABLE $_;\n" } @tables) . 'DROP FUNCTION IF EXISTS ask, examine, write_to, compare;');
+	return;
+}
 
 # A template with every kind of page: bulk-built and later-split leaves, delta entries, dead entries,
 # NULLs, deleted pages, an inner level; and the answers that its copies must give.
 sub create_template
 {
-	my ($node, $copies) = @_;
+	my ($node, $copies, $name) = @_;
+	$shape = $SHAPES{ $name // 'plain' };
+	my $columns = q{id int, k int8, g int4 GENERATED ALWAYS AS (nullif(hashint4(id) & 15, 3)) STORED,
+ u uuid GENERATED ALWAYS AS (md5(coalesce(k, -1)::text)::uuid) STORED};
+	drop_template($node);
+	my $questions = join(', ', map {
+		my ($step, $mode, $q) = @$_;
+		"(\$q\$$step\$q\$, \$q\$$mode\$q\$, \$q\$$q\$q\$)"
+	} @{ $shape->{questions} });
 	# The copies come first: their catalog entries must not claim to be younger than the rows they get.
 	$node->safe_psql('postgres', join('', map {
-		"CREATE TABLE damaged_$_ (id int, k int8) WITH (autovacuum_enabled = off); CREATE INDEX damaged_${_}_k ON damaged_$_ USING $AM (k);\n"
+		"CREATE TABLE damaged_$_ ($columns) WITH (autovacuum_enabled = off); CREATE INDEX damaged_${_}_k ON damaged_$_ USING $AM $shape->{index};\n"
 	} 0 .. $copies - 1));
 	$node->safe_psql(
 		'postgres', qq{
-CREATE TABLE template (id int, k int8) WITH (autovacuum_enabled = off);
+CREATE TABLE template ($columns) WITH (autovacuum_enabled = off);
 INSERT INTO template SELECT i, hashint8extended(i, 3) FROM generate_series(1, 5000) i;
 INSERT INTO template SELECT i, i * 10 FROM generate_series(1, 4000) i;
 INSERT INTO template SELECT i, 77 FROM generate_series(1, 200) i;
 INSERT INTO template SELECT i, NULL FROM generate_series(1, 200) i;
-CREATE INDEX template_k ON template USING $AM (k) WITH (fillfactor = 100);
+CREATE INDEX template_k ON template USING $AM $shape->{index} WITH (fillfactor = 100);
 DELETE FROM template WHERE k IS NOT NULL AND hashint4(id) % 20 = 0;
 VACUUM (INDEX_CLEANUP ON) template;
 INSERT INTO template SELECT i, hashint8extended(i, 4) FROM generate_series(1, 300) i;
 INSERT INTO template SELECT i, NULL FROM generate_series(1, 20) i;
-DELETE FROM template WHERE k IS NOT NULL AND hashint4(id) % 11 = 0 OR k BETWEEN -8000000000000000000 AND -4000000000000000000;
+DELETE FROM template WHERE k IS NOT NULL AND hashint4(id) % 11 = 0 OR $shape->{clear};
 VACUUM (FREEZE, INDEX_CLEANUP ON) template;
 INSERT INTO template SELECT i, i * 100 + 5 FROM generate_series(1, 40) i;
 CHECKPOINT;
 
 CREATE TABLE question (name text, mode text, q text, answer text);
-INSERT INTO question (name, mode, q) VALUES
-  ('forward', 'only', 'SELECT count(*) || '' '' || sum(hashint8(k)) || '' '' || bool_and(k >= previous IS NOT FALSE) FROM (SELECT k, lag(k) OVER () AS previous FROM (SELECT k FROM %I ORDER BY k) s) t'),
-  ('backward', 'index', 'SELECT count(*) || '' '' || sum(id) FROM (SELECT id FROM %I ORDER BY k DESC) s'),
-  ('points', 'index', 'SELECT count(*) || '' '' || coalesce(sum(t.id), 0) FROM generate_series(1, 2600, 25) i CROSS JOIN LATERAL (SELECT id FROM %1\$I WHERE k = hashint8extended(i, 3) UNION ALL SELECT id FROM %1\$I WHERE k = i * 10) t'),
-  ('list', 'bitmap', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k = ANY (ARRAY(SELECT i * 10 FROM generate_series(-5, 2600, 7) i))'),
-  ('range', 'bitmap', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k BETWEEN 1000 AND 4000000000000000000'),
-  ('descending', 'index', 'SELECT string_agg(k::text, '' '') FROM (SELECT k FROM %I WHERE k < 5000 ORDER BY k DESC LIMIT 100) s'),
-  ('nulls', 'index', 'SELECT count(*) || '' '' || sum(id) FROM %I WHERE k IS NULL'),
-  ('ends', 'only', 'SELECT min(k) || '' '' || max(k) FROM %I');
+INSERT INTO question (name, mode, q) VALUES $questions;
 CREATE FUNCTION ask(relation text, mode text, q text) RETURNS text LANGUAGE plpgsql AS \$\$
 DECLARE
   answer text;
@@ -121,6 +188,14 @@ BEGIN
   END IF;
 END \$\$;
 });
+	# Each of them is answered by the index.
+	for my $question (@{ $shape->{questions} })
+	{
+		my ($step, $mode, $q) = @$question;
+		$q =~ s/%(?:1\$)?I/template/g;
+		my $plan = $node->safe_psql('postgres', "BEGIN; SELECT ask('template', '$mode', 'SELECT 1'); EXPLAIN (COSTS OFF) $q");
+		like($plan, $step eq 'groups' && $IS_LEARNED ? qr/LearnedGroups/ : qr/template_k/, ($name // 'plain') . ": \"$step\" reads the index");
+	}
 	return;
 }
 
@@ -143,9 +218,9 @@ sub page_kind
 	my ($page, $block) = @_;
 	return 'meta' if $block == 0;
 	return 'page' unless $IS_LEARNED;
-	my ($level, $tree, $flags) = unpack('x6 C C v', substr($page, -$TRAILER));
-	return 'deleted' if $flags & 2;
 	my ($lower, $upper, $special) = header_fields($page);
+	my ($level, $tree, $flags) = unpack('x6 C C v', substr($page, $special));
+	return 'deleted' if $flags & 2;
 	return join(' ', $tree ? 'null' : 'key', $level ? 'inner' : 'leaf', $flags & 4 ? 'with dead' : ());
 }
 
@@ -197,7 +272,8 @@ BEGIN
   SET LOCAL enable_indexscan = off;
   SET LOCAL enable_bitmapscan = off;
   SET LOCAL enable_indexonlyscan = off;
-  EXECUTE format('DELETE FROM %I WHERE hashint4(id) %% 7 = %s OR k BETWEEN %3$s AND %3$s + 3000000000000000000', relation, round, round * 1000000000000000000);
+  EXECUTE format('DELETE FROM %I WHERE hashint4(id) %% 7 = %s OR g = %s OR k BETWEEN %4$s AND %4$s + 3000000000000000000',
+    relation, round, round + 8, round * 1000000000000000000);
 END $$;
 CREATE FUNCTION compare(relation text) RETURNS TABLE (step text, outcome text) LANGUAGE plpgsql AS $$
 DECLARE

@@ -220,6 +220,79 @@ TYPED_TEST(KeyStepsTest, WalksReturnWhatIsAdmittedAndNoMoreLeavesThanThatTakes) 
   EXPECT_GT(jumps, 100u);
 }
 
+// Keys of a column of two words and two of one, of few values.
+std::vector<Words<4>> keys_of_two_words() {
+  std::vector<Words<4>> keys;
+  for (unsigned i = 0; i < 2 * 5 * 5 * 3; i++) {
+    constexpr Code kFew[] = {0, 1, 7, kMaxCode - 1, kMaxCode};
+    constexpr Code kThird[] = {0, 3, kMaxCode};
+    Words<4> key{};
+    key.word[0] = kFew[i / 15 % 5];
+    key.word[1] = kFew[i / 3 % 5];
+    key.word[2] = kThird[i % 3];
+    key.word[3] = kThird[i % 3] / 2;
+    key.flags = static_cast<std::uint8_t>(i / 75 | 12);
+    keys.push_back(key);
+  }
+  return keys;
+}
+
+// Compares where a position is moved to with a look at each key (of TID 5).
+bool moves_as_keys_say(const KeySet& set, const std::vector<Words<4>>& keys,
+                       const BasicEntry<Words<4>>& from) {
+  BasicEntry<Words<4>> to = from;
+  BasicEntry<Words<4>> back = from;
+  const bool found = go_to_admitted(set, true, &to);
+  const bool found_back = go_to_admitted(set, false, &back);
+  for (const Words<4>& key : keys) {
+    const BasicEntry<Words<4>> entry{key, 5};
+    if (!set.contains(key)) continue;
+    if (entry >= from && (!found || to > entry)) return false;
+    if (entry < from && (!found_back || back <= entry)) return false;
+  }
+  return (!found || to >= from) && (!found_back || back <= from) &&
+         (!found || to == from || set.contains(to.code));
+}
+
+// Positions between keys are not always what a key could be: behind the highest second word of a value comes one with a flag there.
+TEST(KeySteps, PositionsBetweenValuesOfTwoWords) {
+  using Traits = KeyTraits<Words<4>>;
+  const std::vector<Words<4>> keys = keys_of_two_words();
+  ASSERT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 40; round++) {
+    std::vector<ColumnRange> first;
+    for (std::size_t i = random() % 5; i < keys.size(); i += 1 + random() % 40) {
+      const ColumnRange range{column_value(widen(keys[i]), {0, 2}),
+                              column_value(widen(keys[std::min(keys.size() - 1, i + random() % 8)]), {0, 2})};
+      if (first.empty() || first.back().hi < range.lo) first.push_back(range);
+    }
+    const ColumnRange second[] = {{{1, {3, 0}}, {1, {3, 0}}}};
+    KeySet set;
+    set.add_column({0, 2}, first);
+    if (round % 2 == 0) {
+      set.add_column({2, 1});
+    } else {
+      set.add_column({2, 1}, second);
+    }
+    set.add_column({3, 1});
+    for (const Words<4>& key : keys) {
+      std::vector<Words<4>> near{key, Traits::before(key)};
+      if (key != Traits::highest()) near.push_back(Traits::after(key));
+      for (unsigned words = 1; words < 4; words++) {
+        near.push_back(key_prefix(key, words));
+        near.push_back(Traits::before(key_prefix(key, words)));
+        near.push_back(key_prefix_end(key, words));
+      }
+      for (const Words<4>& code : near) {
+        for (const Tid tid : {Tid{0}, Tid{5}, kMaxTid}) {
+          ASSERT_TRUE(moves_as_keys_say(set, keys, {code, tid}));
+        }
+      }
+    }
+  }
+}
+
 // One value of the second column, in front of which there are many values: each costs a leaf at most, however long the leaves between are.
 TEST(KeySteps, AListInTheSecondColumnSkipsWholeLeaves) {
   using K = Words<2>;

@@ -300,6 +300,44 @@ TYPED_TEST(WidePageTest, EntriesArriveOverKillMarks) {
   }
 }
 
+// The last entries of a page that has a dead bitmap already leave a hole of a few bytes only, from which parts of a word stick out.
+TYPED_TEST(WidePageTest, NothingIsLeftOfKillMarksInASmallHole) {
+  using K = TypeParam;
+  std::set<std::size_t> holes;
+  for (unsigned count = 46000; count < 46400; count += 8) {
+    BasicPlannedSegment<K> p{};
+    p.key.word[0].line = {1000, Code{1} << 16, 16, 0};
+    p.first_code.word[0] = 1000;
+    p.tids.model = {1, 1, 0, 0};
+    p.tids.scale = 100;
+    p.count = count;
+    typename TestFixture::Page page;
+    BasicPageWriter<K> writer(
+        page.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, lowest_entry<K>(), lowest_entry<K>()});
+    writer.add(p, {});
+    // No room is kept for the bitmap, as it is there.
+    std::vector<std::uint8_t> dead(count / 8 + 1);
+    set_bit(dead.data(), 5);
+    writer.finish(dead.data(), 1);
+    const BasicPageView<K> view(page.bytes);
+    BasicItem<K> item{p.first_code, 0, kNoBlock};
+    for (std::uint16_t i = 1; delta_room(view) > 0; i++) {
+      // (What comes before is the test above.)
+      if (delta_room(view) == 1) {
+        BasicKillMarker<K> marker(page.bytes);
+        for (unsigned r = 0; r < view.encoded(); r += 2) marker.add(r, r + 1);
+        marker.finish();
+      }
+      item.tid = make_tid(100000, i);
+      add_delta(page.bytes, item);
+    }
+    ASSERT_EQ(this->fault_of(page), nullptr) << count << " entries";
+    ASSERT_EQ(check_header(view).text(), nullptr);
+    holes.insert(view.upper() - std::size_t{view.lower()});
+  }
+  EXPECT_LT(*holes.begin(), 8u);
+}
+
 // Marks stay with their entries, through merges and splits.
 TYPED_TEST(WidePageTest, KillMarksFollowTheirEntries) {
   using K = TypeParam;

@@ -201,7 +201,9 @@ void write_index(IndexFileWriter<K>* file, Relation index, const IndexContent<K>
 template <class K>
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* index_info) {
   ParallelBuild<K>* parallel = nullptr;
-  if (const int workers = compat::build_workers(heap, index, index_info); workers > 0) {
+  // (The order of a type that is not known is looked at by one process, for values of the whole table.)
+  const int workers = has_mapped_column(index) ? 0 : compat::build_workers(heap, index, index_info);
+  if (workers > 0) {
     parallel = ParallelBuild<K>::begin(heap, index, *index_info, workers);
   }
 

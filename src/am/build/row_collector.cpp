@@ -23,6 +23,10 @@ double expected_rows(Relation heap, const IndexInfo& index_info) {
 template <class K>
 void RowCollector<K>::open(Relation index, bool unique, std::size_t memory_bytes, double expected) {
   columns_ = key_columns_of(index);
+  for (unsigned c = 0; c < columns_.count; c++) {
+    KeyMapping* mapping = columns_.column[c].type.mapping;
+    samples_[c] = mapping != nullptr ? MappingSample::create(mapping) : nullptr;
+  }
   unique_ = unique;
   memory_.free_bytes = memory_bytes;
   // NULLs among several columns are keys like others.
@@ -40,7 +44,21 @@ double RowCollector<K>::collect(Relation heap, Relation index, IndexInfo* index_
   // Not a synchronized scan, which may begin in the middle of the table: TIDs shall ascend. For a parallel scan
   // that was said when it was set up, and must not be said again.
   const bool allow_sync = scan != nullptr;
-  return table_index_build_scan(heap, index, index_info, allow_sync, report_progress, add_row, this, scan);
+  const double rows =
+      table_index_build_scan(heap, index, index_info, allow_sync, report_progress, add_row, this, scan);
+  if (columns_.mapped) {
+    for (unsigned c = 0; c < columns_.count; c++) {
+      if (samples_[c] != nullptr) samples_[c]->check();
+    }
+  }
+  return rows;
+}
+
+template <class K>
+void RowCollector<K>::sample(const Datum* values, const bool* isnull) {
+  for (unsigned c = 0; c < columns_.count; c++) {
+    if (samples_[c] != nullptr && !isnull[c]) samples_[c]->look_at(values[c]);
+  }
 }
 
 template <class K>
@@ -64,6 +82,10 @@ void RowCollector<K>::add_row(Relation /*index*/, ItemPointer tid, Datum* values
   Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
   if (rows->unique_) packed = tagged(packed, is_alive);
   const RowKey<K> row = key_of_row<K>(rows->columns_, values, isnull);
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    if (rows->columns_.mapped) [[unlikely]]
+      rows->sample(values, isnull);
+  }
   rows->sorters_[static_cast<int>(row.tree)]->add(row.key, packed);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "am/build/entry_sorter.hpp"
+#include "am/build/mapping_sample.hpp"
 #include "am/key/key_columns.hpp"
 #include "am/server/server.hpp"
 
@@ -43,7 +44,10 @@ class RowCollector {
   static void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
                       void* state);
 
+  void sample(const Datum* values, const bool* isnull);
+
   KeyColumns columns_;
+  MappingSample* samples_[kMaxWords];  // of columns whose type is not known; else nullptr
   bool unique_;
   SortMemory memory_;
   BasicEntrySorter<K>* sorters_[kTreeCount];

@@ -116,7 +116,7 @@ int64 btree_tuple(const KeyColumns& columns) {
   Size bytes = 0;
   for (unsigned c = 0; c < columns.count; c++) {
     const Size align = columns.column[c].align;
-    bytes = (bytes + align - 1) / align * align + static_cast<Size>(columns.column[c].type.width());
+    bytes = (bytes + align - 1) / align * align + Size{columns.column[c].width};
   }
   return static_cast<int64>(MAXALIGN(sizeof(IndexTupleData)) + MAXALIGN(bytes) + sizeof(ItemIdData));
 }

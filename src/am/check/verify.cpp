@@ -7,7 +7,8 @@
 // stands still, and everything is exact:
 //
 //   metapage   read_meta_page(), key type, roots within the file
-//   pages      check_page() for each (core/page/check.hpp lists what that is); codes within their type's domain
+//   pages      check_page() for each (core/page/check.hpp lists what that is); codes within their type's domain, and of
+//              types that are kept as others what their functions make, in their order (key/key_mapping.hpp)
 //   siblings   each level of both trees is walked from its leftmost page: every page is of that tree and level,
 //              links back to its left sibling, and begins where that ends; from {0, 0} to the end
 //   parents    the downlinks of a level name the pages of the level below, one by one and in order, with their low
@@ -84,6 +85,18 @@ void PageChecker<K>::check_content(Block block) {
   for (unsigned r = 0; r < encoded; r += step) all = all && possible(workspace_->codes[r]);
   for (unsigned j = 0; j < deltas; j++) all = all && possible(workspace_->delta[j].code);
   if (!all) fault(block, "key is outside the domain of its type");
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    if (columns_.mapped) check_mappings();
+  }
+}
+
+template <class K>
+void PageChecker<K>::check_mappings() {
+  const PageView page(page_);
+  const unsigned encoded = page.encoded();
+  const unsigned deltas = page.deltas();
+  for (unsigned r = 0; r < encoded; r++) check_key_mappings(columns_, workspace_->codes[r]);
+  for (unsigned j = 0; j < deltas; j++) check_key_mappings(columns_, workspace_->delta[j].code);
 }
 
 template <class K>

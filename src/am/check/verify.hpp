@@ -48,6 +48,8 @@ class PageChecker {
   MetaInfo check_meta();
   // The page in page_, by itself. Leaves its content in the workspace, as check_page() does.
   void check_content(Block block);
+  // What support function 7 says of the keys in the workspace.
+  void check_mappings();
   // The downlinks of the inner page in page_, to items_; returns their number, which is not 0.
   std::uint32_t take_downlinks(Block block);
 

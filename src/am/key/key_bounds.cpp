@@ -123,12 +123,12 @@ void KeyBounds::make_bounds(unsigned c) {
   if (column->bounds != nullptr || column->pair_bounds != nullptr) return;
   if (columns_.column[c].place.words == 1) {
     auto* bounds = static_cast<ScanBounds*>(MemoryContextAlloc(context_, sizeof(ScanBounds)));
-    bounds_init(bounds, index_, c, context_);
+    bounds_init(bounds, index_, c, columns_.column[c].type, context_);
     column->bounds = bounds;
   } else {
     using PairBounds = BasicScanBounds<CodePair>;
     auto* bounds = static_cast<PairBounds*>(MemoryContextAlloc(context_, sizeof(PairBounds)));
-    bounds_init(bounds, index_, c, context_);
+    bounds_init(bounds, index_, c, columns_.column[c].type, context_);
     column->pair_bounds = bounds;
   }
 }

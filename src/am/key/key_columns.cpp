@@ -1,5 +1,6 @@
 #include "am/key/key_columns.hpp"
 
+#include "am/key/key_mapping.hpp"
 #include "am/key/key_order.hpp"
 #include "am/server/compat.hpp"
 
@@ -33,8 +34,31 @@ Oid type_of_column(Relation index, unsigned column) {
 }
 
 [[noreturn]] void refuse_column_type(Relation index, unsigned column, Oid type) {
-  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index))) refuse_key_type(type);
+  if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)))
+    refuse_unmapped_type(index->rd_opfamily[column], type);
   refuse_included_type(type);
+}
+
+// How the values of a column are kept. Costs no look at the catalogs where the type is known.
+struct ColumnKind {
+  KeyKind kind;
+  bool is_mapped;
+  MappedType mapped;  // if so
+
+  unsigned words() const { return is_mapped ? kMappedWords : key_words(kind); }
+};
+ColumnKind kind_of_column(Relation index, unsigned column) {
+  ColumnKind result{};
+  const Oid type = type_of_column(index, column);
+  if (key_kind_of_type(type, &result.kind)) return result;
+  // (Included columns have no operator class.)
+  if (column >= static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)) ||
+      !find_mapping(index->rd_opfamily[column], type, &result.mapped)) {
+    refuse_column_type(index, column, type);
+  }
+  result.is_mapped = true;
+  result.kind = result.mapped.kind;
+  return result;
 }
 
 template <unsigned W>
@@ -56,30 +80,57 @@ void take_codes(const Words<W>& key, const KeyColumn& column, Code codes[2]) {
 
 unsigned key_words_of(Relation index) {
   const auto count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
+  const auto keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
   unsigned words = 0;
   for (unsigned c = 0; c < count; c++) {
-    const Oid type = type_of_column(index, c);
+    // (What is done with keys alone, planning and VACUUM, goes on where functions have become unfit.)
     KeyKind kind;
-    if (!key_kind_of_type(type, &kind)) refuse_column_type(index, c, type);
-    words += key_words(kind);
+    const Oid type = type_of_column(index, c);
+    if (key_kind_of_type(type, &kind)) {
+      words += key_words(kind);
+    } else if (c < keys) {
+      words += kMappedWords;
+    } else {
+      refuse_included_type(type);
+    }
   }
   if (words > kMaxWords) refuse_key_words(words);
   return words;
 }
 
-KeyColumns key_columns_of(Relation index) {
+bool key_column_merged(Relation index, unsigned column) {
+  KeyKind kind;
+  return column + 1 < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)) &&
+         key_kind_of_type(index->rd_opcintype[column], &kind) && is_float(kind);
+}
+
+bool has_mapped_column(Relation index) {
+  for (int c = 0; c < IndexRelationGetNumberOfKeyAttributes(index); c++) {
+    KeyKind kind;
+    if (!key_kind_of_type(index->rd_opcintype[c], &kind)) return true;
+  }
+  return false;
+}
+
+KeyColumns key_columns_of(Relation index, MemoryContext context) {
   KeyColumns columns{};
   columns.count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
   columns.keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
   if (columns.count > kMaxWords) refuse_key_words(columns.count);
   for (unsigned c = 0; c < columns.count; c++) {
     KeyColumn& column = columns.column[c];
-    const Oid type = type_of_column(index, c);
-    if (!key_kind_of_type(type, &column.type.kind)) refuse_column_type(index, c, type);
-    const unsigned words = key_words(column.type.kind);
+    const ColumnKind kind = kind_of_column(index, c);
+    column.type.kind = kind.kind;
+    column.width = static_cast<std::uint8_t>(key_width(kind.kind));
+    const unsigned words = kind.words();
     if (columns.words + words > kMaxWords) refuse_key_words(columns.words + words);
     column.place = {static_cast<std::uint8_t>(columns.words), static_cast<std::uint8_t>(words)};
     columns.words += words;
+    if (kind.is_mapped) {
+      columns.mapped = true;
+      column.type.mapping = KeyMapping::create(kind.mapped, context);
+      column.width = static_cast<std::uint8_t>(column.type.mapping->width());
+    }
     // (An included column has no options.)
     const int16 option = c < columns.keys ? index->rd_indoption[c] : 0;
     column.descending = (option & INDOPTION_DESC) != 0;
@@ -88,6 +139,14 @@ KeyColumns key_columns_of(Relation index) {
     column.align = alignment_of(TupleDescAttr(RelationGetDescr(index), static_cast<int>(c))->attalign);
   }
   return columns;
+}
+
+void destroy_mappings(const KeyColumns& columns) {
+  if (!columns.mapped) return;
+  for (unsigned c = 0; c < columns.keys; c++) {
+    KeyMapping* mapping = columns.column[c].type.mapping;
+    if (mapping != nullptr) mapping->destroy();
+  }
 }
 
 template <class K>
@@ -161,15 +220,34 @@ bool key_possible(const KeyColumns& columns, const K& key) {
       take_codes(key, column, codes);
       const CodeRange domain = code_domain(column.type.kind);
       if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
+      // (A kind of one word may be one that a type of others is kept as, in two.)
+      const CodeRange second =
+          key_words(column.type.kind) > 1 ? second_code_domain(column.type.kind) : CodeRange{0, 0};
+      if (two && (codes[1] < second.lo || codes[1] > second.hi)) return false;
       if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
     }
     return true;
   }
 }
 
+template <class K>
+void check_key_mappings(const KeyColumns& columns, const K& key) {
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    for (unsigned c = 0; c < columns.keys; c++) {
+      const KeyColumn& column = columns.column[c];
+      if (column.type.mapping == nullptr || key.flag(column.place.first) == (column.null_flag() != 0))
+        continue;
+      Code codes[2];
+      take_codes(key, column, codes);
+      column.type.mapping->check_codes(codes);
+    }
+  }
+}
+
 #define LEARNED_KEY_COLUMNS(K)                                                                  \
   template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
-  template bool key_possible<K>(const KeyColumns&, const K&);
+  template bool key_possible<K>(const KeyColumns&, const K&);                                   \
+  template void check_key_mappings<K>(const KeyColumns&, const K&);
 LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
 #undef LEARNED_KEY_COLUMNS
 template EqualKeys<Words<2>> keys_equal_to(const KeyColumns&, const RowKey<Words<2>>&);

@@ -28,6 +28,7 @@ struct KeyColumn {
   // was stored is not known any more. A float that key columns follow.
   bool merged;
   std::uint8_t align;  // of its attribute in an index tuple, in bytes
+  std::uint8_t width;  // its bytes there
 
   std::uint8_t value_flag() const { return nulls_high ? 0 : 1; }
   std::uint8_t null_flag() const { return nulls_high ? 1 : 0; }
@@ -38,6 +39,7 @@ struct KeyColumns {
   unsigned words;  // of a key, 1 to kMaxWords
   unsigned count;  // columns, included ones among them
   unsigned keys;   // those that are ordered by, in front
+  bool mapped;     // a column's type is not known (key_mapping.hpp)
   KeyColumn column[kMaxWords];
 
   bool plain() const { return words == 1; }
@@ -46,8 +48,15 @@ struct KeyColumns {
 };
 static_assert(std::is_trivially_copyable_v<KeyColumns>);
 
-// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply.
-KeyColumns key_columns_of(Relation index);
+// Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply. What mappings of types need
+// is made in the context, and must outlive the result.
+KeyColumns key_columns_of(Relation index, MemoryContext context = CurrentMemoryContext);
+// Gives back what mappings have taken, where that is not soon done with the context.
+void destroy_mappings(const KeyColumns& columns);
+// Whether a key column's values may have been merged (see KeyColumn).
+bool key_column_merged(Relation index, unsigned column);
+// Whether there is a column of a type that is not known.
+bool has_mapped_column(Relation index);
 // Words of a key alone.
 unsigned key_words_of(Relation index);
 
@@ -127,6 +136,10 @@ inline EqualKeys<Code> keys_equal_to<Code>(const KeyColumns& columns, const RowK
 // Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
 template <class K>
 bool key_possible(const KeyColumns& columns, const K& key);
+
+// Has the functions of types that are not known look at a key: KeyMapping::check_codes().
+template <class K>
+void check_key_mappings(const KeyColumns& columns, const K& key);
 
 // Whether a key column is NULL.
 inline bool has_null_key(const KeyColumns& columns, const bool* isnull) {

@@ -2,6 +2,7 @@
 
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
+#include "am/key/key_mapping.hpp"
 #include "am/key/key_type.hpp"
 #include "am/key/row_bound.hpp"
 #include "core/base/key.hpp"
@@ -31,6 +32,10 @@ char* describe(bool is_function, Oid object) {
 // The end of a sentence on a member: "<the default btree order of type integer> has operator <(integer,integer) there".
 char* describe_expected(const FamilyMember& member, Oid object) {
   return OidIsValid(object) ? describe(member.is_function, object) : pstrdup("nothing");
+}
+
+bool is_mapping(const FamilyMember& member) {
+  return member.is_function && member.number == kMappingFunction;
 }
 
 // `index`: its name if it exists already, or nullptr.
@@ -68,7 +73,9 @@ void refuse_class_of_other_order(Oid opclass, Oid family, const char* index) {
   for (int i = 0; i < functions->n_members; ++i) {
     HeapTuple tuple = &functions->members[i]->tuple;
     const FamilyMember member = member_of(*reinterpret_cast<const FormData_pg_amproc*>(GETSTRUCT(tuple)));
-    if (!follows_default_order(member)) refuse_class(opclass, member, index);
+    if (follows_default_order(member)) continue;
+    if (is_mapping(member)) refuse_mapping(family, member.object, member.left, member.right);
+    refuse_class(opclass, member, index);
   }
   ReleaseCatCacheList(functions);
 }
@@ -147,6 +154,11 @@ DefaultOrder default_order_at(const FamilyMember& member) {
                       is_row_bound_operator(member.object, member.number);
     return {type, ours ? member.object : InvalidOid};
   }
+  if (is_mapping(member)) {
+    const bool sound = mapping_fault(member.object, member.left, member.right) == nullptr;
+    return {type, sound ? member.object : InvalidOid};
+  }
+  if (member.is_function && member.number > BTEQUALIMAGE_PROC) return {type, InvalidOid};
   Oid family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
   if (!OidIsValid(family)) {
     family = lookup_type_cache(member.right, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
@@ -161,6 +173,16 @@ DefaultOrder default_order_at(const FamilyMember& member) {
 void refuse_member_of_other_order(const FamilyMember& member) {
   const DefaultOrder expected = default_order_at(member);
   if (expected.object == member.object) return;
+  if (is_mapping(member)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+             errmsg("function %s cannot be support function %d of access method \"learned\"",
+                    format_procedure(member.object), member.number),
+             errdetail_internal("%s", mapping_fault(member.object, member.left, member.right)),
+             errhint("It makes values of a type that is supported of those of one that is not, or these of "
+                     "those again: FUNCTION 7 (own, bigint) to_bigint(own), FUNCTION 7 (bigint, own) "
+                     "to_own(bigint).")));
+  }
   ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                   errmsg("%s cannot be %s %d of access method \"learned\"",
                          describe(member.is_function, member.object),
@@ -197,11 +219,16 @@ void refuse_unsupported_index(HeapTuple index_row) {
       elog(ERROR, "cache lookup failed for operator class %u", classes->values[c]);
     }
     KeyKind kind;
-    if (!key_kind_of_type(type, &kind)) {
-      if (included) refuse_included_type(type);
-      refuse_key_type(type);
+    MappedType mapped;
+    if (key_kind_of_type(type, &kind)) {
+      words += key_words(kind);
+    } else if (included) {
+      refuse_included_type(type);
+    } else if (find_mapping(family, type, &mapped)) {
+      words += kMappedWords;
+    } else {
+      refuse_unmapped_type(family, type);
     }
-    words += key_words(kind);
     if (!included) refuse_class_of_other_order(classes->values[c], family, name);
   }
   if (words > kMaxWords) refuse_key_words(words);

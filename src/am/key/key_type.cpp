@@ -102,8 +102,8 @@ void refuse_key_words(unsigned words) {
   ereport(ERROR,
           (errcode(ERRCODE_TOO_MANY_COLUMNS),
            errmsg("access method \"learned\" does not support keys of more than %u words", kMaxWords),
-           errdetail("These columns, included ones among them, take %u: a uuid or timetz takes two, any "
-                     "other type one.",
+           errdetail("These columns, included ones among them, take %u: a uuid, timetz or type of another "
+                     "extension takes two, any other type one.",
                      words),
            errhint("Leave out columns, or use a btree index.")));
   pg_unreachable();

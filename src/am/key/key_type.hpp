@@ -6,10 +6,15 @@
 
 namespace learned {
 
+class KeyMapping;
+
 // A plain value, computed once per statement or scan and passed by value.
 struct KeyType {
   KeyKind kind;
+  // Of a type that the index does not know, kept as codes of this kind in two words (key_mapping.hpp); else nullptr.
+  KeyMapping* mapping = nullptr;
 
+  // Of a kind's own type.
   int width() const { return key_width(kind); }
   // Whether values are 64-bit integers with a sign, as those of the types for time are.
   bool is_int8() const {
@@ -51,8 +56,14 @@ struct KeyStorage {
   alignas(8) unsigned char bytes[kMaxKeyWidth];
 };
 
-// The two codes of a value of a kind that needs two (key_words()).
+// Of a type with a mapping.
+void mapped_to_codes(KeyMapping* mapping, Datum value, Code codes[2]);
+Datum mapped_from_codes(KeyMapping* mapping, const Code codes[2], KeyStorage* storage);
+
+// The two codes of a value of a kind that needs two (key_words()), or of a type with a mapping.
 inline void datum_to_codes(KeyType type, Datum value, Code codes[2]) {
+  if (type.mapping != nullptr) [[unlikely]]
+    return mapped_to_codes(type.mapping, value, codes);
   if (type.kind == KeyKind::uuid) {
     const auto* bytes = reinterpret_cast<const unsigned char*>(DatumGetPointer(value));
     codes[0] = code_from_bytes(bytes, 8);
@@ -66,6 +77,8 @@ inline void datum_to_codes(KeyType type, Datum value, Code codes[2]) {
 
 // The value of two codes. See code_to_datum().
 inline Datum codes_to_datum(KeyType type, const Code codes[2], KeyStorage* storage) {
+  if (type.mapping != nullptr) [[unlikely]]
+    return mapped_from_codes(type.mapping, codes, storage);
   if (type.kind == KeyKind::uuid) {
     bytes_from_code(codes[0], 8, storage->bytes);
     bytes_from_code(codes[1], 8, storage->bytes + 8);

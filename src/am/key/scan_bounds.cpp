@@ -293,6 +293,14 @@ struct Comparison {
 template <class C>
 bool range_of_comparison(BasicScanBounds<C>* bounds, Comparison comparison, Datum constant,
                          BasicCodeRange<C>* range) {
+  if constexpr (std::is_same_v<C, CodePair>) {
+    if (bounds->key.mapping != nullptr && comparison.subtype != bounds->column_type &&
+        OidIsValid(comparison.subtype)) {
+      bounds->recheck = true;
+      *range = {C{}, kLastCode<C>};
+      return true;
+    }
+  }
   const Place<C> place = place_constant(bounds, comparison.subtype, constant);
   Cut<C> from = kFirst<C>;
   Cut<C> to = kEnd<C>;
@@ -502,11 +510,12 @@ void set_general(BasicScanBounds<C>* bounds, const ScanKeyData* keys, int nkeys)
 }  // namespace
 
 template <class C>
-void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, MemoryContext context) {
+void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, KeyType type,
+                 MemoryContext context) {
   *bounds = BasicScanBounds<C>{};
   bounds->column = static_cast<AttrNumber>(column + 1);
   bounds->column_type = index->rd_opcintype[column];
-  if (!key_kind_of_type(bounds->column_type, &bounds->key.kind)) refuse_key_type(bounds->column_type);
+  bounds->key = type;
   bounds->opfamily = index->rd_opfamily[column];
   bounds->collation = index->rd_indcollation[column];
   bounds->context = context;
@@ -536,7 +545,7 @@ bool bounds_of_comparison(BasicScanBounds<C>* bounds, StrategyNumber strategy, O
 }
 
 #define LEARNED_SCAN_BOUNDS(C)                                                                               \
-  template void bounds_init<C>(BasicScanBounds<C>*, Relation, unsigned, MemoryContext);                      \
+  template void bounds_init<C>(BasicScanBounds<C>*, Relation, unsigned, KeyType, MemoryContext);             \
   template void bounds_set<C>(BasicScanBounds<C>*, const ScanKeyData*, int);                                 \
   template bool bounds_of_comparison<C>(BasicScanBounds<C>*, StrategyNumber, Oid, Datum, BasicCodeRange<C>*, \
                                         bool*);

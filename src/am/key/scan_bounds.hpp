@@ -43,7 +43,8 @@ struct BasicScanBounds {
   bool want_keys;   // range_count > 0
   bool want_nulls;  // the NULLs belong to the result
   // The ranges are a little too wide: the caller must set xs_recheck (or tell the bitmap to recheck). Only
-  // for a timestamp or date column compared with a timestamptz close to a change of the time zone's offset.
+  // for a timestamp or date column compared with a timestamptz close to a change of the time zone's offset, and for a type with
+  // a mapping compared with another type, of which nothing is known: then they are everything.
   bool recheck;
   Emptiness emptiness;  // valid if neither want_keys nor want_nulls
 
@@ -67,7 +68,8 @@ static_assert(std::is_trivially_destructible_v<ScanBounds>);
 // Prepares for a column of an index, counted from 0. Memory comes from `context`, grows as needed and is reused by every
 // bounds_set.
 template <class C>
-void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, MemoryContext context);
+void bounds_init(BasicScanBounds<C>* bounds, Relation index, unsigned column, KeyType type,
+                 MemoryContext context);
 
 // Computes the results from the scan keys; those on other columns are passed over. One `=` with a constant of the column's own
 // type (a nested loop's probe) allocates nothing and takes nanoseconds. REQUIRES: if there is but one, it is on this column.

@@ -1,5 +1,7 @@
 #include "am/scan/batch.hpp"
 
+#include "am/key/key_mapping.hpp"
+
 namespace learned {
 
 namespace {
@@ -14,24 +16,66 @@ uint64 tuple_info(Size size, bool nulls) { return size | (nulls ? INDEX_NULL_MAS
 
 Size align_to(Size offset, Size alignment) { return (offset + alignment - 1) & ~(alignment - 1); }
 
-// The attribute of a column, `offset` bytes into tuples.
+// Word w of keys, as what `value` makes of a code.
+template <unsigned W, Size size, class Value>
+[[gnu::always_inline]] inline void store_words(const Words<W>* keys, unsigned w, unsigned n,
+                                               char (*attributes)[size], Value value) {
+  for (unsigned i = 0; i < n; i++) store(attributes[i], value(keys[i].word[w]));
+}
+
+// The attribute of a column, `offset` bytes into tuples. (A loop for each width: the types with one have this in common.)
 template <unsigned W, Size size>
 void store_column(const KeyColumn& column, const Words<W>* keys, unsigned n, char (*tuples)[size],
                   Size offset) {
   const unsigned w = column.place.first;
   const Code turn = column.descending ? kMaxCode : 0;
-  if (column.place.words > 1) {
-    KeyStorage storage;
-    const auto width = static_cast<Size>(column.type.width());
+  auto* attributes = reinterpret_cast<char(*)[size]>(reinterpret_cast<char*>(tuples) + offset);
+  if (column.type.mapping != nullptr) [[unlikely]] {
     for (unsigned i = 0; i < n; i++) {
       const Code codes[2] = {keys[i].word[w] ^ turn, keys[i].word[w + 1] ^ turn};
-      codes_to_datum(column.type, codes, &storage);
-      std::memcpy(tuples[i] + offset, storage.bytes, width);
+      column.type.mapping->store_attribute(codes, attributes[i]);
     }
-  } else if (column.type.is_int8()) {
-    for (unsigned i = 0; i < n; i++) store(tuples[i] + offset, int_from_code(keys[i].word[w] ^ turn));
+    return;
+  }
+  switch (column.type.kind) {
+    case KeyKind::int2:
+      store_words(keys, w, n, attributes,
+                  [turn](Code c) { return static_cast<int16>(int_from_code(c ^ turn)); });
+      return;
+    case KeyKind::int4:
+    case KeyKind::date:
+      store_words(keys, w, n, attributes,
+                  [turn](Code c) { return static_cast<int32>(int_from_code(c ^ turn)); });
+      return;
+    case KeyKind::oid:
+      store_words(keys, w, n, attributes, [turn](Code c) { return oid_from_code(c ^ turn); });
+      return;
+    case KeyKind::oid8:
+    case KeyKind::xid8:
+    case KeyKind::pg_lsn:
+      store_words(keys, w, n, attributes, [turn](Code c) { return c ^ turn; });
+      return;
+    case KeyKind::float8:
+      store_words(keys, w, n, attributes, [turn](Code c) { return float8_bits_from_code(c ^ turn); });
+      return;
+    case KeyKind::uuid:
+    case KeyKind::timetz: {
+      KeyStorage storage;
+      const auto width = static_cast<Size>(column.type.width());
+      for (unsigned i = 0; i < n; i++) {
+        const Code codes[2] = {keys[i].word[w] ^ turn, keys[i].word[w + 1] ^ turn};
+        codes_to_datum(column.type, codes, &storage);
+        std::memcpy(attributes[i], storage.bytes, width);
+      }
+      return;
+    }
+    default:
+      break;
+  }
+  if (column.type.is_int8()) {
+    store_words(keys, w, n, attributes, [turn](Code c) { return int_from_code(c ^ turn); });
   } else {
-    for (unsigned i = 0; i < n; i++) store_code(column.type, keys[i].word[w] ^ turn, tuples[i] + offset);
+    for (unsigned i = 0; i < n; i++) store_code(column.type, keys[i].word[w] ^ turn, attributes[i]);
   }
 }
 
@@ -53,7 +97,7 @@ void make_alike(const KeyColumns& columns, unsigned nulls, const Rows<W>& rows, 
     const KeyColumn& column = columns.column[c];
     offset = align_to(offset, column.align);
     store_column(column, rows.keys + begin, end - begin, rows.tuples + begin, offset);
-    offset += static_cast<Size>(column.type.width());
+    offset += Size{column.width};
   }
   const uint64 info = tuple_info(MAXALIGN(offset), nulls != 0);
   for (unsigned i = begin; i < end; i++) {

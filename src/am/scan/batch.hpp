@@ -82,9 +82,10 @@ class BasicBatch {
   // The same, each time more.
   bool decode_from(const LeafEntries& leaf, int number, bool forward);
   // Marks as dead what is not admitted. REQUIRES: finish() is still to come.
-  Passed leave_out(const KeySet& set) requires(KeyTraits<K>::kWords > 1) {
+  Passed leave_out(const KeySet& set) {
     const auto n = static_cast<unsigned>(end_ - begin_);
-    const Passed passed = learned::leave_out(set, codes_, dead_, n);
+    Passed passed{n, 0};
+    if constexpr (KeyTraits<K>::kWords > 1) passed = learned::leave_out(set, codes_, dead_, n);
     clean_ = clean_ && passed.admitted == n;
     return passed;
   }

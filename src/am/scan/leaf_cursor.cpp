@@ -56,7 +56,7 @@ void BasicLeafCursor<K>::select(const TreeRange& part, BasicLeafRanks<K>* ranks)
 
 template <class K>
 void BasicLeafCursor<K>::keep_page() {
-  if (copy_ == nullptr) copy_ = static_cast<std::uint8_t*>(MemoryContextAlloc(context_, kPageSize));
+  if (copy_ == nullptr) copy_ = static_cast<std::uint8_t*>(MemoryContextAlloc(context_, kMaxCompactBytes));
   if (entries_.has_kill_marks() && kill_words_ == nullptr) {
     kill_words_ =
         static_cast<std::uint64_t*>(MemoryContextAlloc(context_, kMaxKillWords * sizeof(std::uint64_t)));
@@ -239,8 +239,8 @@ template <class K>
 bool BasicLeafCursor<K>::go_to_admitted(bool forward) {
   if constexpr (KeyTraits<K>::kWords > 1) {
     for (;;) {
-      Entry at;
-      bool dead;
+      Entry at{};
+      bool dead = false;
       if (!entries_.decode(number_, number_ + 1, {&at.code, &at.tid, &dead})) damaged();
       if (filter_->contains(at.code)) return true;
       // From its key on: what the filter leaves out has no other entry to be visited.

@@ -100,7 +100,10 @@ class BasicLeafCursor {
     return skipping_ && forward == skipping_forward_ ? skip_to_ : leaf().fence(forward);
   }
   // Goes back to an entry of this loading.
-  void stand_on(int number) { number_ = number; }
+  void stand_on(int number) {
+    number_ = number;
+    skipping_ = false;
+  }
   // Decodes the entry if it is not, and those that a scan in this direction comes to then. False: from there on all are dead,
   // and the scan stands at the end.
   bool ensure_decoded(IndexScanDesc scan, bool forward) {
@@ -112,6 +115,7 @@ class BasicLeafCursor {
   Tid tid() const { return batch_.tid(number_); }
   IndexTuple tuple() { return batch_.tuple(number_); }
   Batch& batch() { return batch_; }
+  const KeyColumns& columns() const { return columns_; }
 
   // The entry is dead to every transaction: its kill mark is set before the leaf is left.
   void kill();
@@ -139,7 +143,7 @@ class BasicLeafCursor {
   BlockNumber heap_blocks_ = 0;  // the table has at least so many
   KeyColumns columns_;
   MemoryContext context_;
-  std::uint8_t* copy_ = nullptr;         // kPageSize bytes, made on first use
+  std::uint8_t* copy_ = nullptr;         // kMaxCompactBytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
   const KeySet* filter_ = nullptr;
   bool skipping_ = false;  // to a position beyond this leaf

@@ -35,7 +35,7 @@ class BasicLeafEntries {
     nulls_ = page.tree() == TreeId::nulls;
     kill_marks_ = believe_kill_marks ? KillMarks(page) : KillMarks();
   }
-  // Goes on with a copy: the page is about to be unlocked. REQUIRES: kPageSize bytes; kMaxKillWords words, if
+  // Goes on with a copy: the page is about to be unlocked. REQUIRES: kMaxCompactBytes; kMaxKillWords words, if
   // has_kill_marks().
   void keep(std::uint8_t* copy, std::uint64_t* kill_words) {
     view_ = compact_copy(view_, copy);

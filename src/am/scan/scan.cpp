@@ -126,10 +126,14 @@ void fetch_ahead(BasicScanState<K>* s, bool forward) {
   const int at = s->leaf.number();
   const int begin = forward ? at : std::max(at - kAhead, batch.begin());
   const int end = forward ? std::min(at + kAhead + 1, batch.end()) : at + 1;
+  // (What a filter leaves out is not visited.)
+  const auto fetch = [s, &batch](int i) {
+    if (KeyTraits<K>::kWords == 1 || !batch.dead(i)) s->rows.fetch(batch.tid(i));
+  };
   if (batch.take_fresh()) {
-    for (int i = begin; i < end; i++) s->rows.fetch(batch.tid(i));
+    for (int i = begin; i < end; i++) fetch(i);
   } else if (end - begin > kAhead) {
-    s->rows.fetch(batch.tid(forward ? end - 1 : begin));
+    fetch(forward ? end - 1 : begin);
   }
 }
 
@@ -285,8 +289,7 @@ bool learned_can_return(Relation index, int attno) {
   // Generic WAL replays VACUUM's removals without a cleanup lock, so a standby's pins protect nothing.
   if (RecoveryInProgress()) return false;
   // Only where columns are ordered by behind it may its values be merged.
-  return attno >= IndexRelationGetNumberOfKeyAttributes(index) ||
-         !key_columns_of(index).column[attno - 1].merged;
+  return !key_column_merged(index, static_cast<unsigned>(attno - 1));
 }
 
 IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
@@ -318,7 +321,10 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
 
 void learned_end_scan(IndexScanDesc scan) {
   // The rest belongs to the scan's memory context.
-  with_keys_of(scan, [scan]<class K>() { state_of<K>(scan)->leaf.unload(); });
+  with_keys_of(scan, [scan]<class K>() {
+    state_of<K>(scan)->leaf.unload();
+    destroy_mappings(state_of<K>(scan)->leaf.columns());
+  });
 }
 
 void learned_mark_pos(IndexScanDesc scan) {

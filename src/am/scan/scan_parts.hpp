@@ -82,8 +82,8 @@ class BasicScanParts : public PartNumbers {
 template <>
 class BasicScanParts<Code> : public PartNumbers {
  public:
-  BasicScanParts(Relation index, const KeyColumns&, MemoryContext context) {
-    bounds_init(&bounds_, index, 0, context);
+  BasicScanParts(Relation index, const KeyColumns& columns, MemoryContext context) {
+    bounds_init(&bounds_, index, 0, columns.column[0].type, context);
     const int16 option = index->rd_indoption[0];
     descending_ = (option & INDOPTION_DESC) != 0;
     nulls_first_ = ((option & INDOPTION_NULLS_FIRST) != 0) != descending_;

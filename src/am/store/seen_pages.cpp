@@ -40,6 +40,10 @@ void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page) {
     BasicSegmentRef<K> ref;
     if (!load_segment(page, i, &ref)) return;
     seen->segment[i] = {ref.offset, static_cast<uint16>(KeyCodec<K>::bytes(ref.key, ref.count))};
+    if (i == 0) {
+      for (unsigned w = 0; w < KeyTraits<K>::kWords; w++)
+        seen->width[w] = static_cast<uint8>(KeyCodec<K>::width(ref.key, w));
+    }
     if (i > 0) seen->first_rank[i - 1] = static_cast<uint16>(ref.first_rank);
   }
   seen->encoded = static_cast<uint16>(page.encoded());
@@ -69,7 +73,20 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
     const unsigned tids = seen.segment[s].offset + seen.segment[s].key_bytes;
     if (next <= first) return;
     const float within = (rank - static_cast<float>(first)) / static_cast<float>(next - first);
-    prefetch_around(page, seen.segment[s].offset, seen.segment[s].key_bytes, within, 96);
+    if constexpr (KeyTraits<K>::kWords == 1) {
+      prefetch_around(page, seen.segment[s].offset, seen.segment[s].key_bytes, within, 96);
+    } else {
+      // (Segments of a page are mostly alike in their widths; where not, what is fetched is not the best.)
+      std::size_t at = seen.segment[s].offset;
+      for (unsigned w = 0; w < KeyTraits<K>::kWords; w++) {
+        const std::size_t size = packed_bytes(next - first, seen.width[w]);
+        if (size > 0 && at + size <= tids) {
+          __builtin_prefetch(page + at);  // what the model is loaded with
+          prefetch_around(page, at, size, within, 64);
+        }
+        at += size;
+      }
+    }
     if (end > tids) prefetch_around(page, tids, end - tids, within, 48);
   }
   // (A page that is only ever descended through, like the metapage, was not looked at.)

@@ -24,12 +24,13 @@ struct alignas(32) SeenPage {
   } segment[kSegments];
   uint16 first_rank[kSegments - 1];  // of the second and the third segment
   uint16 end;                        // of the last segment's residuals
+  uint8 width[kMaxWords];            // of the residuals of each word of keys in the first segment
 };
 static_assert(sizeof(SeenPage) == 32);
 
-// By block number, so that neighbours share memory and the leaves of one index up to a quarter of a gigabyte do
-// not displace one another.
-inline constexpr uint32 kSeenPages = 32768;
+// By block number, so that neighbours share memory and the leaves of one index up to half a gigabyte do not displace one
+// another.
+inline constexpr uint32 kSeenPages = 65536;
 extern SeenPage seen_pages[kSeenPages];
 // Where each was last; InvalidBuffer: nowhere. A table of its own: all else waits for it, and it is small enough to stay
 // in a processor's own cache.

@@ -12,11 +12,21 @@ void insert(Relation index, const RowKey<K>& row, Tid tid) {
   Tree<BasicBufferStore<K>>(&store, row.tree).insert({row.key, tid, kNoBlock});
 }
 
+// The columns, and where functions of operator classes are called for them, these, made once for a statement.
+KeyColumns columns_for(Relation index, IndexInfo* info) {
+  if (info->ii_AmCache != nullptr) return *static_cast<const KeyColumns*>(info->ii_AmCache);
+  const KeyColumns columns = key_columns_of(index, info->ii_Context);
+  if (columns.mapped) {
+    info->ii_AmCache = new (MemoryContextAlloc(info->ii_Context, sizeof(KeyColumns))) KeyColumns(columns);
+  }
+  return columns;
+}
+
 }  // namespace
 
 bool learned_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation heap,
                     IndexUniqueCheck check_unique, bool, struct IndexInfo* index_info) {
-  const KeyColumns columns = key_columns_of(index);
+  const KeyColumns columns = columns_for(index, index_info);
   const bool check = check_unique != UNIQUE_CHECK_NO;
   return with_key(columns.words, [&]<class K>() {
     if (check && (index_info->ii_NullsNotDistinct || !has_null_key(columns, isnull)))

@@ -25,6 +25,8 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "core/base/types.hpp"
 
@@ -107,11 +109,21 @@ constexpr char char_from_code(Code code) { return static_cast<char>(static_cast<
 
 // Values that are compared byte by byte, `width` of them (at most 8), in memory as in SQL's text.
 constexpr Code code_from_bytes(const unsigned char* bytes, int width) {
+  if (width == 8 && !std::is_constant_evaluated() && std::endian::native == std::endian::little) {
+    Code code;
+    std::memcpy(&code, bytes, sizeof code);
+    return __builtin_bswap64(code);
+  }
   Code code = 0;
   for (int i = 0; i < width; ++i) code = code << 8 | bytes[i];
   return code;
 }
 constexpr void bytes_from_code(Code code, int width, unsigned char* bytes) {
+  if (width == 8 && !std::is_constant_evaluated() && std::endian::native == std::endian::little) {
+    code = __builtin_bswap64(code);
+    std::memcpy(bytes, &code, sizeof code);
+    return;
+  }
   for (int i = width - 1; i >= 0; --i) {
     bytes[i] = static_cast<unsigned char>(code);
     code >>= 8;
@@ -206,6 +218,11 @@ constexpr CodeRange code_domain(KeyKind kind) {
     default:
       return {0, kMaxCode};
   }
+}
+// Of the second code, where a value is two. (A zone may be any number of seconds: AT TIME ZONE takes all intervals.)
+constexpr CodeRange second_code_domain(KeyKind kind) {
+  if (kind == KeyKind::timetz) return {code_from_int(INT32_MIN), code_from_int(INT32_MAX)};
+  return {0, kMaxCode};
 }
 
 }  // namespace learned

@@ -154,15 +154,33 @@ KeyRange KeySet::stretch_around(const WideKey& key) const {
   return stretch;
 }
 
+// The highest key that may be in the set's columns, of those up to `position`. A position between keys may be behind all second words of a
+// value: its flag there is set, as no key's is.
+WideKey KeySet::key_at(const WideKey& position) const {
+  for (unsigned c = 0; c < columns_; c++) {
+    const ColumnPlace place = column_[c].place;
+    if (place.words == 1 || !position.flag(place.first + 1u)) continue;
+    WideKey key = position;
+    key.flags &= static_cast<std::uint8_t>((1u << (place.first + 1u)) - 1);
+    key.word[place.first + 1u] = kMaxCode;
+    for (unsigned later = c + 1; later < columns_; later++) {
+      set_column_value(&key, column_[later].place, highest_value(column_[later].place));
+    }
+    return key;
+  }
+  return position;
+}
+
 bool KeySet::next(const WideKey& from, KeyRange* stretch) const {
-  WideKey key = std::max(from, clip_.lo);
+  // (It may begin before the position then, where there are no keys.)
+  WideKey key = std::max(key_at(from), clip_.lo);
   if (!admitted_from(&key) || clip_.hi < key) return false;
   *stretch = {key, std::min(stretch_around(key).hi, clip_.hi)};
   return true;
 }
 
 bool KeySet::previous(const WideKey& from, KeyRange* stretch) const {
-  WideKey key = std::min(from, clip_.hi);
+  WideKey key = std::min(key_at(from), clip_.hi);
   if (!admitted_until(&key) || key < clip_.lo) return false;
   *stretch = {std::max(stretch_around(key).lo, clip_.lo), key};
   return true;

@@ -76,7 +76,7 @@ class KeySet {
   }
 
   // The first stretch of admitted keys, without a gap, that ends at or behind `from`: what of it is not before `from`.
-  // False: there is none.
+  // False: there is none. (`from` need not be a key: any position between keys will do.)
   bool next(const WideKey& from, KeyRange* stretch) const;
   // The last stretch that begins at or before `from`: what of it is not behind `from`.
   bool previous(const WideKey& from, KeyRange* stretch) const;
@@ -119,6 +119,7 @@ class KeySet {
   // The range that has the value, or is the first behind it (the last in front of it). False: there is none.
   bool range_from(unsigned c, const ColumnValue& value, ColumnRange* found) const;
   bool range_until(unsigned c, const ColumnValue& value, ColumnRange* found) const;
+  WideKey key_at(const WideKey& position) const;
   bool admitted_from(WideKey* key) const;
   bool admitted_until(WideKey* key) const;
   KeyRange stretch_around(const WideKey& key) const;

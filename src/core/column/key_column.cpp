@@ -66,10 +66,19 @@ void decode_word(const WordModel& model, const std::uint8_t* bits, unsigned begi
   constexpr unsigned kBatch = 256;
   std::uint64_t values[kBatch];
   auto* to = const_cast<std::uint8_t*>(out.at);
+  if (model.constant()) {
+    const Code word = model.predict(begin);
+    for (unsigned i = 0; i < n; i++, to += out.stride) store(to, word);
+    return;
+  }
   while (n > 0) {
     const unsigned some = n < kBatch ? n : kBatch;
     LineCodec::decode(model.line, bits, begin, some, values);
-    for (unsigned i = 0; i < some; i++, to += out.stride) store(to, model.restore(values[i]));
+    if (model.gap_bits == 0) {
+      for (unsigned i = 0; i < some; i++, to += out.stride) store(to, values[i]);
+    } else {
+      for (unsigned i = 0; i < some; i++, to += out.stride) store(to, model.restore(values[i]));
+    }
     begin += some;
     n -= some;
   }

@@ -4,9 +4,11 @@
 //   fit, bytes, encode, at, decode, load, slice   as codecs of TIDs have them (core/column/tid_model.hpp)
 //   possible      whether a model from disk is one that a writer makes
 //   exact         whether the model says it all
+//   width         bits of a word's residuals
 //   continues     whether an exact model predicts further keys
 //   survey, join  what a planner keeps of keys of several words, so that fitting them together takes fewer looks at them
 //   lower_bound   first rank whose key is not below a given one
+//   prefetch      begins to fetch the words of a key behind its first
 //
 // A word is stored as it is but for its *gap*: the longest run of bits that are the same in all of a segment's words although
 // higher bits differ (the version of a uuid; the low zeros of microseconds that are whole milliseconds), where taking
@@ -29,6 +31,7 @@ struct KeyCodec<Code> {
   struct Facts {};
 
   static Model fit(const Code* keys, std::size_t n) { return fit_ascending(keys, n); }
+  static unsigned width(const Model& model, unsigned) { return model.width; }
   static bool possible(const Model& model) { return LineCodec::possible(model); }
   static bool exact(const Model& model) { return model.width == 0; }
   static std::size_t bytes(const Model& model, std::size_t n) { return LineCodec::bytes(model, n); }
@@ -183,6 +186,8 @@ struct KeyCodec<Words<W>> {
     return model;
   }
 
+  // Of the residuals of word w.
+  static unsigned width(const Model& model, unsigned w) { return model.word[w].line.width; }
   static bool possible(const Model& model) {
     for (const WordModel& word : model.word) {
       if (!word.possible()) return false;
@@ -229,6 +234,10 @@ struct KeyCodec<Words<W>> {
     for (unsigned w = 0; w < W; w++) {
       decode_word(model.word[w], bits.word[w], begin, n, word_column(out, w, n));
     }
+    if (model.flags_width == 0) {
+      for (unsigned i = 0; i < n; i++) out[i].flags = model.flags;
+      return;
+    }
     for (unsigned i = 0; i < n; i++) out[i].flags = flags_at(model, bits, begin + i);
   }
 
@@ -267,6 +276,11 @@ struct KeyCodec<Words<W>> {
       }
     }
     return true;
+  }
+
+  // Begins to fetch the words behind the first of key i.
+  static void prefetch(const Model& model, const Bits& bits, std::size_t i) {
+    for (unsigned w = 1; w < W; w++) __builtin_prefetch(bits.word[w] + i * model.word[w].line.width / 8);
   }
 
   // A loaded segment's keys, which ascend.
@@ -313,6 +327,15 @@ struct KeyCodec<Words<W>> {
     unsigned lo;
     unsigned hi;
   };
+  // A bisection reads one line after the other, each when it knows what it found in the last: a few are fetched all at once.
+  static void fetch_words(const std::uint8_t* bits, unsigned width, Ranks ranks) {
+    constexpr std::size_t kLine = 64;
+    constexpr std::size_t kMost = 10 * kLine;
+    const std::size_t begin = std::size_t{ranks.lo} * width / 8;
+    const std::size_t end = std::size_t{ranks.hi} * width / 8;
+    if (end - begin > kMost) return;
+    for (std::size_t at = begin; at < end; at += kLine) __builtin_prefetch(bits + at);
+  }
   // Of ranks whose words before word w are equal, so that words w ascend.
   template <class Near>
   static unsigned first_not_below(const Sorted& keys, unsigned w, Code wanted, Ranks ranks, Near near) {
@@ -325,6 +348,8 @@ struct KeyCodec<Words<W>> {
           {word.line, keys.bits.word[w], keys.count, word.squeeze(keys.first.word[w])}, squeezed, &reads,
           near);
     }
+    fetch_words(keys.bits.word[w], word.line.width, ranks);
+    near((std::size_t{ranks.lo} + ranks.hi) / 2);
     while (ranks.lo < ranks.hi) {
       const unsigned mid = (ranks.lo + ranks.hi) / 2;
       if (LineCodec::at(word.line, keys.bits.word[w], mid) < squeezed) {

@@ -4,9 +4,10 @@ namespace learned {
 
 template <class K>
 unsigned BasicSegmentRef<K>::lower_bound(const K& code, unsigned* probes) const {
-  // The entry will be near: fetch its TID along with its key.
+  // The entry will be near: fetch its TID and its other words along with the word that is searched for.
   const auto near = [&](std::size_t middle) {
     __builtin_prefetch(tid_bits.bits + middle * this->tids.model.width / 8);
+    if constexpr (KeyTraits<K>::kWords > 1) KeyCodec<K>::prefetch(this->key, key_bits, middle);
   };
   unsigned reads = 0;
   unsigned i;

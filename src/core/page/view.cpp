@@ -6,11 +6,31 @@
 
 namespace learned {
 
+namespace {
+
+// Whether a page has no trailer of its keys, but one of others, whose keys have more or fewer words.
+template <class K>
+[[gnu::cold]] bool has_other_keys(const BasicPageView<K>& page) {
+  const std::size_t special = load<std::uint16_t>(page.low_part() + kSpecialOffset);
+  for (const std::size_t other :
+       {kSpecialOf<Code>, kSpecialOf<Words<2>>, kSpecialOf<Words<3>>, kSpecialOf<Words<4>>}) {
+    if (special == other && other != kSpecialOf<K> &&
+        load<std::uint32_t>(page.high_part() + other) == kPageMagic)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 template <class K>
 Fault check_header(const BasicPageView<K>& page) {
   constexpr std::size_t kSpecial = kSpecialOf<K>;
   const BasicPageTrailer<K> t = page.trailer();
-  if (t.magic != kPageMagic) return "page is not a page of a learned index";
+  if (t.magic != kPageMagic) {
+    return has_other_keys(page) ? "page is not that of an index on these columns"
+                                : "page is not a page of a learned index";
+  }
   if (t.version > kNewestFormat) return {FaultKind::newer, "page has a newer format version"};
   if (t.version != kFormatOf<K>) return "page has another format version";
   if (t.code_width != kCodeWidthOf<K>) return "page has an unknown code width";

@@ -135,6 +135,9 @@ template <class K>
 bool decode(const BasicPageView<K>& page, unsigned begin, unsigned end, std::type_identity_t<K>* codes,
             Tid* tids, Block* children = nullptr);
 
+// Bytes of any page's copy: the part behind `upper` begins at a multiple of 8 in it, which upper itself need not be (entries of a wide
+// page's delta have any size, and in a damaged page it may be anything).
+inline constexpr std::size_t kMaxCompactBytes = kPageSize + 8;
 // Copies the used parts of a page to `out` (REQUIRES: compact_bytes(page) bytes, 8-aligned) and returns a
 // view of the copy. REQUIRES: check_header() found nothing.
 template <class K>

@@ -195,12 +195,10 @@ void add_delta(std::uint8_t* page, const BasicItem<K>& item) {
   const std::size_t at = next_delta_offset(view);
   format_delta(page + at, item, view.level());
   set16(page, kUpperOffset, at);
-  // Kill marks may have been there; check_header() wants zeros. Of a word that stood across their beginning nothing is left.
-  const std::size_t lower = view.lower();
-  if (at >= lower + 8) {
-    const std::size_t from = std::max((at - 8) & ~std::size_t{7}, lower);
-    std::memset(page + from, 0, at - from);
-  }
+  // Kill marks may have been there; check_header() wants zeros. Of a word that stood across their beginning nothing is left, also
+  // where the hole has become smaller than a word.
+  const std::size_t from = std::max((at - 8) & ~std::size_t{7}, static_cast<std::size_t>(view.lower()));
+  std::memset(page + from, 0, at - from);
 }
 
 template <class K>
