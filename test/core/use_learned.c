@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -138,53 +139,71 @@ is_excepted(const char *table)
 	return false;
 }
 
-/* The type of the index's only column; InvalidOid if that is not known here. */
+/* The type of a column of the index; InvalidOid if that is not known here. */
 static Oid
-column_type(Oid table, IndexStmt *stmt, const char *query)
+column_type(Oid table, const IndexElem *column)
 {
-	IndexElem  *column = linitial_node(IndexElem, stmt->indexParams);
-
 	if (column->name != NULL)
 	{
 		AttrNumber	number = get_attnum(table, column->name);
 
 		return number > 0 ? get_atttype(table, number) : InvalidOid;
 	}
-	if (column->expr == NULL)
-		return InvalidOid;
-	if (!stmt->transformed)
-	{
-		LockRelationOid(table, AccessShareLock);
-		stmt = transformIndexStmt(table, copyObject(stmt), query);
-		column = linitial_node(IndexElem, stmt->indexParams);
-	}
-	return exprType(column->expr);
+	return column->expr != NULL ? exprType(column->expr) : InvalidOid;
+}
+
+/* Words of a column in a learned index, 0 if there is no such. */
+static int
+column_words(Oid table, const IndexElem *column, Oid learned)
+{
+	Oid			type = column_type(table, column);
+
+	if (column->collation != NIL || column->opclassopts != NIL || !OidIsValid(type) ||
+		!OidIsValid(GetDefaultOpClass(type, learned)))
+		return 0;
+	if (column->opclass != NIL &&
+		(list_length(column->opclass) != 1 ||
+		 !OidIsValid(OpclassnameGetOpcid(learned, strVal(linitial(column->opclass))))))
+		return 0;
+	type = getBaseType(type);
+	return type == UUIDOID || type == TIMETZOID ? 2 : 1;
 }
 
 static bool
 fits(IndexStmt *stmt, const char *query)
 {
 	Oid			learned = get_index_am_oid("learned", true);
-	IndexElem  *column;
 	Oid			table;
-	Oid			type;
+	List	   *columns;
+	ListCell   *cell;
+	int			sum = 0;
 
 	if (!OidIsValid(learned) ||
 		(strcmp(stmt->accessMethod, "btree") != 0 && !(use_for_hash && strcmp(stmt->accessMethod, "hash") == 0)) ||
-		list_length(stmt->indexParams) != 1 || stmt->indexIncludingParams != NIL || !options_fit(stmt->options))
-		return false;
-	column = linitial_node(IndexElem, stmt->indexParams);
-	if (column->collation != NIL || column->opclassopts != NIL || is_excepted(stmt->relation->relname))
+		!options_fit(stmt->options) || is_excepted(stmt->relation->relname))
 		return false;
 	table = RangeVarGetRelid(stmt->relation, NoLock, true);
 	if (!OidIsValid(table))
 		return false;
-	type = column_type(table, stmt, query);
-	if (!OidIsValid(type) || !OidIsValid(GetDefaultOpClass(type, learned)))
-		return false;
-	return column->opclass == NIL ||
-		(list_length(column->opclass) == 1 &&
-		 OidIsValid(OpclassnameGetOpcid(learned, strVal(linitial(column->opclass)))));
+	foreach(cell, stmt->indexParams)
+	{
+		if (lfirst_node(IndexElem, cell)->expr != NULL && !stmt->transformed)
+		{
+			LockRelationOid(table, AccessShareLock);
+			stmt = transformIndexStmt(table, copyObject(stmt), query);
+			break;
+		}
+	}
+	columns = list_concat_copy(stmt->indexParams, stmt->indexIncludingParams);
+	foreach(cell, columns)
+	{
+		int			words = column_words(table, lfirst_node(IndexElem, cell), learned);
+
+		if (words == 0)
+			return false;
+		sum += words;
+	}
+	return sum >= 1 && sum <= 4;
 }
 
 static void
@@ -210,6 +229,22 @@ run_beside(PlannedStmt *pstmt, IndexStmt *stmt, const char *query, QueryEnvironm
 	indexes_made++;
 }
 
+static List *
+columns_named(List *names)
+{
+	List	   *columns = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+	{
+		IndexElem  *column = makeNode(IndexElem);
+
+		column->name = strVal(lfirst(cell));
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
 /* The same for ALTER TABLE ADD PRIMARY KEY and UNIQUE: their index statements never come by here. */
 static void
 run_beside_alter(PlannedStmt *pstmt, const char *query, QueryEnvironment *environment)
@@ -220,19 +255,16 @@ run_beside_alter(PlannedStmt *pstmt, const char *query, QueryEnvironment *enviro
 	foreach(cell, alter->cmds)
 	{
 		Constraint *constraint = (Constraint *) lfirst_node(AlterTableCmd, cell)->def;
-		IndexElem  *column;
 		IndexStmt  *stmt;
 
 		if (constraint == NULL || !IsA(constraint, Constraint) ||
-			(constraint->contype != CONSTR_PRIMARY && constraint->contype != CONSTR_UNIQUE) ||
-			list_length(constraint->keys) != 1)
+			(constraint->contype != CONSTR_PRIMARY && constraint->contype != CONSTR_UNIQUE) || constraint->keys == NIL)
 			continue;
-		column = makeNode(IndexElem);
-		column->name = strVal(linitial(constraint->keys));
 		stmt = makeNode(IndexStmt);
 		stmt->relation = alter->relation;
 		stmt->accessMethod = "btree";
-		stmt->indexParams = list_make1(column);
+		stmt->indexParams = columns_named(constraint->keys);
+		stmt->indexIncludingParams = columns_named(constraint->including);
 		if (fits(stmt, query))
 			run_beside(copyObject(pstmt), stmt, query, environment);
 	}
