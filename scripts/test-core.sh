@@ -28,14 +28,19 @@ PASSED=0
 FAILED=0
 
 # What README promises; on the others learned indexes are made where they can be.
-# (The second line: indexes on several columns, or with included ones; generated is generated_stored from 18 on.)
-REGRESS_MUST_USE="create_index btree_index select join aggregates limit portals union partition_prune
-  index_including generated generated_stored rowtypes incremental_sort partition_join partition_info
-  select_parallel cluster"
+REGRESS_MUST_USE="create_index btree_index index_including select join aggregates limit portals union generated
+  generated_stored rowtypes incremental_sort partition_join partition_prune partition_info indexing select_parallel
+  cluster"
 UNIQUE_MUST_USE="$REGRESS_MUST_USE update equivclass"
 ISOLATION_MUST_USE="predicate-hash predicate-lock-hot-tuple index-only-scan read-write-unique read-write-unique-2
-  read-write-unique-3 insert-conflict-do-nothing insert-conflict-do-update insert-conflict-do-update-3
+  read-write-unique-3 read-write-unique-4 insert-conflict-do-nothing insert-conflict-do-update insert-conflict-do-update-3
   insert-conflict-do-update-4 multiple-cic reindex-concurrently vacuum-no-cleanup-lock serializable-parallel-2"
+
+# The same for indexes on several columns, included ones counted.
+REGRESS_SEVERAL="create_index index_including join rowtypes inherit subselect aggregates select_parallel limit cluster
+  indexing"
+UNIQUE_SEVERAL="$REGRESS_SEVERAL constraints functional_deps"
+ISOLATION_SEVERAL=read-write-unique-4
 
 # Tables whose columns change to a type that learned does not have.
 EXCEPT=use_learned.except=comment_test,atref
@@ -127,6 +132,7 @@ compare() {
 }
 
 must_use() { printf -- '--must-use=%s ' "$@"; }
+several() { printf -- '--several=%s ' "$@"; }
 
 # Their outcome depends on chance, or on when autovacuum comes by.
 UNSTABLE='random'
@@ -148,7 +154,8 @@ run_all() {
   fi
   # shellcheck disable=SC2046,SC2086 # lists of words
   if wants learned; then
-    compare learned regress plain learned --usage="$WORKSPACE/learned/server.log" $(must_use $REGRESS_MUST_USE)
+    compare learned regress plain learned --usage="$WORKSPACE/learned/server.log" $(must_use $REGRESS_MUST_USE) \
+      $(several $REGRESS_SEVERAL)
   fi
   # shellcheck disable=SC2046,SC2086
   if wants seqscan; then
@@ -156,7 +163,8 @@ run_all() {
     run seqscan_btree regress learned_index "$@" use_learned.instead=btree &
     run seqscan regress learned_index "$@" &
     wait_for seqscan_btree seqscan
-    compare seqscan regress seqscan_btree seqscan --usage="$WORKSPACE/seqscan/server.log" $(must_use $UNIQUE_MUST_USE)
+    compare seqscan regress seqscan_btree seqscan --usage="$WORKSPACE/seqscan/server.log" $(must_use $UNIQUE_MUST_USE) \
+      $(several $UNIQUE_SEVERAL)
   fi
   # shellcheck disable=SC2046,SC2086
   if wants isolation; then
@@ -165,7 +173,7 @@ run_all() {
     run isolation isolation learned_index "$@" &
     wait_for isolation_btree isolation
     compare isolation isolation isolation_btree isolation --usage="$WORKSPACE/isolation/server.log" \
-      $(must_use $ISOLATION_MUST_USE)
+      $(must_use $ISOLATION_MUST_USE) $(several $ISOLATION_SEVERAL)
   fi
   # SQL has no words for a constraint on a learned index; the server makes and uses one all the same.
   # shellcheck disable=SC2046,SC2086
@@ -174,7 +182,8 @@ run_all() {
     [ -e "$WORKSPACE/plain" ] || run plain regress "" &
     run unique regress learned_index "$@" &
     wait_for plain unique
-    compare unique regress plain unique --usage="$WORKSPACE/unique/server.log" $(must_use $UNIQUE_MUST_USE)
+    compare unique regress plain unique --usage="$WORKSPACE/unique/server.log" $(must_use $UNIQUE_MUST_USE) \
+      $(several $UNIQUE_SEVERAL)
     run unique_btree isolation "" &
     run unique_isolation isolation learned_index "$@" &
     wait_for unique_btree unique_isolation

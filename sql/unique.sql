@@ -251,12 +251,134 @@ SELECT twins('CREATE UNIQUE INDEX spill_@_k ON spill_@ USING @ (k)') ~ 'could no
 DROP TABLE spill_learned, spill_btree;
 RESET maintenance_work_mem;
 
+-- Several columns: all of them together are the key. A NULL in any makes it one that equals no other.
+SELECT twins('CREATE TABLE pair_@ (a int4, b timestamptz, c int8)');
+SELECT twins('CREATE UNIQUE INDEX pair_@_ab ON pair_@ USING @ (a, b DESC)');
+SELECT twins('INSERT INTO pair_@ SELECT i / 10, timestamptz ''2000-01-01'' + (i % 10) * interval ''1 microsecond'', i FROM generate_series(0, 9999) i');
+SELECT twins('INSERT INTO pair_@ VALUES (7, ''2000-01-01 00:00:00.000003+00'', 0)');
+SELECT twins('INSERT INTO pair_@ VALUES (7, ''2000-01-01 01:00:00.000009+01'', 0), (1, ''2000-01-01'', 1)');
+SELECT twins('INSERT INTO pair_@ VALUES (7, ''2000-01-01 00:00:00.00001+00'', 0), (-7, ''2000-01-01'', 0), (7, ''-infinity'', 0), (7, ''infinity'', 0)');
+SELECT twins('INSERT INTO pair_@ VALUES (7, NULL, 1), (7, NULL, 2), (NULL, ''2000-01-01'', 3), (NULL, ''2000-01-01'', 4), (NULL, NULL, 5), (NULL, NULL, 6)');
+SELECT twins('INSERT INTO pair_@ VALUES (7, ''infinity'', 9), (7, NULL, 9), (8, ''infinity'', 9) ON CONFLICT DO NOTHING');
+SELECT twins('INSERT INTO pair_@ VALUES (7, ''infinity'', 10), (7, NULL, 10), (9, ''infinity'', 10) ON CONFLICT (b, a) DO UPDATE SET c = excluded.c RETURNING *');
+SELECT twins('INSERT INTO pair_@ VALUES (5, ''2000-01-01'', 1) ON CONFLICT (a) DO NOTHING');
+SELECT twins('INSERT INTO pair_@ VALUES (50000, ''2000-01-01'', 1), (50000, ''2000-01-01'', 2) ON CONFLICT (a, b) DO UPDATE SET c = 0');
+SELECT twins('UPDATE pair_@ SET a = a + 1');
+SELECT twins('UPDATE pair_@ SET a = -a, b = b + interval ''1 day''');
+SELECT twins('UPDATE pair_@ SET b = b + interval ''1 microsecond'' WHERE a = -5');
+SELECT twins('UPDATE pair_@ SET a = -5 WHERE a = -6');
+SELECT twins('SELECT count(*), sum(a), max(b), sum(c) FROM pair_@');
+SELECT twins('DROP INDEX pair_@_ab');
+SELECT twins('CREATE UNIQUE INDEX pair_@_ab ON pair_@ USING @ (a NULLS FIRST, b) NULLS NOT DISTINCT') ~ 'Key \(a, b\)=.* is duplicated';
+SELECT twins('DELETE FROM pair_@ WHERE c IN (2, 4, 6) AND (a IS NULL OR b IS NULL)');
+SELECT twins('CREATE UNIQUE INDEX pair_@_ab ON pair_@ USING @ (a NULLS FIRST, b) NULLS NOT DISTINCT') ~ 'Key \(a, b\)=.* is duplicated';
+SELECT twins('DELETE FROM pair_@ p USING pair_@ o WHERE (p.a IS NOT DISTINCT FROM o.a) AND p.b IS NULL AND o.b IS NULL AND p.ctid > o.ctid');
+SELECT twins('CREATE UNIQUE INDEX pair_@_ab ON pair_@ USING @ (a NULLS FIRST, b) NULLS NOT DISTINCT');
+SELECT twins('INSERT INTO pair_@ VALUES (NULL, NULL, 7)');
+SELECT twins('INSERT INTO pair_@ VALUES (NULL, ''2001-01-01'', 7), (NULL, ''2001-01-02'', 7), (10, NULL, 7), (11, NULL, 7)');
+SELECT twins('INSERT INTO pair_@ VALUES (10, NULL, 8)');
+SELECT twins('INSERT INTO pair_@ VALUES (NULL, ''2001-01-02'', 8), (NULL, ''2001-01-03'', 8), (10, NULL, 8) ON CONFLICT (a, b) DO UPDATE SET c = -1 RETURNING *');
+SELECT twins('UPDATE pair_@ SET a = 10 WHERE a = 11');
+SELECT twins('SELECT count(*), count(a), count(b), sum(c) FROM pair_@');
+-- Floats in front and at the end: what looks different may be equal.
+SELECT twins('CREATE TABLE floats_@ (f float8, g float4, v int4)');
+SELECT twins('CREATE UNIQUE INDEX floats_@_fg ON floats_@ USING @ (f DESC, g DESC) INCLUDE (v)');
+SELECT twins('INSERT INTO floats_@ VALUES (0, ''NaN'', 1), (0, 0, 1), (''NaN'', -0.0, 1), (''NaN'', 1, 1)');
+SELECT twins('INSERT INTO floats_@ VALUES (''-0'', -(''NaN''::float4), 2)');
+SELECT twins('INSERT INTO floats_@ VALUES (''-0'', ''-0'', 0)');
+SELECT twins('INSERT INTO floats_@ VALUES (-(''NaN''::float8), 0, 3)');
+SELECT twins('INSERT INTO floats_@ VALUES (-(''NaN''::float8), 1e-45, 3), (''-0'', 1e-45, 3), (5e-324, 0, 3)');
+SELECT twins('UPDATE floats_@ SET f = -f, g = -g RETURNING *');
+-- Included columns do not count, however many versions there are, of whatever values.
+BEGIN;
+SELECT twins('CREATE TABLE included_@ AS SELECT 7 AS k, NULLIF(i % 1000, 500) AS v, i FROM generate_series(1, 60000) i');
+SELECT twins('DELETE FROM included_@ WHERE i NOT IN (250, 500, 60000)');
+SELECT twins('CREATE UNIQUE INDEX included_@_k ON included_@ USING @ (k) INCLUDE (v)');
+SELECT twins('DELETE FROM included_@ WHERE i = 250');
+SELECT twins('CREATE UNIQUE INDEX included_@_k ON included_@ USING @ (k) INCLUDE (v)');
+SELECT twins('DELETE FROM included_@ WHERE i = 500');
+SELECT twins('CREATE UNIQUE INDEX included_@_k ON included_@ USING @ (k) INCLUDE (v)');
+SELECT entries = 60000 AS dead_rows_included, leaf_pages > 10 AS many_pages FROM learned_index_stats('included_learned_k');
+SELECT twins('INSERT INTO included_@ VALUES (7, -1)');
+SELECT twins('INSERT INTO included_@ VALUES (7, 400)');
+SELECT twins('INSERT INTO included_@ VALUES (7, 100000)');
+SELECT twins('INSERT INTO included_@ VALUES (7, NULL)');
+SELECT twins('UPDATE included_@ SET v = 300 RETURNING *');
+SELECT twins('INSERT INTO included_@ VALUES (7, 800) ON CONFLICT (k) DO UPDATE SET v = excluded.v RETURNING *');
+SELECT twins('UPDATE included_@ SET v = NULL RETURNING *');
+SELECT twins('INSERT INTO included_@ VALUES (6, 300), (8, 300), (7, 300) ON CONFLICT DO NOTHING');
+SELECT twins('INSERT INTO included_@ VALUES (7, 0)');
+COMMIT;
+SELECT twins('INSERT INTO included_@ VALUES (7, 900)');
+VACUUM included_learned;
+VACUUM included_btree;
+SELECT twins('INSERT INTO included_@ VALUES (7, 900)');
+SELECT twins('UPDATE included_@ SET v = i, i = 0 WHERE k = 7');
+SELECT twins('SELECT k, v FROM included_@ ORDER BY k');
+-- Keys of two words, alone and not.
+SELECT twins('CREATE TABLE uuid_@ (u uuid, t timetz, k int2)');
+SELECT twins('CREATE UNIQUE INDEX uuid_@_u ON uuid_@ USING @ (u)');
+SELECT twins('CREATE UNIQUE INDEX uuid_@_tk ON uuid_@ USING @ (k DESC, t)');
+SELECT twins('INSERT INTO uuid_@ SELECT md5(i::text)::uuid, ''00:00+00''::timetz + i * interval ''1 s'', i % 3 FROM generate_series(1, 5000) i');
+SELECT twins('INSERT INTO uuid_@ VALUES (upper(md5(''7''))::uuid)');
+SELECT twins('INSERT INTO uuid_@ VALUES (NULL, ''00:00:03+00'', 0)');
+SELECT twins('INSERT INTO uuid_@ VALUES (NULL, ''01:00:03+01'', 0), (NULL, ''00:00:03+00'', 1), (NULL, NULL, 1), (NULL, NULL, 1)');
+SELECT twins('INSERT INTO uuid_@ SELECT md5(i::text)::uuid FROM generate_series(4990, 5010) i ON CONFLICT (u) DO UPDATE SET t = NULL, k = NULL');
+SELECT twins('INSERT INTO uuid_@ VALUES (''00000000-0000-0000-0000-000000000000''), (''ffffffff-ffff-ffff-ffff-ffffffffffff'')');
+SELECT twins('INSERT INTO uuid_@ VALUES (''ffffffff-ffff-ffff-ffff-ffffffffffff'')');
+SELECT twins('SELECT count(*), count(u), count(t), sum(k) FROM uuid_@');
+-- Expressions and a predicate; a constraint that is checked at the end, in every version.
+SELECT twins('CREATE UNIQUE INDEX pair_@_e ON pair_@ USING @ ((c % 10), a DESC) INCLUDE (b) WHERE c >= 90 AND a < 0');
+SELECT twins('INSERT INTO pair_@ VALUES (-11, ''2002-01-01'', 95)');
+SELECT twins('INSERT INTO pair_@ VALUES (-11, ''2002-01-01'', 85)');
+SELECT twins('INSERT INTO pair_@ VALUES (-11, ''2002-01-02'', 1005) ON CONFLICT ((c % 10), a) WHERE c >= 90 AND a < 0 DO UPDATE SET b = NULL RETURNING *');
+SELECT twins('ALTER TABLE uuid_@ ADD CONSTRAINT uuid_@_once EXCLUDE USING @ (k WITH =, t WITH =) DEFERRABLE INITIALLY DEFERRED');
+SELECT twins('DROP INDEX uuid_@_tk');
+BEGIN;
+SELECT twins('INSERT INTO uuid_@ SELECT NULL, t, k FROM uuid_@ WHERE k = 0 AND t < ''00:00:10+00''');
+SAVEPOINT s;
+SELECT twins('SET CONSTRAINTS uuid_@_once IMMEDIATE');
+ROLLBACK TO s;
+SELECT twins('UPDATE uuid_@ SET k = -1 WHERE u IS NULL AND k = 0');
+SELECT twins('SET CONSTRAINTS uuid_@_once IMMEDIATE');
+SELECT twins('INSERT INTO uuid_@ SELECT NULL, t, k FROM uuid_@ WHERE k = -1');
+COMMIT;
+-- Foreign keys on several columns, partitions.
+SELECT twins('CREATE UNIQUE INDEX uuid_@_ku ON uuid_@ USING @ (k, u DESC)');
+SELECT twins('CREATE TABLE of_uuid_@ (a uuid, b int8, FOREIGN KEY (b, a) REFERENCES uuid_@ (k, u) ON UPDATE CASCADE ON DELETE SET NULL (b))');
+SELECT twins('INSERT INTO of_uuid_@ SELECT md5(i::text)::uuid, i % 3 FROM generate_series(1, 300) i');
+SELECT twins('INSERT INTO of_uuid_@ VALUES (md5(''7'')::uuid, 2)');
+SELECT twins('INSERT INTO of_uuid_@ VALUES (md5(''7'')::uuid, NULL), (NULL, 77)');
+SELECT twins('DELETE FROM uuid_@ WHERE k = 1 AND u = md5(''7'')::uuid');
+SELECT twins('UPDATE uuid_@ SET k = k + 10 WHERE u = md5(''8'')::uuid');
+SELECT twins('SELECT count(a), count(b), sum(b) FROM of_uuid_@');
+SELECT twins('CREATE TABLE halves_@ (k int4, u uuid) PARTITION BY RANGE (u)');
+SELECT twins('CREATE TABLE halves_@_1 PARTITION OF halves_@ FOR VALUES FROM (MINVALUE) TO (''80000000-0000-0000-0000-000000000000'')');
+SELECT twins('CREATE UNIQUE INDEX halves_@_k ON halves_@ USING @ (k)');
+SELECT twins('CREATE UNIQUE INDEX halves_@_ku ON halves_@ USING @ (k, u)');
+SELECT twins('CREATE TABLE halves_@_2 PARTITION OF halves_@ FOR VALUES FROM (''80000000-0000-0000-0000-000000000000'') TO (MAXVALUE)');
+SELECT twins('INSERT INTO halves_@ SELECT i % 2, md5(i::text)::uuid FROM generate_series(1, 2000) i');
+SELECT twins('INSERT INTO halves_@ SELECT 0, md5(i::text)::uuid FROM generate_series(1, 2000) i ON CONFLICT (u, k) DO UPDATE SET k = 2');
+SELECT twins('SELECT count(*), sum(k) FROM halves_@');
+-- Sorted on disk, entries of all sizes.
+SET maintenance_work_mem = '1MB';
+SELECT twins('CREATE TABLE sizes_@ AS SELECT i % 5 AS a, hashint4(i) AS b, NULLIF(i % 3, 0) AS c, md5(i::text)::uuid AS u FROM generate_series(1, 60000) i');
+SELECT columns, twins(format('CREATE UNIQUE INDEX sizes_@_k ON sizes_@ USING @ %s', columns)),
+       twins('INSERT INTO sizes_@ SELECT a, b, NULL, u FROM sizes_@ WHERE u = md5(''9999'')::uuid') ~ 'already exists' AS refused, twins('DROP INDEX sizes_@_k')
+  FROM unnest('{"(u)","(a, b, u)","(u) INCLUDE (c, a)","(b, a DESC) INCLUDE (c)","(c DESC, u)"}'::text[]) columns;
+SELECT twins('INSERT INTO sizes_@ SELECT a, b, NULL, u FROM sizes_@ WHERE u = md5(''9999'')::uuid');
+SELECT columns, twins(format('CREATE UNIQUE INDEX sizes_@_k ON sizes_@ USING @ %s', columns))
+  FROM unnest('{"(u)","(a, b, u)","(u) INCLUDE (c, a)","(b, a DESC) INCLUDE (c)","(b, c, u) NULLS NOT DISTINCT","(b, c, u)"}'::text[]) columns;
+DROP TABLE sizes_learned, sizes_btree;
+RESET maintenance_work_mem;
+
 -- Who may not read the column is not told what is in it.
 CREATE ROLE regress_learned_writer;
 GRANT USAGE ON SCHEMA uniqueness TO regress_learned_writer;
-GRANT INSERT ON t_learned, t_btree TO regress_learned_writer;
+GRANT INSERT ON t_learned, t_btree, included_learned, included_btree TO regress_learned_writer;
 SET ROLE regress_learned_writer;
 SELECT twins('INSERT INTO t_@ VALUES (1, 1)');
+SELECT twins('INSERT INTO included_@ VALUES (7, 1)');
 RESET ROLE;
 DROP OWNED BY regress_learned_writer;
 DROP ROLE regress_learned_writer;
@@ -351,6 +473,8 @@ SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON x.b = y.a');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN parted_@ y ON x.b = y.k');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN wide_@ y ON x.c = y.c');
+SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN halves_@ y ON x.b = y.k AND y.u = ''00000000-0000-0000-0000-000000000000''');
+SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b FROM wide_@ x LEFT JOIN included_@ y ON x.b = y.k');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT x.b, y.c FROM wide_@ x JOIN wide_@ y ON x.a = y.a WHERE y.b > 7');
 SELECT twins('EXPLAIN (VERBOSE, COSTS OFF) SELECT x.b, y.c FROM wide_@ x JOIN wide_@ y ON x.b = y.a WHERE x.c < 10');
 SELECT twins('EXPLAIN (COSTS OFF) SELECT b FROM wide_@ x WHERE EXISTS (SELECT FROM wide_@ y WHERE x.c = y.a AND y.b > 7) AND x.c < 10');

@@ -11,6 +11,7 @@
 #   --usage=LOG        the log of the second server: tells for each name how many learned indexes were made and
 #                      scanned
 #   --must-use=NAME    with it: not ok if none was; may be repeated
+#   --several=NAME     the same for those on several columns
 #
 # Results must be the same, byte for byte, except for:
 #
@@ -24,7 +25,7 @@ use warnings;
 use File::Temp 'tempdir';
 use Getopt::Long 'GetOptions';
 
-my ($strict, $usage, @must_use) = (0);
+my ($strict, $usage, @must_use, @several) = (0);
 
 # ---- what may differ otherwise ---------------------------------------------------------------------
 
@@ -267,10 +268,12 @@ sub used {
 	return %used;
 }
 
-GetOptions('strict' => \$strict, 'usage=s' => \$usage, 'must-use=s' => \@must_use) or exit 2;
+GetOptions('strict' => \$strict, 'usage=s' => \$usage, 'must-use=s' => \@must_use,
+	'several=s' => \@several) or exit 2;
 my ($sources, $extension, $btree, $learned, @names) = @ARGV;
 my %used = defined $usage ? used($usage) : ();
 my %must_use = map { $_ => 1 } @must_use;
+my %several = map { $_ => 1 } @several;
 my $failed = 0;
 my (%total, @used_in_all);
 for my $name (@names) {
@@ -281,14 +284,18 @@ for my $name (@names) {
 		: $extension eq 'spec' ? compare_spec($name, $a, $b)
 		: compare($name, $script, $a, $b);
 	$total{$_} += $aside->{$_} for keys %$aside;
-	$used_in_all[$_] += ($used{$name} || [])->[$_] || 0 for 0 .. 3;
+	$used_in_all[$_] += ($used{$name} || [])->[$_] || 0 for 0 .. 6;
 	my @remarks = map { "$aside->{$_} $_" } sort keys %$aside;
-	push @remarks, sprintf('%d learned, scanned %d plain %d index-only %d bitmap', @{ $used{$name} }) if $used{$name};
+	push @remarks, sprintf('%d learned, scanned %d plain %d index-only %d bitmap %d groups, of several columns %d and %d',
+		@{ $used{$name} }) if $used{$name};
 	push @$different, 'no learned index was made or scanned' if $must_use{$name} && !$used{$name};
+	push @$different, 'no learned index on several columns was made or scanned'
+		if $several{$name} && !($used{$name} && $used{$name}[5] + $used{$name}[6]);
 	$failed += @$different > 0;
 	print @$different ? 'not ok ' : 'ok ', $name, @remarks ? ' (' . join(', ', @remarks) . ')' : '', "\n";
 	print map { "    $_\n" } split /\n/, $_ for @$different;
 }
 print '# put aside: ', join(', ', map { "$total{$_} $_" } sort keys %total) || 'nothing', "\n";
-printf "# %d learned indexes, scanned: %d plain, %d index-only, %d bitmap\n", @used_in_all if defined $usage;
+printf "# %d learned indexes, scanned: %d plain, %d index-only, %d bitmap, %d groups, of several columns: %d and %d\n",
+	@used_in_all if defined $usage;
 exit($failed != 0);

@@ -9,8 +9,9 @@
  *   use_learned.except   tables that keep their btrees, separated by commas
  *   use_learned.instead  what is made: learned; or btree, for comparison
  *
- * At the end of a session one line goes to the server's log: the indexes made, and the scans of learned indexes in
- * executed plans.
+ * At the end of a session one line goes to the server's log: the indexes made and the scans of learned indexes in
+ * executed plans, and of both how many were of indexes on several columns, included ones counted. (What LearnedGroups
+ * scans is not looked at.)
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_utilcmd.h"
@@ -46,9 +48,12 @@ static bool use_for_hash = false;
 static bool use_for_unique = false;
 static bool make_beside = false;
 static int	indexes_made = 0;
+static int	several_made = 0;
+static int	several_scans = 0;
 static int	plain_scans = 0;
 static int	index_only_scans = 0;
 static int	bitmap_scans = 0;
+static int	group_scans = 0;
 static bool report_registered = false;
 static ProcessUtility_hook_type next_process_utility = NULL;
 static ExecutorEnd_hook_type next_executor_end = NULL;
@@ -58,9 +63,10 @@ static ExecutorEnd_hook_type next_executor_end = NULL;
 static void
 report(int code, Datum arg)
 {
-	if (indexes_made + plain_scans + index_only_scans + bitmap_scans > 0)
-		elog(LOG_SERVER_ONLY, "use_learned: %d indexes, %d plain, %d index-only, %d bitmap scans",
-			 indexes_made, plain_scans, index_only_scans, bitmap_scans);
+	if (indexes_made + plain_scans + index_only_scans + bitmap_scans + group_scans > 0)
+		elog(LOG_SERVER_ONLY,
+			 "use_learned: %d indexes, %d plain, %d index-only, %d bitmap, %d group scans, of several columns %d and %d",
+			 indexes_made, plain_scans, index_only_scans, bitmap_scans, group_scans, several_made, several_scans);
 }
 
 static void
@@ -72,9 +78,12 @@ register_report(void)
 }
 
 static bool
-is_learned(Relation index)
+count_if_learned(Relation index)
 {
-	return index != NULL && index->rd_rel->relam == get_index_am_oid(instead, true);
+	if (index == NULL || index->rd_rel->relam != get_index_am_oid(instead, true))
+		return false;
+	several_scans += IndexRelationGetNumberOfAttributes(index) > 1;
+	return true;
 }
 
 static bool
@@ -82,11 +91,13 @@ count_scans(PlanState *node, void *context)
 {
 	/* A plan that is only explained opens no index. */
 	if (IsA(node, IndexScanState))
-		plain_scans += is_learned(((IndexScanState *) node)->iss_RelationDesc);
+		plain_scans += count_if_learned(((IndexScanState *) node)->iss_RelationDesc);
 	else if (IsA(node, IndexOnlyScanState))
-		index_only_scans += is_learned(((IndexOnlyScanState *) node)->ioss_RelationDesc);
+		index_only_scans += count_if_learned(((IndexOnlyScanState *) node)->ioss_RelationDesc);
 	else if (IsA(node, BitmapIndexScanState))
-		bitmap_scans += is_learned(((BitmapIndexScanState *) node)->biss_RelationDesc);
+		bitmap_scans += count_if_learned(((BitmapIndexScanState *) node)->biss_RelationDesc);
+	else if (IsA(node, CustomScanState))
+		group_scans += strcmp(((CustomScanState *) node)->methods->CustomName, "LearnedGroups") == 0;
 	return planstate_tree_walker(node, count_scans, context);
 }
 
@@ -207,6 +218,13 @@ fits(IndexStmt *stmt, const char *query)
 }
 
 static void
+count_index(const IndexStmt *stmt)
+{
+	indexes_made++;
+	several_made += list_length(stmt->indexParams) + list_length(stmt->indexIncludingParams) > 1;
+}
+
+static void
 run(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
 	QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
 {
@@ -226,7 +244,7 @@ run_beside(PlannedStmt *pstmt, IndexStmt *stmt, const char *query, QueryEnvironm
 	pstmt->utilityStmt = (Node *) stmt;
 	CommandCounterIncrement();
 	run(pstmt, query, false, PROCESS_UTILITY_SUBCOMMAND, NULL, environment, None_Receiver, NULL);
-	indexes_made++;
+	count_index(stmt);
 }
 
 static List *
@@ -296,7 +314,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, Proc
 	}
 	run(pstmt, query, read_only_tree, context, params, environment, receiver, completion);
 	if (rewritten)
-		indexes_made++;
+		count_index((IndexStmt *) pstmt->utilityStmt);
 	if (beside)
 		run_beside(beside, (IndexStmt *) beside->utilityStmt, query, environment);
 	if (make_beside && IsA(pstmt->utilityStmt, AlterTableStmt))

@@ -57,12 +57,12 @@ sub same_files
 
 # Autovacuum is on, for 18 counts the rows of a table only then, but has nothing to do.
 $node->safe_psql('postgres', qq{
-CREATE TABLE large (sorted int8, shuffled int8, late timestamptz, few int2, half_null float8, all_null int)
+CREATE TABLE large (sorted int8, shuffled int8, late timestamptz, few int2, half_null float8, all_null int, id uuid)
   WITH (parallel_workers = 2, autovacuum_vacuum_threshold = 2147483647, autovacuum_analyze_threshold = 2147483647,
     autovacuum_vacuum_insert_threshold = -1);
 INSERT INTO large
 SELECT i, hashint8extended(i, 1), timestamptz '2020-01-01' + (i + CASE WHEN i % 100 = 0 THEN -50 ELSE 0 END) * interval '10 ms',
-       i % 7, CASE WHEN i % 2 = 0 THEN sin(i) END, NULL
+       i % 7, CASE WHEN i % 2 = 0 THEN sin(i) END, NULL, md5(i::text)::uuid
 FROM generate_series(1, $rows) i;
 DELETE FROM large WHERE sorted % 11 = 0;
 });
@@ -70,13 +70,16 @@ my $live = query($node, 'SELECT count(*) FROM large');
 
 for my $memory ('256MB', '1MB')
 {
-	for my $column (qw(sorted shuffled late few half_null all_null), '(shuffled % 1000)')
+	# Entries of all sizes, sorted, or not, or nearly.
+	for my $columns ('(sorted)', '(shuffled)', '(late)', '(few)', '(half_null)', '(all_null)', '((shuffled % 1000))',
+		'(few, late DESC)', '(id)', '(all_null, sorted) INCLUDE (few)', '(few DESC NULLS LAST, half_null NULLS FIRST, shuffled)',
+		'(id DESC) INCLUDE (half_null, sorted)')
 	{
-		my $label = "$column, $memory";
+		my $label = "$columns, $memory";
 		my $settings = "SET maintenance_work_mem = '$memory';";
-		my $err = messages($label, "$settings $serial CREATE INDEX large_serial ON large USING $AM ($column)");
+		my $err = messages($label, "$settings $serial CREATE INDEX large_serial ON large USING $AM $columns");
 		is(workers($err), '', "$label: built serially");
-		$err = messages($label, "$settings $parallel CREATE INDEX large_parallel ON large USING $AM ($column)");
+		$err = messages($label, "$settings $parallel CREATE INDEX large_parallel ON large USING $AM $columns");
 		is(workers($err), '2', "$label: built by two workers");
 		same_files($label, 'large_serial', 'large_parallel');
 		is(query($node, "SELECT reltuples FROM pg_class WHERE relname = 'large_parallel'"), $live, "$label: entries were counted");
@@ -150,6 +153,27 @@ if ($version >= 180000 || !$IS_LEARNED)
 	check_indexes($node, 'unique');
 	like(query_error($node, 'INSERT INTO fresh (shuffled) SELECT shuffled FROM fresh WHERE sorted = 10'), qr/23505: duplicate key/,
 		'unique: enforced');
+	$node->safe_psql('postgres', 'DROP INDEX twins');
+
+	# The same of two columns, and of one that others are included beside; NULLs are not distinct.
+	$node->safe_psql('postgres', 'INSERT INTO fresh (few, shuffled, sorted) SELECT few, shuffled, -sorted FROM fresh WHERE sorted IN (10, 20)');
+	for my $columns ('(few, shuffled)', '(shuffled) INCLUDE (sorted)')
+	{
+		like(query_error($node, "$parallel CREATE UNIQUE INDEX twins ON fresh USING $AM $columns"),
+			qr/23505: could not create unique index "twins"\nDETAIL:  Key \((few, )?shuffled\)=\(.*\) is duplicated\./, "unique $columns: twins are refused");
+	}
+	$node->safe_psql('postgres', 'UPDATE fresh SET few = NULL WHERE sorted IN (-20, 20); DELETE FROM fresh WHERE sorted = -10');
+	like(query_error($node, "$parallel CREATE UNIQUE INDEX twins ON fresh USING $AM (few, shuffled) NULLS NOT DISTINCT"),
+		qr/23505: .*\nDETAIL:  Key \(few, shuffled\)=\(null, -?\d+\) is duplicated\./, 'unique, NULLs not distinct: twins are refused');
+	is(workers(messages('unique of two columns', "$parallel CREATE UNIQUE INDEX twins ON fresh USING $AM (few, shuffled)")), '2',
+		'unique of two columns: built by two workers beside twins with a NULL');
+	check_indexes($node, 'unique of two columns');
+	$node->safe_psql('postgres', 'DROP INDEX twins; DELETE FROM fresh WHERE sorted = -20');
+	is(workers(messages('unique, included', "$parallel CREATE UNIQUE INDEX twins ON fresh USING $AM (shuffled) INCLUDE (sorted)")), '2',
+		'unique, included columns: built by two workers beside dead twins');
+	check_indexes($node, 'unique, included columns');
+	like(query_error($node, 'INSERT INTO fresh (shuffled, sorted) SELECT shuffled, -5 FROM fresh WHERE sorted = 10'), qr/23505: duplicate key/,
+		'unique, included columns: enforced');
 	$node->safe_psql('postgres', 'DROP INDEX twins');
 }
 

@@ -42,6 +42,14 @@ CREATE TABLE won (k int4);
 -- Keys that are equal and do not look so; NULL is a key.
 CREATE TABLE zero (k float8, who int);
 CREATE UNIQUE INDEX zero_k ON zero USING $AM (k) NULLS NOT DISTINCT;
+-- Two columns, a NULL in either is a key; n is in the index, so that there are many versions of a pair, in the order of n.
+CREATE TABLE pair (a int4, b int8, n int8 NOT NULL);
+CREATE UNIQUE INDEX pair_ab ON pair USING $AM (a, b DESC NULLS LAST) INCLUDE (n) NULLS NOT DISTINCT;
+CREATE TABLE pair_log (a int4, b int8, delta int8);
+-- As tickets.
+CREATE TABLE name (id uuid);
+CREATE UNIQUE INDEX name_id ON name USING $AM (id);
+CREATE TABLE named (id uuid);
 -- Keys that are taken, moved and freed; what fails to be unique is refused.
 CREATE TABLE slot (k int4 NOT NULL, v int4);
 CREATE UNIQUE INDEX slot_k ON slot USING $AM (k);
@@ -120,6 +128,24 @@ INSERT INTO won SELECT k FROM mine;
 INSERT INTO zero VALUES ((ARRAY[0.0, '-0', 'NaN', -'NaN'::float8, NULL])[:sign + 1], :client_id) ON CONFLICT (k) DO UPDATE SET who = zero.who;
 DELETE FROM zero WHERE who = :client_id;
 } ],
+	[ 'pair', 6, q{
+\set a random(0, 3)
+\set b random(0, 3)
+BEGIN;
+INSERT INTO pair VALUES (NULLIF(:a, 0), NULLIF(:b, 0), 1) ON CONFLICT (a, b) DO UPDATE SET n = pair.n + 1;
+INSERT INTO pair_log VALUES (:a, :b, 1);
+COMMIT;
+} ],
+	[ 'part', 2, q{
+\set a random(0, 3)
+\set b random(0, 3)
+WITH gone AS (DELETE FROM pair WHERE coalesce(a, 0) = :a AND coalesce(b, 0) = :b RETURNING n) INSERT INTO pair_log SELECT :a, :b, -n FROM gone;
+} ],
+	[ 'name', 4, q{
+\set k random(1, 100000)
+WITH mine AS (INSERT INTO name SELECT md5((i % 7919)::text)::uuid FROM generate_series(:k, :k + 9) i ORDER BY 1 ON CONFLICT DO NOTHING RETURNING id)
+INSERT INTO named SELECT id FROM mine;
+} ],
 	[ 'take', 6, "\\set k random(1, 300)\nSELECT take(:k);\n" ],
 	[ 'move', 6, "\\set a random(1, 300)\n\\set b random(1, 300)\nSELECT move(:a, :b);\n" ],
 	[ 'free', 5, q{
@@ -151,6 +177,11 @@ sub everything_adds_up
 		'0', "$label: no upsert was lost or done twice");
 	is(query($node, "$scan_all SELECT count(*), count(DISTINCT k), (SELECT count(*) FROM ticket) = count(*) FROM won") =~ /^(\d+)\|\1\|t$/ ? 'yes' : 'no',
 		'yes', "$label: each ticket was won by one");
+	is(query($node, "$scan_all SELECT count(*) - count(DISTINCT (coalesce(a, 0), coalesce(b, 0))) FROM pair"), '0', "$label: every pair is there once");
+	is(query($node, "$scan_all SELECT count(*) FROM (SELECT coalesce(a, 0) AS a, coalesce(b, 0) AS b, n FROM pair) p FULL JOIN (SELECT a, b, sum(delta) AS n FROM pair_log GROUP BY a, b HAVING sum(delta) <> 0) l USING (a, b) WHERE p.n IS DISTINCT FROM l.n"),
+		'0', "$label: no upsert of a pair was lost or done twice");
+	is(query($node, "$scan_all SELECT count(*), count(DISTINCT id), (SELECT count(*) FROM name) = count(*) FROM named") =~ /^(\d+)\|\1\|t$/ ? 'yes' : 'no',
+		'yes', "$label: each name was given once");
 	is(query($node, "$scan_all SELECT count(*) FROM slot s FULL JOIN (SELECT k, sum(change) AS c FROM slot_log GROUP BY k HAVING sum(change) <> 0) l USING (k) WHERE s.k IS NULL OR l.c IS DISTINCT FROM 1"),
 		'0', "$label: slots are taken as logged");
 	is(query($node, "$scan_all SELECT count(*) FROM child WHERE NOT EXISTS (SELECT FROM parent WHERE id = child.parent)"), '0', "$label: no child without a parent");
@@ -160,7 +191,7 @@ sub everything_adds_up
 
 sub vacuum_all
 {
-	return $node->psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(counter ticket zero slot parent child parts)));
+	return $node->psql('postgres', join('', map { "VACUUM (INDEX_CLEANUP ON) $_;\n" } qw(counter ticket zero pair name slot parent child parts)));
 }
 
 my $load = start_pgbench($node, 8, $seconds, @scripts);
@@ -174,7 +205,7 @@ while (time() < $end - 1)
 	$errors .= $err if $code != 0;
 	$rounds++;
 	# (With ON CONFLICT a concurrent rebuild may itself be reported as a duplicate before version 19.)
-	my $statement = pick('REINDEX INDEX CONCURRENTLY slot_k', 'REINDEX INDEX slot_k', 'REINDEX INDEX counter_k', 'REINDEX INDEX parts_1_k_idx',
+	my $statement = pick('REINDEX INDEX CONCURRENTLY slot_k', 'REINDEX INDEX slot_k', 'REINDEX INDEX counter_k', 'REINDEX INDEX pair_ab', 'REINDEX INDEX parts_1_k_idx',
 		"CREATE UNIQUE INDEX CONCURRENTLY extra ON slot USING $AM (k);\nSELECT learned_index_check('extra', true);\nDROP INDEX CONCURRENTLY extra");
 	($code, $out, $err) = $node->psql('postgres', "SET statement_timeout = '20s';\n$statement;");
 	if ($code == 0) { $rebuilds++ }

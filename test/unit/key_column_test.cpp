@@ -110,6 +110,43 @@ TYPED_TEST(KeyColumnTest, RoundTripAndSearch) {
   }
 }
 
+// What is known of two parts is what a look at all keys finds; and a model that is fitted anew where its lines no longer do
+// stores all of them, no wider than before or than one made from nothing.
+TYPED_TEST(KeyColumnTest, PartsAreJoined) {
+  using Codec = KeyCodec<TypeParam>;
+  unsigned kept = 0;
+  for (const WideKeys shape : kAllWideKeys) {
+    for (const std::size_t n : {2, 65, 400, 3000}) {
+      for (const unsigned nulls : {0u, 20u}) {
+        for (const std::size_t middle : {std::size_t{1}, n / 2, n - 1}) {
+          SCOPED_TRACE("shape " + std::to_string(static_cast<int>(shape)) + ", n " + std::to_string(n) +
+                       ", middle " + std::to_string(middle) + ", nulls " + std::to_string(nulls));
+          const std::vector<TypeParam> keys = this->keys(shape, n, nulls);
+          const auto all = Codec::survey(keys.data(), n);
+          const auto joined =
+              Codec::join(Codec::survey(keys.data(), middle), Codec::survey(keys.data() + middle, n - middle),
+                          keys.data(), middle);
+          EXPECT_EQ(joined.flags_differ, all.flags_differ);
+          const auto before = Codec::fit(keys.data(), middle);
+          const auto fresh = Codec::fit(keys.data(), n);
+          const auto model = Codec::refit(before, middle, keys.data(), n, joined);
+          for (unsigned w = 0; w < KeyTraits<TypeParam>::kWords; w++) {
+            EXPECT_EQ(joined.word[w].span, all.word[w].span);
+            EXPECT_EQ(joined.word[w].differ, all.word[w].differ);
+            EXPECT_EQ(joined.word[w].ascending, all.word[w].ascending);
+            const unsigned width = model.word[w].line.width;
+            EXPECT_LE(width, std::max(before.word[w].line.width, fresh.word[w].line.width));
+            kept += width > 0 && model.word[w].line.slope == before.word[w].line.slope ? 1 : 0;
+          }
+          expect_same(Stored<TypeParam>(model, keys), keys);
+          if (::testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+  EXPECT_GT(kept, 10u);
+}
+
 // The front part of a column keeps the model; a back part takes one bit more for each word at most.
 TYPED_TEST(KeyColumnTest, PartsKeepTheLines) {
   using Codec = KeyCodec<TypeParam>;
@@ -162,6 +199,39 @@ TEST(WordModelTest, BitsThatAllShareAreLeftOut) {
   EXPECT_EQ(model.gap_bits, 4);
   EXPECT_LE(model.line.width, 60);
   for (const Code word : words) EXPECT_EQ(model.restore(model.squeeze(word)), word);
+}
+
+TEST(WordModelTest, ALineIsKeptToTheLastResidual) {
+  Random random(7);
+  for (const Code gap : {Code{0}, Code{0x50}}) {
+    std::vector<Code> words;
+    // Above a gap of four bits, if there is one, and two bits that are anything.
+    const auto word = [&](Code high) { return gap == 0 ? high : high << 8 | gap << 1 | random() % 4; };
+    for (Code i = 0; i < 300; i++) words.push_back(word(i * 1000 + random() % 900));
+    std::sort(words.begin(), words.end());
+    const auto column = [&] {
+      return WordColumn{reinterpret_cast<const std::uint8_t*>(words.data()), 8, words.size()};
+    };
+    const WordModel model = fit_word(column());
+    ASSERT_GT(model.line.slope, 0u);
+    ASSERT_EQ(model.gap_bits > 0, gap != 0);
+    const Code line = model.line.predict(300);
+    const Code widest = low_mask(model.line.width);
+    const auto extends = [&](Code next) {
+      words.push_back(next);
+      const bool result = extends_line(model, column(), 300, survey_word(column()));
+      words.pop_back();
+      return result;
+    };
+    EXPECT_TRUE(extends(model.restore(line)));
+    EXPECT_TRUE(extends(model.restore(line + widest)));
+    EXPECT_FALSE(extends(model.restore(line - 1)));
+    EXPECT_FALSE(extends(model.restore(line + widest + 1)));
+    // What the gap holds differs.
+    if (gap != 0) {
+      EXPECT_FALSE(extends(model.restore(line) ^ Code{1} << model.gap_at));
+    }
+  }
 }
 
 // The least squeezed word that stands for one not below the wanted one, by trying all.
