@@ -95,12 +95,7 @@ bool equal_by_words(const IndexOptInfo* index, int columns) {
 
 bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
   const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
-  if (attribute <= 0 || rel->rtekind != RTE_RELATION) return false;
-  HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(rte->relid), Int16GetDatum(attribute));
-  if (!HeapTupleIsValid(tuple)) return false;
-  const bool result = reinterpret_cast<const FormData_pg_attribute*>(GETSTRUCT(tuple))->attnotnull;
-  ReleaseSysCache(tuple);
-  return result;
+  return attribute > 0 && compat::never_null(rel, rte->relid, attribute);
 }
 
 // The direction in which the rows of a group come in the wanted order. False: in none.
