@@ -121,4 +121,26 @@ SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) A
   'SELECT DISTINCT ON (m, u) u, m, n FROM by_reference ORDER BY m, u, n DESC',
   'SELECT u, m, max(n) FROM by_reference GROUP BY m, u'
 ]) query) q;
+-- A column that is marked NOT NULL, from version 18 on, and may have NULLs all the same (before: one that is not).
+CREATE TABLE not_valid (d int4, ts int4);
+INSERT INTO not_valid SELECT i % 3, i FROM generate_series(1, 3000) i;
+INSERT INTO not_valid VALUES (1, NULL), (7, NULL);
+CREATE INDEX not_valid_d_ts ON not_valid USING learned (d, ts);
+SELECT current_setting('server_version_num')::int >= 180000 AS can \gset
+\if :can
+ALTER TABLE not_valid ADD CONSTRAINT not_valid_ts NOT NULL ts NOT VALID;
+\endif
+VACUUM ANALYZE not_valid;
+SELECT answer('SELECT d, max(ts) FROM not_valid GROUP BY d', true), answer('SELECT d, max(ts) FROM not_valid GROUP BY d', false);
+DROP TABLE not_valid;
+-- A condition with a gap at every value of the second column: the steps over them are the cost, and to skip the rest of a group saves none.
+CREATE TABLE gaps (d int4, ts int4, v int4);
+INSERT INTO gaps SELECT i % 100, i, i FROM generate_series(1, 20000) i;
+CREATE INDEX gaps_d_ts_v ON gaps USING learned (d, ts, v);
+VACUUM ANALYZE gaps;
+SET max_parallel_workers_per_gather = 0;
+EXPLAIN (COSTS OFF) SELECT DISTINCT ON (d) d, ts, v FROM gaps WHERE v < 0 ORDER BY d, ts;
+EXPLAIN (COSTS OFF) SELECT DISTINCT d FROM gaps WHERE ts > 100;
+RESET max_parallel_workers_per_gather;
+DROP TABLE gaps;
 DROP SCHEMA groups CASCADE;

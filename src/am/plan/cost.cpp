@@ -20,7 +20,7 @@ constexpr double kBtreeLeafEntries = 366.0;
 // How the conditions on one column cut the index into stretches.
 struct ColumnUse {
   bool limited = false;  // there is a condition
-  bool points = true;    // all of them are equalities: what follows them is still a bound
+  bool points = false;   // an equality is among them: what follows them is still a bound
   double values = 1.0;   // so many of the column's values are stepped through
 };
 
@@ -28,11 +28,12 @@ bool is_equality(const IndexOptInfo* index, int column, Oid operation) {
   return get_op_opfamily_strategy(operation, index->opfamily[column]) == BTEqualStrategyNumber;
 }
 
-ColumnUse use_of_column(PlannerInfo* root, const IndexPath* path, int column) {
+// The conditions on a column go to *conditions.
+ColumnUse use_of_column(PlannerInfo* root, const IndexPath* path, int column, List** conditions) {
   const IndexOptInfo* index = path->indexinfo;
   ColumnUse use;
   bool point = false;
-  List* conditions = NIL;
+  *conditions = NIL;
   for (int i = 0; i < list_length(path->indexclauses); i++) {
     const auto* condition = static_cast<const IndexClause*>(list_nth(path->indexclauses, i));
     if (condition->indexcol != column) continue;
@@ -40,7 +41,7 @@ ColumnUse use_of_column(PlannerInfo* root, const IndexPath* path, int column) {
       const auto* key = static_cast<const RestrictInfo*>(list_nth(condition->indexquals, k));
       const auto* clause = reinterpret_cast<const Node*>(key->clause);
       use.limited = true;
-      conditions = lappend(conditions, const_cast<RestrictInfo*>(key));
+      *conditions = lappend(*conditions, const_cast<RestrictInfo*>(key));
       if (IsA(clause, OpExpr)) {
         point = point || is_equality(index, column, reinterpret_cast<const OpExpr*>(clause)->opno);
       } else if (IsA(clause, ScalarArrayOpExpr)) {
@@ -53,38 +54,47 @@ ColumnUse use_of_column(PlannerInfo* root, const IndexPath* path, int column) {
       }
     }
   }
-  if (point) return use;
-  use.points = false;
+  use.points = point;
+  return use;
+}
+
+// How many of a column's values satisfy conditions that are no equalities.
+double values_of_column(PlannerInfo* root, const IndexOptInfo* index, int column, List* conditions) {
   VariableStatData variable;
   bool by_default;
   examine_variable(
       root, reinterpret_cast<Node*>(static_cast<TargetEntry*>(list_nth(index->indextlist, column))->expr), 0,
       &variable);
-  use.values = get_variable_numdistinct(&variable, &by_default);
+  double values = get_variable_numdistinct(&variable, &by_default);
   ReleaseVariableStats(variable);
   if (conditions != NIL) {
-    use.values *=
+    values *=
         clauselist_selectivity(root, conditions, static_cast<int>(index->rel->relid), JOIN_INNER, nullptr);
   }
-  use.values = std::max(use.values, 1.0);
-  return use;
+  return std::max(values, 1.0);
 }
 
 // How many stretches of the index conditions admit, if they leave gaps that a scan steps over (key_set.hpp); 0 if what a btree's scan
-// reads is all that there is between its ends.
+// reads is all that there is between its ends. (Statistics are looked up only for columns that have a gap behind them:
+// this is done for every path.)
 double skipped_stretches(PlannerInfo* root, const IndexPath* path) {
   const int columns = path->indexinfo->nkeycolumns;
   if (columns < 2) return 0.0;
-  double stretches = 1.0;
-  double found = 0.0;
+  ColumnUse use[INDEX_MAX_KEYS];
+  List* conditions[INDEX_MAX_KEYS];
+  int gap = 0;  // the last column whose conditions are no bound any more
   bool bounded = true;
   for (int c = 0; c < columns; c++) {
-    const ColumnUse use = use_of_column(root, path, c);
-    if (use.limited && !bounded) found = stretches;
-    bounded = bounded && use.points;
-    stretches *= use.values;
+    use[c] = use_of_column(root, path, c, &conditions[c]);
+    if (use[c].limited && !bounded) gap = c;
+    bounded = bounded && use[c].points;
   }
-  return found;
+  if (gap == 0) return 0.0;
+  double stretches = 1.0;
+  for (int c = 0; c < gap; c++) {
+    stretches *= use[c].points ? use[c].values : values_of_column(root, path->indexinfo, c, conditions[c]);
+  }
+  return stretches;
 }
 
 }  // namespace

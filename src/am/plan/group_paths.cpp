@@ -95,12 +95,7 @@ bool equal_by_words(const IndexOptInfo* index, int columns) {
 
 bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
   const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
-  if (attribute <= 0 || rel->rtekind != RTE_RELATION) return false;
-  HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(rte->relid), Int16GetDatum(attribute));
-  if (!HeapTupleIsValid(tuple)) return false;
-  const bool result = reinterpret_cast<const FormData_pg_attribute*>(GETSTRUCT(tuple))->attnotnull;
-  ReleaseSysCache(tuple);
-  return result;
+  return attribute > 0 && compat::never_null(rel, rte->relid, attribute);
 }
 
 // The direction in which the rows of a group come in the wanted order. False: in none.
@@ -206,9 +201,11 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
   get_tablespace_page_costs(rel->reltablespace, &heap_cost, nullptr);
   const double heap_pages =
       std::min<double>(looked_at, rel->pages) * (index_only ? 1.0 - rel->allvisfrac : 1.0);
-  const Cost total = std::min<double>(groups, plan.index->pages) * page_cost + heap_pages * heap_cost +
-                     groups * kDescent * cpu_operator_cost +
-                     looked_at * (cpu_index_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple);
+  Cost total = std::min<double>(groups, plan.index->pages) * page_cost + heap_pages * heap_cost +
+               groups * kDescent * cpu_operator_cost +
+               looked_at * (cpu_index_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple);
+  // The child's own way to its rows, over the gaps that conditions on columns behind leave, is not shorter than for any other scan.
+  total = std::max(total, (scan->total_cost - scan->startup_cost) * std::min(1.0, groups / rows));
   if (total >= scan->total_cost && scan->total_cost > 0.0 && groups >= rows) return;
 
   CustomPath* path = makeNode(CustomPath);

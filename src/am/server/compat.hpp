@@ -221,6 +221,21 @@ inline void restrict_search_path() {
 #endif
 }
 
+// Whether no row of a planned table has NULL in a column. From 18 on a column may be marked NOT NULL whose rows nobody has looked
+// at (NOT VALID): the planner leaves that one out.
+inline bool never_null(const RelOptInfo* rel, [[maybe_unused]] Oid table, AttrNumber attribute) {
+#if PG_VERSION_NUM >= 170000
+  return bms_is_member(attribute, rel->notnullattnums);
+#else
+  if (rel->rtekind != RTE_RELATION) return false;
+  HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(table), Int16GetDatum(attribute));
+  if (!HeapTupleIsValid(tuple)) return false;
+  const bool result = reinterpret_cast<const FormData_pg_attribute*>(GETSTRUCT(tuple))->attnotnull;
+  ReleaseSysCache(tuple);
+  return result;
+#endif
+}
+
 // An integer among the options of an index. 18 has a member more, which is to be 0.
 constexpr relopt_parse_elt int_option(const char* name, int offset) {
   relopt_parse_elt option{};
