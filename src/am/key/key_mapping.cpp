@@ -129,7 +129,6 @@ KeyMapping* KeyMapping::create(const MappedType& mapped, MemoryContext parent) {
 
 KeyMapping::KeyMapping(const MappedType& mapped, MemoryContext context)
     : mapped_(mapped),
-      context_(context),
       scratch_(AllocSetContextCreate(context, "learned index key mapping calls", ALLOCSET_SMALL_SIZES)) {
   get_typlenbyval(mapped.type, &length_, &by_value_);
   fmgr_info_cxt(mapped.to, &to_, context);

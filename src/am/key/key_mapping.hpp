@@ -44,10 +44,11 @@ Oid mapped_type_of(Oid left, Oid right);
 // The same for a type for which there is no find_mapping().
 [[noreturn]] void refuse_unmapped_type(Oid family, Oid type);
 
-// Functions that are ready to be called. In a memory context of its own.
+// Functions that are ready to be called. In a memory context of their own, which goes with its parent.
 class KeyMapping {
  public:
   static KeyMapping* create(const MappedType& mapped, MemoryContext parent);
+
   Size width() const { return static_cast<Size>(length_); }
   Oid type() const { return mapped_.type; }
 
@@ -79,7 +80,6 @@ class KeyMapping {
   [[noreturn]] void refuse(const char* detail);
 
   MappedType mapped_;
-  MemoryContext context_;
   MemoryContext scratch_;  // what the functions leave behind
   int16 length_;
   bool by_value_;
