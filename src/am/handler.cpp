@@ -1,11 +1,11 @@
 // The entry points of the library: load-time set-up and the access method's handler.
 #include "am/callbacks.hpp"
-#include "am/server/compat.hpp"
 #include "am/key/key_mapping.hpp"
 #include "am/key/key_order.hpp"
 #include "am/key/row_bound.hpp"
 #include "am/options.hpp"
 #include "am/scan/parallel_scan.hpp"
+#include "am/server/compat.hpp"
 
 extern "C" {
 LEARNED_EXPORT extern const Pg_magic_struct* PG_MAGIC_FUNCTION_NAME(void);

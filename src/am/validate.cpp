@@ -179,10 +179,7 @@ void check_family(Validation* validation, Oid family_oid, const FormData_pg_opcl
 }
 
 void check_opclass(Validation* validation, const FormData_pg_opclass* opclass) {
-  KeyKind kind;
-  MappedType mapped;
-  if (!key_kind_of_type(opclass->opcintype, &kind) &&
-      !find_mapping(opclass->opcfamily, opclass->opcintype, &mapped)) {
+  if (words_of_type(opclass->opcfamily, opclass->opcintype) == 0) {
     LEARNED_FAULT(validation,
                   "operator class \"%s\" of access method learned is for type %s, which has no key code",
                   NameStr(opclass->opcname), format_type_be(opclass->opcintype));
@@ -316,10 +313,8 @@ void learned_adjust_members(Oid opfamily_oid, Oid opclass_oid, List* operators, 
     if (member->is_func && member->number == kMappingFunction)
       refuse_second_mapping(opfamily_oid, functions, member);
   }
-  KeyKind kind;
-  MappedType mapped;
-  if (OidIsValid(opclass_oid) && !key_kind_of_type(opclass_type, &kind) &&
-      !maps_type(functions, opclass_type) && !find_mapping(opfamily_oid, opclass_type, &mapped)) {
+  if (OidIsValid(opclass_oid) && words_of_type(opfamily_oid, opclass_type) == 0 &&
+      !maps_type(functions, opclass_type)) {
     refuse_class_without_mapping(opclass_type);
   }
   foreach (cell, members) {

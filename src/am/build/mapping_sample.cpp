@@ -13,17 +13,12 @@ void MappingSample::take(Datum value) {
     count_ = kMost / 2;
     stride_ *= 2;
   }
-  Code codes[2];
-  mapping_->to_codes(value, codes);
-  mapping_->keep(&values_[count_], value, codes);
-  count_++;
+  mapping_->keep(&values_[count_++], value, mapping_->to_codes(value));
 }
 
 // Sorted by their codes, neighbours tell it of all.
 void MappingSample::check() {
-  std::sort(values_, values_ + count_, [](const KeyMapping::Mapped& a, const KeyMapping::Mapped& b) {
-    return a.codes[0] != b.codes[0] ? a.codes[0] < b.codes[0] : a.codes[1] < b.codes[1];
-  });
+  std::sort(values_, values_ + count_, [](const auto& a, const auto& b) { return a.codes < b.codes; });
   for (unsigned i = 1; i < count_; i++) mapping_->check_order(values_[i - 1], values_[i]);
 }
 

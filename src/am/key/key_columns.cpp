@@ -231,7 +231,7 @@ void check_key_mappings(const KeyColumns& columns, const K& key) {
         continue;
       Code codes[2];
       take_codes(key, column, codes);
-      column.type.mapping->check_codes(codes);
+      column.type.mapping->check_codes({codes[0], codes[1]});
     }
   }
 }

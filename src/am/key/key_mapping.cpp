@@ -29,11 +29,6 @@ bool same_bytes(Datum a, Datum b, bool by_value, int16 length) {
   return ((a ^ b) << (64 - 8 * length)) == 0;
 }
 
-int order_of(const Code a[2], const Code b[2]) {
-  const int w = a[0] != b[0] ? 0 : 1;
-  return a[w] < b[w] ? -1 : a[w] > b[w] ? 1 : 0;
-}
-
 // (Names are qualified: the search path is not the user's while an index is built, from 17 on.)
 constexpr char kHint[] = "Correct the functions and rebuild their indexes, or use a btree index.";
 
@@ -58,6 +53,13 @@ bool find_mapping(Oid family, Oid type, MappedType* mapped) {
   mapped->from = get_opfamily_proc(family, mapped->stored, type, kMappingFunction);
   return OidIsValid(mapped->from) && mapping_fault(mapped->to, type, mapped->stored) == nullptr &&
          mapping_fault(mapped->from, mapped->stored, type) == nullptr;
+}
+
+unsigned words_of_type(Oid family, Oid type) {
+  KeyKind kind;
+  if (key_kind_of_type(type, &kind)) return key_words(kind);
+  MappedType mapped;
+  return find_mapping(family, type, &mapped) ? kMappedWords : 0;
 }
 
 Oid mapped_type_of(Oid left, Oid right) {
@@ -116,9 +118,9 @@ void refuse_unmapped_type(Oid family, Oid type) {
   refuse_key_type(type);
 }
 
-void mapped_to_codes(KeyMapping* mapping, Datum value, Code codes[2]) { mapping->to_codes(value, codes); }
+CodePair mapped_to_codes(KeyMapping* mapping, Datum value) { return mapping->to_codes(value); }
 
-Datum mapped_from_codes(KeyMapping* mapping, const Code codes[2], KeyStorage* storage) {
+Datum mapped_from_codes(KeyMapping* mapping, CodePair codes, KeyStorage* storage) {
   return mapping->from_codes(codes, storage);
 }
 
@@ -149,21 +151,24 @@ Datum KeyMapping::call(FmgrInfo* function, Datum value) {
   return result;
 }
 
-Datum KeyMapping::stored_of(const Code codes[2], KeyStorage* storage) const {
+Datum KeyMapping::stored_of(CodePair codes, KeyStorage* storage) const {
   const KeyType type{mapped_.kind, nullptr};
-  return key_words(mapped_.kind) > 1 ? codes_to_datum(type, codes, storage)
-                                     : code_to_datum(type, codes[0], storage);
+  if (key_words(mapped_.kind) == 1) return code_to_datum(type, codes.first, storage);
+  const Code both[2] = {codes.first, codes.second};
+  return codes_to_datum(type, both, storage);
 }
 
 // In scratch_.
-void KeyMapping::map(Datum value, Code codes[2]) {
+CodePair KeyMapping::map(Datum value) {
   const Datum stored = call(&to_, value);
   const KeyType type{mapped_.kind, nullptr};
+  CodePair codes{0, 0};
   if (key_words(mapped_.kind) > 1) {
-    datum_to_codes(type, stored, codes);
+    Code both[2];
+    datum_to_codes(type, stored, both);
+    codes = {both[0], both[1]};
   } else {
-    codes[0] = datum_to_code(type, stored);
-    codes[1] = 0;
+    codes.first = datum_to_code(type, stored);
   }
   // From the codes, as they are what is kept.
   KeyStorage storage;
@@ -172,11 +177,12 @@ void KeyMapping::map(Datum value, Code codes[2]) {
                     format_type_be_qualified(mapped_.type), format_procedure_qualified(mapped_.to),
                     format_procedure_qualified(mapped_.from)));
   }
+  return codes;
 }
 
-void KeyMapping::to_codes(Datum value, Code codes[2]) {
+CodePair KeyMapping::to_codes(Datum value) {
   MemoryContext old_context = MemoryContextSwitchTo(scratch_);
-  map(value, codes);
+  const CodePair codes = map(value);
   MemoryContextSwitchTo(old_context);
   MemoryContextReset(scratch_);
   Mapped mapped{};
@@ -184,11 +190,11 @@ void KeyMapping::to_codes(Datum value, Code codes[2]) {
   if (any_) check_order(last_, mapped);
   last_ = mapped;
   any_ = true;
+  return codes;
 }
 
-void KeyMapping::keep(Mapped* mapped, Datum value, const Code codes[2]) const {
-  mapped->codes[0] = codes[0];
-  mapped->codes[1] = codes[1];
+void KeyMapping::keep(Mapped* mapped, Datum value, CodePair codes) const {
+  mapped->codes = codes;
   mapped->value = copy(value, &mapped->bytes);
 }
 
@@ -200,8 +206,7 @@ Datum KeyMapping::value_of(const Mapped& mapped) const {
 void KeyMapping::check_order(const Mapped& a, const Mapped& b) {
   MemoryContext old_context = MemoryContextSwitchTo(scratch_);
   const int32 order = DatumGetInt32(FunctionCall2Coll(&compare_, InvalidOid, value_of(a), value_of(b)));
-  const int expected = order_of(a.codes, b.codes);
-  if ((order < 0) != (expected < 0) || (order > 0) != (expected > 0)) {
+  if ((order < 0) != (a.codes < b.codes) || (order > 0) != (a.codes > b.codes)) {
     refuse(psprintf("Its support function %s does not keep the default btree order of type %s.",
                     format_procedure_qualified(mapped_.to), format_type_be_qualified(mapped_.type)));
   }
@@ -209,13 +214,11 @@ void KeyMapping::check_order(const Mapped& a, const Mapped& b) {
   MemoryContextReset(scratch_);
 }
 
-void KeyMapping::check_codes(const Code codes[2]) {
-  if (any_ && order_of(codes, last_.codes) == 0) return;
+void KeyMapping::check_codes(CodePair codes) {
+  if (any_ && codes == last_.codes) return;
   KeyStorage storage;
   const Datum value = from_codes(codes, &storage);
-  Code again[2];
-  to_codes(value, again);
-  if (order_of(codes, again) != 0) {
+  if (to_codes(value) != codes) {
     refuse(psprintf("Its support function %s does not give again what it gave for a value in the index.",
                     format_procedure_qualified(mapped_.to)));
   }
@@ -227,7 +230,7 @@ Datum KeyMapping::copy(Datum value, KeyStorage* storage) const {
   return PointerGetDatum(storage->bytes);
 }
 
-Datum KeyMapping::from_codes(const Code codes[2], KeyStorage* storage) {
+Datum KeyMapping::from_codes(CodePair codes, KeyStorage* storage) {
   MemoryContext old_context = MemoryContextSwitchTo(scratch_);
   KeyStorage stored;
   const Datum value = copy(call(&from_, stored_of(codes, &stored)), storage);
@@ -236,7 +239,7 @@ Datum KeyMapping::from_codes(const Code codes[2], KeyStorage* storage) {
   return value;
 }
 
-void KeyMapping::store_attribute(const Code codes[2], char* attribute) {
+void KeyMapping::store_attribute(CodePair codes, char* attribute) {
   KeyStorage storage;
   const Datum value = from_codes(codes, &storage);
   // (By value it is 1, 2, 4 or 8 bytes.)

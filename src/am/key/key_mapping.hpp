@@ -33,6 +33,8 @@ struct MappedType {
 
 // Whether an operator family of ours has both functions for a type, once.
 bool find_mapping(Oid family, Oid type, MappedType* mapped);
+// Words of a key column of a type, known or mapped by the family; 0: neither.
+unsigned words_of_type(Oid family, Oid type);
 
 // What is wrong with a support function 7 for these types; nullptr: nothing.
 const char* mapping_fault(Oid function, Oid left, Oid right);
@@ -53,28 +55,28 @@ class KeyMapping {
   Oid type() const { return mapped_.type; }
 
   // The codes of a value that is not NULL. Raises ERRCODE_INVALID_OBJECT_DEFINITION if the functions are seen to be wrong.
-  void to_codes(Datum value, Code codes[2]);
+  CodePair to_codes(Datum value);
   // The value. See code_to_datum().
-  Datum from_codes(const Code codes[2], KeyStorage* storage);
+  Datum from_codes(CodePair codes, KeyStorage* storage);
   // The same, as the bytes of an attribute, width() of them.
-  void store_attribute(const Code codes[2], char* attribute);
+  void store_attribute(CodePair codes, char* attribute);
   // A value with its codes.
   struct Mapped {
-    Code codes[2];
+    CodePair codes;
     Datum value;       // if it is by value
     KeyStorage bytes;  // else
   };
-  void keep(Mapped* mapped, Datum value, const Code codes[2]) const;
+  void keep(Mapped* mapped, Datum value, CodePair codes) const;
   // Raises ERRCODE_INVALID_OBJECT_DEFINITION unless two values are in the order of their codes.
   void check_order(const Mapped& a, const Mapped& b);
   // The same unless the codes are what is made of the value that is made of them.
-  void check_codes(const Code codes[2]);
+  void check_codes(CodePair codes);
 
  private:
   explicit KeyMapping(const MappedType& mapped, MemoryContext context);
   Datum call(FmgrInfo* function, Datum value);
-  Datum stored_of(const Code codes[2], KeyStorage* storage) const;
-  void map(Datum value, Code codes[2]);
+  Datum stored_of(CodePair codes, KeyStorage* storage) const;
+  CodePair map(Datum value);
   Datum copy(Datum value, KeyStorage* storage) const;
   Datum value_of(const Mapped& mapped) const;
   [[noreturn]] void refuse(const char* detail);

@@ -1,10 +1,10 @@
 #include "am/key/key_order.hpp"
 
 #include "am/callbacks.hpp"
-#include "am/server/compat.hpp"
 #include "am/key/key_mapping.hpp"
 #include "am/key/key_type.hpp"
 #include "am/key/row_bound.hpp"
+#include "am/server/compat.hpp"
 #include "core/base/key.hpp"
 
 namespace learned {
@@ -218,17 +218,10 @@ void refuse_unsupported_index(HeapTuple index_row) {
     } else if (!get_opclass_opfamily_and_input_type(classes->values[c], &family, &type)) {
       elog(ERROR, "cache lookup failed for operator class %u", classes->values[c]);
     }
-    KeyKind kind;
-    MappedType mapped;
-    if (key_kind_of_type(type, &kind)) {
-      words += key_words(kind);
-    } else if (included) {
-      refuse_included_type(type);
-    } else if (find_mapping(family, type, &mapped)) {
-      words += kMappedWords;
-    } else {
-      refuse_unmapped_type(family, type);
-    }
+    const unsigned of_type = words_of_type(family, type);
+    if (of_type == 0 && included) refuse_included_type(type);
+    if (of_type == 0) refuse_unmapped_type(family, type);
+    words += of_type;
     if (!included) refuse_class_of_other_order(classes->values[c], family, name);
   }
   if (words > kMaxWords) refuse_key_words(words);

@@ -56,14 +56,18 @@ struct KeyStorage {
   alignas(8) unsigned char bytes[kMaxKeyWidth];
 };
 
-// Of a type with a mapping.
-void mapped_to_codes(KeyMapping* mapping, Datum value, Code codes[2]);
-Datum mapped_from_codes(KeyMapping* mapping, const Code codes[2], KeyStorage* storage);
+// Of a type with a mapping. (By value, so that the codes of other types need not be in memory for these.)
+CodePair mapped_to_codes(KeyMapping* mapping, Datum value);
+Datum mapped_from_codes(KeyMapping* mapping, CodePair codes, KeyStorage* storage);
 
 // The two codes of a value of a kind that needs two (key_words()), or of a type with a mapping.
 inline void datum_to_codes(KeyType type, Datum value, Code codes[2]) {
-  if (type.mapping != nullptr) [[unlikely]]
-    return mapped_to_codes(type.mapping, value, codes);
+  if (type.mapping != nullptr) [[unlikely]] {
+    const CodePair mapped = mapped_to_codes(type.mapping, value);
+    codes[0] = mapped.first;
+    codes[1] = mapped.second;
+    return;
+  }
   if (type.kind == KeyKind::uuid) {
     const auto* bytes = reinterpret_cast<const unsigned char*>(DatumGetPointer(value));
     codes[0] = code_from_bytes(bytes, 8);
@@ -78,7 +82,7 @@ inline void datum_to_codes(KeyType type, Datum value, Code codes[2]) {
 // The value of two codes. See code_to_datum().
 inline Datum codes_to_datum(KeyType type, const Code codes[2], KeyStorage* storage) {
   if (type.mapping != nullptr) [[unlikely]]
-    return mapped_from_codes(type.mapping, codes, storage);
+    return mapped_from_codes(type.mapping, {codes[0], codes[1]}, storage);
   if (type.kind == KeyKind::uuid) {
     bytes_from_code(codes[0], 8, storage->bytes);
     bytes_from_code(codes[1], 8, storage->bytes + 8);

@@ -32,8 +32,8 @@ void store_column(const KeyColumn& column, const Words<W>* keys, unsigned n, cha
   auto* attributes = reinterpret_cast<char(*)[size]>(reinterpret_cast<char*>(tuples) + offset);
   if (column.type.mapping != nullptr) [[unlikely]] {
     for (unsigned i = 0; i < n; i++) {
-      const Code codes[2] = {keys[i].word[w] ^ turn, keys[i].word[w + 1] ^ turn};
-      column.type.mapping->store_attribute(codes, attributes[i]);
+      column.type.mapping->store_attribute({keys[i].word[w] ^ turn, keys[i].word[w + 1] ^ turn},
+                                           attributes[i]);
     }
     return;
   }
