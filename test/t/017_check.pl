@@ -214,8 +214,13 @@ for my $case ([ '(k)', 160 ], [ '(k DESC, v)', 80 ])
 		$changed[$block] = $before[$block];
 		push @damages, [ "block $block (" . page_kind($after[$block], $block) . ') as it was', join('', @changed) ];
 	}
-	# Some of them, of every kind.
-	while (@damages > $copies * 3 / 8) { splice @damages, random_int(1, $#damages), 1 }
+	# Some of them, of every kind; the few inner pages all, or it would be chance whether one is there that does not fit its children.
+	while (@damages > $copies * 3 / 8)
+	{
+		my $i = random_int(1, $#damages);
+		splice @damages, $i, 1 unless $damages[$i][0] =~ /inner/;
+	}
+	ok((grep { $damages[$_][0] =~ /inner/ } 1 .. $#damages), "$index: an inner page as it was is among them");
 	for my $kind (sort keys %first_of)
 	{
 		next if $kind eq 'meta';
