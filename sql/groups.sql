@@ -132,6 +132,20 @@ ALTER TABLE not_valid ADD CONSTRAINT not_valid_ts NOT NULL ts NOT VALID;
 \endif
 VACUUM ANALYZE not_valid;
 SELECT answer('SELECT d, max(ts) FROM not_valid GROUP BY d', true), answer('SELECT d, max(ts) FROM not_valid GROUP BY d', false);
+-- Where NULLs are left out by a condition, the last value is found at once; by one that may be true of NULL, they are not.
+SET max_parallel_workers_per_gather = 0;
+EXPLAIN (COSTS OFF) SELECT d, max(ts) FROM not_valid WHERE ts IS NOT NULL GROUP BY d;
+EXPLAIN (COSTS OFF) SELECT d, max(ts) FROM not_valid WHERE 500 < ts GROUP BY d;
+EXPLAIN (COSTS OFF) SELECT d, max(ts) FROM not_valid WHERE ts IS DISTINCT FROM 5 GROUP BY d;
+RESET max_parallel_workers_per_gather;
+SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) AS same
+  FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(ARRAY[
+  'SELECT d, max(ts) FROM not_valid WHERE ts IS NOT NULL GROUP BY d',
+  'SELECT d, max(ts) FROM not_valid WHERE 500 < ts GROUP BY d',
+  'SELECT d, max(ts) FROM not_valid WHERE ts IS DISTINCT FROM 5 GROUP BY d',
+  'SELECT d, max(ts) FROM not_valid WHERE ts IS NULL OR ts < 100 GROUP BY d',
+  'SELECT DISTINCT ON (d) d, ts FROM not_valid WHERE ts < 100 ORDER BY d, ts DESC NULLS LAST'
+]) query) q;
 DROP TABLE not_valid;
 -- A condition with a gap at every value of the second column: the steps over them are the cost, and to skip the rest of a group saves none.
 CREATE TABLE gaps (d int4, ts int4, v int4);

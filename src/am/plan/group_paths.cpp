@@ -98,6 +98,30 @@ bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptI
   return attribute > 0 && compat::never_null(rel, rte->relid, attribute);
 }
 
+// Whether a condition of the query leaves out the rows that have NULL in a column of the index.
+bool nulls_left_out(IndexOptInfo* index, int column) {
+  const List* conditions = index->rel->baserestrictinfo;
+  for (int i = 0; i < list_length(conditions); i++) {
+    const auto* clause =
+        reinterpret_cast<const Node*>(static_cast<const RestrictInfo*>(list_nth(conditions, i))->clause);
+    if (IsA(clause, NullTest)) {
+      const auto* test = reinterpret_cast<const NullTest*>(clause);
+      if (test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
+          match_index_to_operand(reinterpret_cast<Node*>(test->arg), column, index)) {
+        return true;
+      }
+    } else if (IsA(clause, OpExpr)) {
+      const auto* operation = reinterpret_cast<const OpExpr*>(clause);
+      if (!op_strict(operation->opno)) continue;
+      for (int a = 0; a < list_length(operation->args); a++) {
+        if (match_index_to_operand(static_cast<Node*>(list_nth(operation->args, a)), column, index))
+          return true;
+      }
+    }
+  }
+  return false;
+}
+
 // The direction in which the rows of a group come in the wanted order. False: in none.
 bool direction_of(const Wanted& wanted, IndexOptInfo* index, int columns, const RangeTblEntry* rte,
                   ScanDirection* direction) {
@@ -116,7 +140,7 @@ bool direction_of(const Wanted& wanted, IndexOptInfo* index, int columns, const 
     if (i > 0 && here != *direction) return false;
     const bool nulls_first = index->nulls_first[c] == ScanDirectionIsForward(here);
     const bool nulls_right = item->nulls_anywhere ? !nulls_first : nulls_first == item->nulls_first;
-    if (!nulls_right && !never_null(index->rel, rte, index, c)) return false;
+    if (!nulls_right && !never_null(index->rel, rte, index, c) && !nulls_left_out(index, c)) return false;
     *direction = here;
   }
   return true;
