@@ -7,6 +7,7 @@ namespace learned {
 
 int model_cache_kilobytes = 8192;
 bool groups_enabled = true;
+bool aggregates_enabled = true;
 
 namespace {
 
@@ -56,6 +57,11 @@ void register_settings() {
       "Enables the planner's use of learned indexes to find the first row of each group.",
       "That serves SELECT DISTINCT, and min() or max() by groups.", &groups_enabled, true, PGC_USERSET,
       GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "learned_index.enable_aggregates",
+      "Enables the planner's use of learned indexes to count rows without reading them.",
+      "That serves count(), min(), max(), sum() and avg() over ranges of keys, also by groups.",
+      &aggregates_enabled, true, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
       "learned_index.generic_wal",
       "Logs insertions into learned indexes through the server's generic WAL interface.",

@@ -15,6 +15,9 @@ extern int model_cache_kilobytes;
 // learned_index.enable_groups: whether the planner may use LearnedGroups (am/plan/group_paths.cpp).
 extern bool groups_enabled;
 
+// learned_index.enable_aggregates: whether the planner may use LearnedAggregate (am/plan/aggregate_paths.cpp).
+extern bool aggregates_enabled;
+
 // Whether hot inserts are logged with GenericXLog instead of the hand-made record: learned_index.generic_wal, if it is on
 // or off; by itself in a server newer than the newest whose replay is known to read such records, which is told to the
 // server's log once in each process.
