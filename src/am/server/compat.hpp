@@ -287,6 +287,15 @@ inline bool is_mvcc(Snapshot snapshot) {
 #endif
 }
 
+// Begins to fetch rows of a table by their TIDs.
+inline IndexFetchTableData* begin_index_fetch(Relation heap) {
+#if PG_VERSION_NUM >= 190000
+  return table_index_fetch_begin(heap, SO_NONE);
+#else
+  return table_index_fetch_begin(heap);
+#endif
+}
+
 // One search, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
 inline void count_index_search(IndexScanDesc scan) {
   pgstat_count_index_scan(scan->indexRelation);
