@@ -28,9 +28,9 @@ class HeapVisibility {
   // Lets go of the map's page.
   void release();
 
-  // Whether the copy may be believed for a leaf that is locked.
+  // Whether the copy may be believed for a leaf that is locked for share. (Others may set hints in it meanwhile, and with them its LSN.)
   bool holds_for(Buffer leaf) const {
-    return copied_ && logged_ && PageGetLSN(buffer_page(leaf)) <= before_copy_;
+    return copied_ && logged_ && BufferGetLSNAtomic(leaf) <= before_copy_;
   }
   const OpenBlocks& copy_of_map() const { return blocks_; }
   // Whether it is worth while to copy the map for so many entries.
