@@ -31,7 +31,7 @@ class OpenBlocksTest : public ::testing::Test {
     ASSERT_EQ(memory_.back(), 0xABCDEFu);
   }
   bool any(std::uint32_t lo, std::uint32_t hi) const {
-    if (lo > hi || hi >= blocks_.blocks()) return true;
+    if (lo > hi || lo >= blocks_.blocks()) return true;
     const auto at = set_.lower_bound(lo);
     return at != set_.end() && *at <= hi;
   }
@@ -62,7 +62,8 @@ TEST_F(OpenBlocksTest, AnswersAsASetDoes) {
         (expected ? yes : no)++;
       }
       EXPECT_EQ(blocks_.any_open(0, blocks - 1), open > 0);
-      EXPECT_TRUE(blocks_.any_open(0, blocks));
+      EXPECT_EQ(blocks_.any_open(0, blocks + 7), open > 0);
+      EXPECT_TRUE(blocks_.any_open(blocks, blocks + 7));
       EXPECT_TRUE(blocks_.any_open(1, 0));
     }
   }

@@ -8,13 +8,17 @@
 
 namespace learned {
 
+// In memory of the server's, which is aligned to 8 bytes only.
+using Sum [[gnu::aligned(8)]] = U128;
+
 // Of one column; codes of its type.
 struct Measure {
   uint64 not_null = 0;
   Code least = kMaxCode;
   Code greatest = 0;
-  U128 sum = 0;
+  Sum sum = 0;
 };
+static_assert(alignof(Measure) == 8);
 
 // Which columns are measured, and how thoroughly.
 struct MeasuredColumn {

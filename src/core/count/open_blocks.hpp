@@ -7,7 +7,7 @@
 
 namespace learned {
 
-// In memory of the caller's. Blocks beyond its end belong to the set.
+// In memory of the caller's. A block beyond its end belongs to the set, but bounds that reach beyond it, as those by a model do, say nothing of that.
 class OpenBlocks {
  public:
   // Words of memory for so many blocks.
@@ -49,7 +49,8 @@ class OpenBlocks {
   }
   // Whether any of [lo, hi] is; also if there are none between them, as bounds from damaged bytes may say.
   bool any_open(std::uint32_t lo, std::uint32_t hi) const {
-    if (hi >= blocks_ || lo > hi) return true;
+    if (lo >= blocks_ || lo > hi) return true;
+    hi = hi < blocks_ ? hi : blocks_ - 1;
     if (count_ == 0 || hi < first_ || lo > last_) return false;
     if (lo <= first_ || hi >= last_) return true;
     const std::uint32_t from = lo / 64;
