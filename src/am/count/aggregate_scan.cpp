@@ -16,10 +16,12 @@ struct AggregateScanState {
   PlanState* child;
   CountTask task;
   List* groups;  // columns of the index
+  bool zoned;    // the bucket's expression depends on the time zone
   int measures;
   WantedMeasure* wanted;
   unsigned words;  // of a key
   void* counter;   // IndexCounter<K>, made when rows are first asked for
+  bool grouped;    // not all rows are one
   bool by_rows;    // the child is read
   bool begun;      // since the last rescan
   uint32 at;       // the group that is given out next
@@ -88,6 +90,11 @@ void add_child_rows(AggregateScanState* state, IndexCounter<K>* counter) {
       const int column = list_nth_int(state->groups, g);
       values[column] = row->tts_values[a];
       isnull[column] = row->tts_isnull[a];
+    }
+    if (state->task.bucket != nullptr) {
+      values[state->task.bucket_column] = row->tts_values[a];
+      isnull[state->task.bucket_column] = row->tts_isnull[a];
+      a++;
     }
     for (int m = 0; m < state->measures; m++) {
       const int column = state->wanted[m].column;
@@ -169,6 +176,11 @@ void give_group(AggregateScanState* state, uint32 g, TupleTableSlot* slot) {
       slot->tts_isnull[a] = isnull[column];
     }
   }
+  if (state->task.bucket != nullptr) {
+    slot->tts_values[a] = group.bucket;
+    slot->tts_isnull[a] = group.bucket_null;
+    a++;
+  }
   for (int m = 0; m < state->measures; m++, a++) {
     const WantedMeasure& wanted = state->wanted[m];
     const KeyColumn* column = wanted.column < 0 ? nullptr : &columns.column[wanted.column];
@@ -190,7 +202,7 @@ TupleTableSlot* next_group(AggregateScanState* state) {
       if (!more_groups<K>(state)) return slot;
     }
     const uint32 g = state->at++;
-    if (state->task.group_words > 0 && counter_of<K>(state)->groups().at(g).rows == 0) continue;
+    if (state->grouped && counter_of<K>(state)->groups().at(g).rows == 0) continue;
     const MemoryContext before =
         MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
     give_group<K>(state, g, slot);
@@ -216,6 +228,15 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   if (!IsA(state->child, IndexScanState) && !IsA(state->child, IndexOnlyScanState))
     elog(ERROR, "LearnedAggregate is not above an index scan");
   node->custom_ps = list_make1(state->child);
+  if (plan->custom_exprs != NIL) {
+    TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+    ExprState* expr = ExecInitExpr(static_cast<Expr*>(linitial(plan->custom_exprs)), &node->ss.ps);
+    // The column is the last of the node's tuple.
+    state->task.bucket = new (palloc(sizeof(Bucket)))
+        Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
+               static_cast<AttrNumber>(tuple->natts), state->zoned);
+  }
+  state->grouped = state->task.bucket != nullptr || state->task.group_words > 0;
   if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) state->words = key_words_of(child_scan(state->child).index);
 }
 
@@ -289,6 +310,11 @@ Node* create_state(CustomScan* plan) {
               static_cast<Oid>(list_nth_int(measures, m * 3 + 2))};
     wanted.measured = measured_number(&state->task.measured, wanted);
   }
+  const auto* bucket = static_cast<const List*>(lfourth(plan->custom_private));
+  if (bucket != NIL) {
+    state->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
+    state->zoned = lsecond_int(bucket) != 0;
+  }
   return reinterpret_cast<Node*>(state);
 }
 
@@ -302,11 +328,20 @@ constexpr CustomScanMethods kScanMethods = make_scan_methods();
 
 Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*, List* children) {
   CustomScan* plan = makeNode(CustomScan);
-  const auto* exprs = static_cast<const List*>(lfourth(path->custom_private));
   List* tuple = NIL;
-  for (int i = 0; i < list_length(exprs); i++) {
-    auto* expr = static_cast<Expr*>(copyObjectImpl(list_nth(exprs, i)));
-    tuple = lappend(tuple, makeTargetEntry(expr, static_cast<AttrNumber>(i + 1), nullptr, false));
+  const auto add = [&tuple](const void* expr) {
+    auto* copy = static_cast<Expr*>(copyObjectImpl(expr));
+    const auto number = static_cast<AttrNumber>(list_length(tuple) + 1);
+    tuple = lappend(tuple, makeTargetEntry(copy, number, nullptr, false));
+  };
+  const auto* exprs = static_cast<const List*>(lfourth(path->custom_private));
+  for (int i = 0; i < list_length(exprs); i++) add(list_nth(exprs, i));
+  const auto* bucket = static_cast<const List*>(list_nth(path->custom_private, 5));
+  List* numbers = NIL;
+  if (bucket != NIL) {
+    numbers = list_make2_int(intVal(linitial(bucket)), intVal(lsecond(bucket)));
+    plan->custom_exprs = list_make1(copyObjectImpl(lthird(bucket)));
+    add(lfourth(bucket));
   }
   plan->scan.plan.targetlist = target;
   plan->scan.plan.qual = static_cast<List*>(list_nth(path->custom_private, 4));
@@ -314,8 +349,8 @@ Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*
   plan->flags = path->flags;
   plan->custom_plans = children;
   plan->custom_scan_tlist = tuple;
-  plan->custom_private =
-      list_make3(linitial(path->custom_private), lsecond(path->custom_private), lthird(path->custom_private));
+  plan->custom_private = list_make4(linitial(path->custom_private), lsecond(path->custom_private),
+                                    lthird(path->custom_private), numbers);
   plan->methods = &kScanMethods;
   return &plan->scan.plan;
 }

@@ -29,9 +29,7 @@ class HeapVisibility {
   void release();
 
   // Whether the copy may be believed for a leaf that is locked for share. (Others may set hints in it meanwhile, and with them its LSN.)
-  bool holds_for(Buffer leaf) const {
-    return copied_ && logged_ && BufferGetLSNAtomic(leaf) <= before_copy_;
-  }
+  bool holds_for(Buffer leaf) const { return copied_ && logged_ && BufferGetLSNAtomic(leaf) <= before_copy_; }
   const OpenBlocks& copy_of_map() const { return blocks_; }
   // Whether it is worth while to copy the map for so many entries.
   bool worth_copying(uint64 entries) { return logged_ && entries > kEntriesPerPage * map_pages(); }

@@ -9,6 +9,8 @@ namespace {
 
 // Complete groups that are worth to be given out.
 constexpr uint32 kBatch = 1024;
+// Groups of buckets may go on a little later, where clocks were set back: so many are kept open.
+constexpr uint32 kRepeating = 4;
 
 }  // namespace
 
@@ -17,6 +19,8 @@ IndexCounter<K>::IndexCounter(const CountTask& task, const KeyColumns& columns, 
     : heap_(task.heap),
       index_(task.index),
       group_words_(task.group_words),
+      bucket_(task.bucket),
+      bucket_column_(task.bucket_column),
       measured_(task.measured),
       columns_(columns),
       parts_(task.index, columns, context),
@@ -72,11 +76,13 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
   groups_.clear();
   complete_ = 0;
   rows_finished_ = false;
+  fresh_ = true;
   group_ = 0;
-  if (group_words_ == 0) {
+  if (!grouped()) {
     groups_.begin({TreeId::keys, K{}});
     group_end_ = KeyTraits<K>::highest();
   }
+  if (bucket_ != nullptr) bucket_->start(columns_.column[bucket_column_]);
   next_ = parts_.count() == 0 ? Next::nowhere : Next::part;
   parts_.go_to(0);
 }
@@ -129,12 +135,10 @@ bool IndexCounter<K>::go_on() {
 
 template <class K>
 bool IndexCounter<K>::next_batch() {
-  if (group_words_ > 0) {
-    // What was given out goes; the last group may go on.
-    const bool open = complete_ < groups_.size();
-    groups_.keep_last();
-    if (!open) groups_.clear();
-    group_ = 0;
+  if (grouped()) {
+    // What was given out goes; the others may go on.
+    groups_.drop_before(complete_);
+    group_ -= std::min(group_, complete_);
   } else if (next_ == Next::nowhere && complete_ > 0) {
     return false;
   }
@@ -143,11 +147,11 @@ bool IndexCounter<K>::next_batch() {
     tally_leaf(next_leaf());
     go_on();
     if (suspects_.full()) visit_suspects();
-    if (group_words_ > 0 && groups_.size() > kBatch) break;
+    if (grouped() && groups_.size() > kBatch) break;
   }
   visit_suspects();
   visibility_.release();
-  complete_ = next_ == Next::nowhere ? groups_.size() : groups_.size() - 1;
+  complete_ = next_ == Next::nowhere ? groups_.size() : first_open_group();
   return groups_.size() > 0;
 }
 
@@ -165,7 +169,13 @@ void IndexCounter<K>::visit_suspects() {
 
 template <class K>
 void IndexCounter<K>::add_row(const RowKey<K>& row) {
-  if (group_words_ > 0) {
+  if (bucket_ != nullptr) {
+    Code word = 0;
+    const bool null = !bucket_word(row.tree, row.key, &word);
+    bool isnull;
+    const Datum value = bucket_->value(word, null, &isnull);
+    open_bucket(row.tree, row.key, value, isnull);
+  } else if (group_words_ > 0) {
     const bool same =
         groups_.size() > 0 && row.tree == groups_.at(group_).key.tree &&
         key_prefix(row.key, group_words_) == key_prefix(groups_.at(group_).key.key, group_words_);
@@ -203,34 +213,48 @@ unsigned IndexCounter<K>::sorted_deltas(const PageView& page) {
   return n;
 }
 
-// Tallies the leaf to which the walk has come, which is locked; unlocks it.
+// Tallies what it knows the groups of, on a leaf that is locked. False: *copy: the map should be copied first; else unknown_ is the first key of
+// the rest.
+template <class K>
+bool IndexCounter<K>::tally_leaf_once(Buffer leaf, bool* copy) {
+  const PageView page(buffer_bytes(leaf));
+  BasicLeafRanks<K> ranks;
+  if (!walk_.leaf().ranks(page, parts_.current(), &ranks)) damaged();
+  deltas_ = sorted_deltas(page);
+  *copy = false;
+  if (visibility_.holds_for(leaf)) return tally(page, ranks, visibility_.copy_of_map());
+  const uint64 entries = ranks.end - ranks.begin + deltas_;
+  *copy = !visibility_.copied() && visibility_.worth_copying(live_ + entries);
+  if (*copy) return false;
+  live_ += entries;
+  return tally(page, ranks, LiveBlocks(&visibility_));
+}
+
+// Tallies the leaf to which the walk has come, which is locked; unlocks it. What has to be done without a lock is done in between, and the leaf
+// is read anew, for it may have changed.
 template <class K>
 void IndexCounter<K>::tally_leaf(Buffer leaf) {
-  for (;;) {
-    const PageView page(buffer_bytes(leaf));
-    BasicLeafRanks<K> ranks;
-    if (!walk_.leaf().ranks(page, parts_.current(), &ranks)) damaged();
-    deltas_ = sorted_deltas(page);
-    if (visibility_.holds_for(leaf)) {
-      tally(page, ranks, visibility_.copy_of_map());
-      break;
-    }
-    const uint64 entries = ranks.end - ranks.begin + deltas_;
-    if (visibility_.copied() || !visibility_.worth_copying(live_ + entries)) {
-      live_ += entries;
-      tally(page, ranks, LiveBlocks(&visibility_));
-      break;
-    }
-    // The leaf is read anew after that, for it may have changed.
-    const Entry fence = walk_.leaf().fence(false);
+  work_.leaves++;
+  bool copy;
+  while (!tally_leaf_once(leaf, &copy)) {
+    const Entry begin = walk_.leaf().fence(false);
     const Block block = walk_.leaf().block();
     UnlockReleaseBuffer(leaf);
-    visibility_.copy();
-    work_.copies++;
-    leaf = walk_.take_over(parts_.current().tree, fence, block, true, OnLeaf{this});
+    CHECK_FOR_INTERRUPTS();
+    Entry position = begin;
+    if (copy) {
+      visibility_.copy();
+      work_.copies++;
+    } else {
+      Code word = 0;
+      bucket_word(parts_.current().tree, unknown_, &word);
+      bucket_->learn(word);
+      // What lies before was tallied.
+      position = std::max(begin, Entry{unknown_, 0});
+    }
+    leaf = walk_.take_over(parts_.current().tree, position, block, true, OnLeaf{this});
   }
   UnlockReleaseBuffer(leaf);
-  work_.leaves++;
 }
 
 // The key of the first entry that is left.
@@ -248,27 +272,85 @@ bool IndexCounter<K>::first_of_rest(const PageView& page, unsigned rank, unsigne
   return true;
 }
 
+// ---- groups
+
+// The word that the bucket is of. False: it is NULL.
 template <class K>
-void IndexCounter<K>::open_group(TreeId tree, const K& key) {
-  if (group_words_ == 0) return;
-  if (groups_.size() > 0 && tree == group_tree_ && key <= group_end_) return;
-  groups_.begin({tree, key});
+bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Code* word) const {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    *word = key;
+    return tree != TreeId::nulls;
+  } else {
+    const KeyColumn& column = columns_.column[bucket_column_];
+    *word = key.word[column.place.first];
+    return key.flag(column.place.first) != (column.null_flag() != 0);
+  }
+}
+
+template <class K>
+uint32 IndexCounter<K>::first_open_group() const {
+  const uint32 open = bucket_ != nullptr ? kRepeating : 1;
+  return groups_.size() > open ? groups_.size() - open : 0;
+}
+
+template <class K>
+void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool isnull) {
+  for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
+    const CountedGroup<K>& group = groups_.at(g - 1);
+    if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
+        key_prefix(group.key.key, group_words_) == key_prefix(key, group_words_)) {
+      group_ = g - 1;
+      return;
+    }
+  }
+  groups_.begin({tree, key}, value, isnull);
   group_ = groups_.size() - 1;
+}
+
+// The group of a key becomes the current one. False: its bucket is not known.
+template <class K>
+bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
+  if (!grouped() || (!fresh_ && tree == group_tree_ && key <= group_end_)) return true;
+  if (bucket_ != nullptr) {
+    Code word;
+    K end = key;
+    if (!bucket_word(tree, key, &word)) {
+      open_bucket(tree, key, Datum{0}, true);
+    } else {
+      const BucketStretch* stretch = bucket_->find(word);
+      if (stretch == nullptr) {
+        unknown_ = key;
+        return false;
+      }
+      open_bucket(tree, key, stretch->value, stretch->isnull);
+      if constexpr (KeyTraits<K>::kWords == 1) {
+        end = stretch->last;
+      } else {
+        end.word[columns_.column[bucket_column_].place.first] = stretch->last;
+      }
+    }
+    group_end_ = key_prefix_end(end, group_words_ + 1);
+  } else {
+    groups_.begin({tree, key});
+    group_ = groups_.size() - 1;
+    group_end_ = key_prefix_end(key, group_words_);
+  }
   group_tree_ = tree;
-  group_end_ = key_prefix_end(key, group_words_);
+  fresh_ = false;
+  return true;
 }
 
 template <class K>
 template <class Open>
-void IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open) {
+bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open) {
   Sink sink{this, groups_.needs_keys() && page.tree() != TreeId::nulls};
   LeafTally<K, Open, Sink> leaf(page, open, sink);
   const KeySet* filter = parts_.filter();
   const TreeId tree = page.tree();
-  if (group_words_ == 0 && filter == nullptr) {
+  if (!grouped() && filter == nullptr) {
     if (!leaf.ranks(ranks.begin, ranks.end)) damaged();
     for (unsigned d = 0; d < deltas_; d++) leaf.entry(delta_[d].code, delta_[d].tid);
-    return;
+    return true;
   }
   unsigned rank = ranks.begin;
   unsigned d = 0;
@@ -279,7 +361,7 @@ void IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
     if constexpr (KeyTraits<K>::kWords > 1) {
       if (filter != nullptr) {
         KeyRange stretch;
-        if (!filter->next(widen(key), &stretch)) return;
+        if (!filter->next(widen(key), &stretch)) return true;
         const K lo = narrow<KeyTraits<K>::kWords>(stretch.lo);
         if (key < lo) {
           // Over the gap.
@@ -292,7 +374,7 @@ void IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
         last = narrow<KeyTraits<K>::kWords>(stretch.hi);
       }
     }
-    open_group(tree, key);
+    if (!open_group(tree, key)) return false;
     if (tree == TreeId::keys) last = std::min(last, group_end_);
     unsigned end = ranks.end;
     if (tree == TreeId::keys && rank < end && last < KeyTraits<K>::highest()) {
@@ -304,6 +386,7 @@ void IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
     for (; d < deltas_ && (tree == TreeId::nulls || delta_[d].code <= last); d++)
       leaf.entry(delta_[d].code, delta_[d].tid);
   }
+  return true;
 }
 
 #define LEARNED_INDEX_COUNTER(K) template class IndexCounter<K>;

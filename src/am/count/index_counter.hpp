@@ -7,6 +7,7 @@
 // Which of the pages are read and how they may be believed: src/README.md, "Counting".
 #pragma once
 
+#include "am/count/bucket.hpp"
 #include "am/count/heap_visibility.hpp"
 #include "am/count/measures.hpp"
 #include "am/count/suspect_rows.hpp"
@@ -28,7 +29,10 @@ struct CountWork {
 struct CountTask {
   Relation heap;
   Relation index;
-  unsigned group_words;  // 0: all is one group
+  unsigned group_words;  // that are the same in a group, in front
+  Bucket*
+      bucket;  // groups are by this, too; else nullptr. If it is, and there are no words, all is one group
+  unsigned bucket_column;
   MeasuredColumns measured;
 };
 
@@ -84,9 +88,15 @@ class IndexCounter {
   Buffer next_leaf();
   bool go_on();
   void tally_leaf(Buffer leaf);
+  // False: it came to a key whose bucket is not known, unknown_.
   template <class Open>
-  void tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
-  void open_group(TreeId tree, const K& key);
+  bool tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
+  bool tally_leaf_once(Buffer leaf, bool* copy);
+  bool grouped() const { return group_words_ > 0 || bucket_ != nullptr; }
+  bool open_group(TreeId tree, const K& key);
+  void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
+  bool bucket_word(TreeId tree, const K& key, Code* word) const;
+  uint32 first_open_group() const;
   unsigned sorted_deltas(const PageView& page);
   bool first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta, K* key) const;
   void visit_suspects();
@@ -95,6 +105,8 @@ class IndexCounter {
   Relation heap_;
   Relation index_;
   unsigned group_words_;
+  Bucket* bucket_;
+  unsigned bucket_column_;
   MeasuredColumns measured_;
   KeyColumns columns_;
   BasicScanParts<K> parts_;
@@ -114,8 +126,10 @@ class IndexCounter {
   uint32 group_ = 0;
   uint32 complete_ = 0;
   bool rows_finished_ = false;
+  bool fresh_ = true;  // there is no current group
   TreeId group_tree_ = TreeId::keys;
   K group_end_{};  // the last key of the current group
+  K unknown_{};
 
   unsigned deltas_ = 0;
   Entry delta_[kMaxDelta];

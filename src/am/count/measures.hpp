@@ -36,6 +36,8 @@ template <class K>
 struct CountedGroup {
   RowKey<K> key;  // of its first entry
   uint64 rows;
+  Datum bucket;  // the value of its expression, if groups are by one
+  bool bucket_null;
 };
 
 // Groups one after the other, in a growing array.
@@ -50,18 +52,17 @@ class CountedGroups {
   const CountedGroup<K>& at(uint32 g) const { return groups_[g]; }
   const Measure& measure(uint32 g, unsigned m) const { return measures_[g * measured_.count + m]; }
   void clear() { size_ = 0; }
-  // Only the last one stays, as the first.
-  void keep_last() {
-    if (size_ < 2) return;
-    groups_[0] = groups_[size_ - 1];
-    for (unsigned m = 0; m < measured_.count; m++)
-      measures_[m] = measures_[(size_ - 1) * measured_.count + m];
-    size_ = 1;
+  // Only those from g on stay.
+  void drop_before(uint32 g) {
+    size_ -= g;
+    std::copy_n(groups_ + g, size_, groups_);
+    const Size measures = measured_.count;
+    std::copy_n(measures_ + g * measures, size_ * measures, measures_);
   }
   // A new one becomes the last.
-  void begin(const RowKey<K>& key) {
+  void begin(const RowKey<K>& key, Datum bucket = 0, bool bucket_null = true) {
     if (size_ == capacity_) grow();
-    groups_[size_] = {key, 0};
+    groups_[size_] = {key, 0, bucket, bucket_null};
     for (unsigned m = 0; m < measured_.count; m++) measures_[size_ * measured_.count + m] = Measure{};
     size_++;
   }
