@@ -8,7 +8,7 @@
 //   exprs       of the node's tuple: the group columns, the bucket's expression, the aggregates (Aggref nodes of the query)
 //   having      conditions on that tuple
 //   bucket      groups are by a monotone expression of the next column, too: its number and whether it depends on the time zone (Integer, Integer), then the
-//               expression and the column as an expression of the table. NIL: they are not
+//               expression, in which the column is the last one of the node's tuple, and the column as an expression of the table. NIL: they are not
 //
 // Without words and bucket all rows are one group. The child, an index scan or an index-only scan without a filter, in the physical order of the index, gives the group
 // columns, the bucket's column, then the column of each measure that has one: it knows the conditions, and is run row by row where counting is not possible.

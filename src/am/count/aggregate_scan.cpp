@@ -228,9 +228,9 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   if (!IsA(state->child, IndexScanState) && !IsA(state->child, IndexOnlyScanState))
     elog(ERROR, "LearnedAggregate is not above an index scan");
   node->custom_ps = list_make1(state->child);
-  if (plan->custom_exprs != NIL) {
+  if (auto* bucket = static_cast<Expr*>(list_nth(plan->custom_private, 4)); bucket != nullptr) {
     TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-    ExprState* expr = ExecInitExpr(static_cast<Expr*>(linitial(plan->custom_exprs)), &node->ss.ps);
+    ExprState* expr = ExecInitExpr(bucket, &node->ss.ps);
     // The column is the last of the node's tuple.
     state->task.bucket = new (palloc(sizeof(Bucket)))
         Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
@@ -338,9 +338,10 @@ Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*
   for (int i = 0; i < list_length(exprs); i++) add(list_nth(exprs, i));
   const auto* bucket = static_cast<const List*>(list_nth(path->custom_private, 5));
   List* numbers = NIL;
+  void* expr = nullptr;
   if (bucket != NIL) {
     numbers = list_make2_int(intVal(linitial(bucket)), intVal(lsecond(bucket)));
-    plan->custom_exprs = list_make1(copyObjectImpl(lthird(bucket)));
+    expr = lthird(bucket);
     add(lfourth(bucket));
   }
   plan->scan.plan.targetlist = target;
@@ -349,8 +350,8 @@ Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*
   plan->flags = path->flags;
   plan->custom_plans = children;
   plan->custom_scan_tlist = tuple;
-  plan->custom_private = list_make4(linitial(path->custom_private), lsecond(path->custom_private),
-                                    lthird(path->custom_private), numbers);
+  plan->custom_private = list_make5(linitial(path->custom_private), lsecond(path->custom_private),
+                                    lthird(path->custom_private), numbers, expr);
   plan->methods = &kScanMethods;
   return &plan->scan.plan;
 }

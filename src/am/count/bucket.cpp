@@ -2,9 +2,9 @@
 
 namespace learned {
 
-void Bucket::start(const KeyColumn& column) {
-  column_ = column;
-  turn_ = column.descending ? kMaxCode : 0;
+void Bucket::start(KeyType type, bool descending) {
+  type_ = type;
+  turn_ = descending ? kMaxCode : 0;
   count_ = at_ = 0;
   ahead_ = 1;
 }
@@ -20,7 +20,7 @@ const BucketStretch* Bucket::find(Code word) {
 Datum Bucket::evaluate(Code word, bool* isnull) {
   KeyStorage storage;
   ExecClearTuple(slot_);
-  slot_->tts_values[attribute_ - 1] = code_to_datum(column_.type, word ^ turn_, &storage);
+  slot_->tts_values[attribute_ - 1] = code_to_datum(type_, word ^ turn_, &storage);
   slot_->tts_isnull[attribute_ - 1] = false;
   ExecStoreVirtualTuple(slot_);
   ResetExprContext(context_);
@@ -44,7 +44,7 @@ bool Bucket::same(Code word, const BucketStretch& stretch) {
 Code Bucket::limit(Code word) const {
   Code lo = 0;
   Code hi = kMaxCode;
-  switch (column_.type.kind) {
+  switch (type_.kind) {
     case KeyKind::int2:
       lo = code_from_int(PG_INT16_MIN);
       hi = code_from_int(PG_INT16_MAX);
@@ -68,7 +68,7 @@ Code Bucket::limit(Code word) const {
   const Code code = word ^ turn_;
   // Infinite, or damaged.
   if (code < lo || code > hi) return word;
-  if (zoned_ && column_.type.kind == KeyKind::timestamptz) {
+  if (zoned_ && type_.kind == KeyKind::timestamptz) {
     const auto seconds_of = [](Code c) {
       const int64 t = int_from_code(c);
       return static_cast<pg_time_t>((t - (t % USECS_PER_SEC + USECS_PER_SEC) % USECS_PER_SEC) /

@@ -26,7 +26,8 @@ class Bucket {
   Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute, bool zoned)
       : expr_(expr), context_(context), slot_(slot), attribute_(attribute), zoned_(zoned) {}
 
-  void start(const KeyColumn& column);
+  // `descending`: words are complemented.
+  void start(KeyType type, bool descending);
   // The stretch that has a word. nullptr: it is not known, learn() it.
   const BucketStretch* find(Code word);
   // REQUIRES: no page is locked.
@@ -49,7 +50,7 @@ class Bucket {
   TupleTableSlot* slot_;
   AttrNumber attribute_;
   bool zoned_;
-  KeyColumn column_{};
+  KeyType type_{};
   Code turn_ = 0;
   Code length_ = 1;     // of the last stretch
   unsigned ahead_ = 1;  // stretches to be learnt at a time

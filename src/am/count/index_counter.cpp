@@ -82,7 +82,11 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
     groups_.begin({TreeId::keys, K{}});
     group_end_ = KeyTraits<K>::highest();
   }
-  if (bucket_ != nullptr) bucket_->start(columns_.column[bucket_column_]);
+  // (The words of a plain index ascend, whatever its order.)
+  if (bucket_ != nullptr) {
+    const KeyColumn& column = columns_.column[bucket_column_];
+    bucket_->start(column.type, column.descending && !columns_.plain());
+  }
   next_ = parts_.count() == 0 ? Next::nowhere : Next::part;
   parts_.go_to(0);
 }

@@ -395,6 +395,17 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
 // Whether a boolean column as a condition, `WHERE flag`, is matched with indexes of families that are not built in.
 inline constexpr bool kBooleanConditionsOfAnyFamily = PG_VERSION_NUM >= 160000;
 
+// Calls `walker` for what an expression is made of, until one call returns true. (Older servers declare the pointer without its parameters.)
+using ExpressionWalker = bool (*)(Node* node, void* context);
+inline bool walk_expression(Node* node, ExpressionWalker walker, void* context) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, context);
+#else
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)),
+                                context);
+#endif
+}
+
 // How many elements the planner expects of an array.
 inline double array_length([[maybe_unused]] PlannerInfo* root, Node* array) {
 #if PG_VERSION_NUM >= 170000
