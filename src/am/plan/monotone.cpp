@@ -132,11 +132,11 @@ double width_of_call(Oid function, const List* args, double width) {
     case F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP:
     case F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ:
       return std::max(width, width_of_interval(first));
-    case F_TIMESTAMP_DATE:
-    case F_TIMESTAMPTZ_DATE:
-      return std::max(width, 1.0) * kDay;
     case F_DATE_TIMESTAMP:
     case F_DATE_TIMESTAMPTZ:
+      return std::max(width, 1.0) * kDay;
+    case F_TIMESTAMP_DATE:
+    case F_TIMESTAMPTZ_DATE:
       return width / kDay;
     case F_WIDTH_BUCKET_FLOAT8_FLOAT8_FLOAT8_INT4: {
       const auto bound = [args](int a) {
