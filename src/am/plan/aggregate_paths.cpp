@@ -455,17 +455,23 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   add_path(output, &path->path);
 }
 
+// (An index whose operator class lacks something has no order.)
+bool may_count(const IndexOptInfo* index) {
+  return is_learned(index) && !index->hypothetical && index->sortopfamily != nullptr &&
+         (index->indpred == NIL || index->predOK);
+}
+
 void add_aggregate_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output) {
   const RangeTblEntry* rte = counted_table(root, input);
   if (rte == nullptr) return;
   bool ours = false;
   for (int i = 0; !ours && i < list_length(input->indexlist); i++)
-    ours = is_learned(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)));
+    ours = may_count(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)));
   Question question;
   if (!ours || !understand(root, &question)) return;
   for (int i = 0; i < list_length(input->indexlist); i++) {
     auto* index = static_cast<IndexOptInfo*>(list_nth(input->indexlist, i));
-    if (!is_learned(index) || index->hypothetical || (index->indpred != NIL && !index->predOK)) continue;
+    if (!may_count(index)) continue;
     Answer answer{};
     answer.index = index;
     if (!find_measures(question, rte, &answer)) continue;
@@ -478,7 +484,9 @@ void add_aggregate_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* outpu
 
 void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
                void* extra) {
-  if (aggregates_enabled && stage == UPPERREL_GROUP_AGG) add_aggregate_paths(root, input, output);
+  // (Who forbids index scans does not want this one.)
+  if (aggregates_enabled && enable_indexscan && stage == UPPERREL_GROUP_AGG)
+    add_aggregate_paths(root, input, output);
   if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
 }
 
