@@ -34,6 +34,8 @@ struct Question {
   List* groups;           // expressions
   List* group_operators;  // their equalities
   List* aggregates;       // Aggrefs, each once
+  PathTarget* target;     // what is made of them
+  List* having;           // conditions on them
 };
 
 // How an index answers it.
@@ -85,15 +87,32 @@ Oid first_operator(const Aggref* aggregate) {
   return first;
 }
 
-bool understand(PlannerInfo* root, Question* question) {
-  const Query* parse = root->parse;
-  *question = {NIL, NIL, NIL};
-  for (int i = 0; i < list_length(parse->groupClause); i++) {
-    auto* clause = static_cast<SortGroupClause*>(list_nth(parse->groupClause, i));
+void note_groups(PlannerInfo* root, const List* clauses, Question* question) {
+  for (int i = 0; i < list_length(clauses); i++) {
+    auto* clause = static_cast<SortGroupClause*>(list_nth(clauses, i));
     question->groups = lappend(question->groups, get_sortgroupclause_expr(clause, root->processed_tlist));
     question->group_operators = lappend_oid(question->group_operators, clause->eqop);
   }
-  if (has_other_pieces(reinterpret_cast<Node*>(root->upper_targets[UPPERREL_GROUP_AGG]->exprs), question) ||
+}
+
+// SELECT DISTINCT: groups, and nothing of them.
+bool understand_distinct(PlannerInfo* root, const RelOptInfo* input, Question* question) {
+  const Query* parse = root->parse;
+  if (parse->hasDistinctOn || parse->groupClause != NIL || parse->hasAggs || parse->havingQual != nullptr ||
+      parse->hasWindowFuncs) {
+    return false;
+  }
+  *question = {NIL, NIL, NIL, input->reltarget, NIL};
+  note_groups(root, parse->distinctClause, question);
+  return !has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question);
+}
+
+bool understand(PlannerInfo* root, Question* question) {
+  const Query* parse = root->parse;
+  *question = {NIL, NIL, NIL, root->upper_targets[UPPERREL_GROUP_AGG],
+               reinterpret_cast<List*>(parse->havingQual)};
+  note_groups(root, parse->groupClause, question);
+  if (has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question) ||
       has_other_pieces(parse->havingQual, question)) {
     return false;
   }
@@ -439,7 +458,7 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   CustomPath* path = makeNode(CustomPath);
   path->path.pathtype = T_CustomScan;
   path->path.parent = output;
-  path->path.pathtarget = root->upper_targets[UPPERREL_GROUP_AGG];
+  path->path.pathtarget = question.target;
   path->path.rows = groups;
   path->path.startup_cost = question.groups == NIL ? cost.total : cost.startup;
   path->path.total_cost = cost.total + groups * cpu_tuple_cost;
@@ -449,7 +468,7 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   const unsigned words =
       answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
   path->custom_private = list_make5(answer.groups, makeInteger(static_cast<int>(words)), answer.measures,
-                                    exprs, root->parse->havingQual);
+                                    exprs, question.having);
   path->custom_private = lappend(path->custom_private, bucket);
   path->methods = aggregate_path_methods();
   add_path(output, &path->path);
@@ -461,14 +480,20 @@ bool may_count(const IndexOptInfo* index) {
          (index->indpred == NIL || index->predOK);
 }
 
-void add_aggregate_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output) {
+bool has_index_that_may(const RelOptInfo* input) {
+  for (int i = 0; i < list_length(input->indexlist); i++) {
+    if (may_count(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)))) return true;
+  }
+  return false;
+}
+
+void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
   const RangeTblEntry* rte = counted_table(root, input);
-  if (rte == nullptr) return;
-  bool ours = false;
-  for (int i = 0; !ours && i < list_length(input->indexlist); i++)
-    ours = may_count(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)));
+  if (rte == nullptr || !has_index_that_may(input)) return;
   Question question;
-  if (!ours || !understand(root, &question)) return;
+  if (stage == UPPERREL_DISTINCT ? !understand_distinct(root, input, &question)
+                                 : !understand(root, &question))
+    return;
   for (int i = 0; i < list_length(input->indexlist); i++) {
     auto* index = static_cast<IndexOptInfo*>(list_nth(input->indexlist, i));
     if (!may_count(index)) continue;
@@ -485,8 +510,8 @@ void add_aggregate_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* outpu
 void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
                void* extra) {
   // (Who forbids index scans does not want this one.)
-  if (aggregates_enabled && enable_indexscan && stage == UPPERREL_GROUP_AGG)
-    add_aggregate_paths(root, input, output);
+  if (aggregates_enabled && enable_indexscan && (stage == UPPERREL_GROUP_AGG || stage == UPPERREL_DISTINCT))
+    add_aggregate_paths(root, stage, input, output);
   if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
 }
 
