@@ -217,38 +217,45 @@ unsigned IndexCounter<K>::sorted_deltas(const PageView& page) {
   return n;
 }
 
-// Tallies what it knows the groups of, on a leaf that is locked. False: *copy: the map should be copied first; else unknown_ is the first key of
-// the rest.
+// Tallies what it knows the groups of, on a leaf that is locked. Needs::map: the map should be copied first, anew if need be (if `may_copy`);
+// Needs::bucket: unknown_ is the first key of the rest.
 template <class K>
-bool IndexCounter<K>::tally_leaf_once(Buffer leaf, bool* copy) {
+typename IndexCounter<K>::Needs IndexCounter<K>::tally_leaf_once(Buffer leaf, bool may_copy) {
   const PageView page(buffer_bytes(leaf));
   BasicLeafRanks<K> ranks;
   if (!walk_.leaf().ranks(page, parts_.current(), &ranks)) damaged();
   deltas_ = sorted_deltas(page);
-  *copy = false;
-  if (visibility_.holds_for(leaf)) return tally(page, ranks, visibility_.copy_of_map());
-  const uint64 entries = ranks.end - ranks.begin + deltas_;
-  *copy = !visibility_.copied() && visibility_.worth_copying(live_ + entries);
-  if (*copy) return false;
-  live_ += entries;
-  return tally(page, ranks, LiveBlocks(&visibility_));
+  bool known;
+  if (visibility_.holds_for(leaf)) {
+    known = tally(page, ranks, visibility_.copy_of_map());
+  } else {
+    const uint64 entries = ranks.end - ranks.begin + deltas_;
+    if (may_copy && visibility_.worth_copying(live_ + entries)) return Needs::map;
+    live_ += entries;
+    known = tally(page, ranks, LiveBlocks(&visibility_));
+  }
+  return known ? Needs::nothing : Needs::bucket;
 }
 
 // Tallies the leaf to which the walk has come, which is locked; unlocks it. What has to be done without a lock is done in between, and the leaf
-// is read anew, for it may have changed.
+// is read anew, for it may have changed. (If it does so again, it is read by the live map.)
 template <class K>
 void IndexCounter<K>::tally_leaf(Buffer leaf) {
   work_.leaves++;
-  bool copy;
-  while (!tally_leaf_once(leaf, &copy)) {
+  bool may_copy = true;
+  for (;;) {
+    const Needs needs = tally_leaf_once(leaf, may_copy);
+    if (needs == Needs::nothing) break;
     const Entry begin = walk_.leaf().fence(false);
     const Block block = walk_.leaf().block();
     UnlockReleaseBuffer(leaf);
     CHECK_FOR_INTERRUPTS();
     Entry position = begin;
-    if (copy) {
+    if (needs == Needs::map) {
       visibility_.copy();
       work_.copies++;
+      live_ = 0;
+      may_copy = false;
     } else {
       Code word = 0;
       bucket_word(parts_.current().tree, unknown_, &word);

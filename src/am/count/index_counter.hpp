@@ -91,7 +91,8 @@ class IndexCounter {
   // False: it came to a key whose bucket is not known, unknown_.
   template <class Open>
   bool tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
-  bool tally_leaf_once(Buffer leaf, bool* copy);
+  enum class Needs : std::uint8_t { nothing, map, bucket };
+  Needs tally_leaf_once(Buffer leaf, bool may_copy);
   bool grouped() const { return group_words_ > 0 || bucket_ != nullptr; }
   bool open_group(TreeId tree, const K& key);
   void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
@@ -122,7 +123,7 @@ class IndexCounter {
   // Where the walk goes on.
   enum class Next : std::uint8_t { part, leaf, position, nowhere } next_ = Next::nowhere;
   Entry position_{};
-  uint64 live_ = 0;  // entries that were tallied by the live map
+  uint64 live_ = 0;  // entries that were tallied by the live map since it was copied
   uint32 group_ = 0;
   uint32 complete_ = 0;
   bool rows_finished_ = false;
