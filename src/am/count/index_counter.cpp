@@ -180,9 +180,8 @@ void IndexCounter<K>::add_row(const RowKey<K>& row) {
     const Datum value = bucket_->value(word, null, &isnull);
     open_bucket(row.tree, row.key, value, isnull);
   } else if (group_words_ > 0) {
-    const bool same =
-        groups_.size() > 0 && row.tree == groups_.at(group_).key.tree &&
-        key_prefix(row.key, group_words_) == key_prefix(groups_.at(group_).key.key, group_words_);
+    const bool same = groups_.size() > 0 && row.tree == groups_.at(group_).key.tree &&
+                      same_words(groups_.at(group_).key.key, row.key);
     if (!same) {
       groups_.begin(row);
       group_ = groups_.size() - 1;
@@ -309,7 +308,7 @@ void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool i
   for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
     const CountedGroup<K>& group = groups_.at(g - 1);
     if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
-        key_prefix(group.key.key, group_words_) == key_prefix(key, group_words_)) {
+        same_words(group.key.key, key)) {
       group_ = g - 1;
       return;
     }

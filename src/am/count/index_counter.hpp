@@ -95,6 +95,10 @@ class IndexCounter {
   Needs tally_leaf_once(Buffer leaf, bool may_copy);
   bool grouped() const { return group_words_ > 0 || bucket_ != nullptr; }
   bool open_group(TreeId tree, const K& key);
+  // Whether two keys have the same words in front, as many as groups do.
+  bool same_words(const K& a, const K& b) const {
+    return group_words_ == 0 || key_prefix(a, group_words_) == key_prefix(b, group_words_);
+  }
   void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
   bool bucket_word(TreeId tree, const K& key, Code* word) const;
   uint32 first_open_group() const;
