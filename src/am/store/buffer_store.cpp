@@ -81,6 +81,14 @@ Buffer BasicBufferStore<K>::pin(Block block) {
 }
 
 template <class K>
+void BasicBufferStore<K>::expect(Block block) {
+  const uint32 slot = seen_slot(index_, block);
+  const Buffer seen = seen_buffers[slot];
+  fraction_ = -1.0F;
+  if (BufferIsValid(seen)) prefetch_page<K>(seen_pages[slot], seen, fraction_);
+}
+
+template <class K>
 Buffer BasicBufferStore<K>::read(Block block, LockMode mode) {
   const Buffer buffer = pin(block);
   LockBuffer(buffer, mode == LockMode::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);

@@ -60,6 +60,8 @@ class BasicBufferStore {
   void interrupt() { CHECK_FOR_INTERRUPTS(); }
   [[noreturn]] void corrupt(Block block, Fault fault);
 
+  // Leaves will be read from one to the next, `block` among them soon: begins to fetch what is looked at first, if it is known where it is.
+  void expect(Block block);
   Block predict(TreeId tree, const Entry& key, Entry* low);
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
