@@ -68,7 +68,7 @@ Buffer BasicBufferStore<K>::pin(Block block) {
   const Buffer seen = seen_buffers[slot];
   // The buffer table costs two cache misses that the buffer itself does not.
   if (BufferIsValid(seen)) {
-    prefetch_page<K>(seen_pages[slot], seen, fraction_);
+    if (!expects_) prefetch_page<K>(seen_pages[slot], seen, fraction_);
     if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
@@ -82,10 +82,9 @@ Buffer BasicBufferStore<K>::pin(Block block) {
 
 template <class K>
 void BasicBufferStore<K>::expect(Block block) {
-  const uint32 slot = seen_slot(index_, block);
-  const Buffer seen = seen_buffers[slot];
-  fraction_ = -1.0F;
-  if (BufferIsValid(seen)) prefetch_page<K>(seen_pages[slot], seen, fraction_);
+  const Buffer seen = seen_buffers[seen_slot(index_, block)];
+  expects_ = true;
+  if (BufferIsValid(seen)) prefetch_header<K>(seen);
 }
 
 template <class K>
@@ -273,6 +272,7 @@ unsigned BasicBufferStore<K>::height(TreeId tree) {
 template <class K>
 Block BasicBufferStore<K>::predict(TreeId tree, const Entry& key, Entry* low) {
   parent_ = kNoBlock;
+  expects_ = false;
   fraction_ = -1.0F;
   from_end_ = false;
   if (model_cache_kilobytes == 0) return kNoBlock;

@@ -89,6 +89,7 @@ class BasicBufferStore {
   // Only decides what is fetched into the cache early.
   float fraction_ = -1.0F;
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
+  bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
 };
 using BufferStore = BasicBufferStore<Code>;

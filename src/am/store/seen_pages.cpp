@@ -97,9 +97,19 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }
 
+template <class K>
+void prefetch_header(Buffer buffer) {
+  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
+  const std::uint8_t* page = buffer_bytes(buffer);
+  __builtin_prefetch(page);
+  __builtin_prefetch(page + kSpecialOf<K>);
+  __builtin_prefetch(page + kSpecialOf<K> - segment_size<K>(0));
+}
+
 #define LEARNED_SEEN_PAGES(K)                                              \
   template void remember_page(SeenPage*, uint32, const BasicPageView<K>&); \
-  template void prefetch_page<K>(const SeenPage&, Buffer, float);
+  template void prefetch_page<K>(const SeenPage&, Buffer, float);          \
+  template void prefetch_header<K>(Buffer);
 LEARNED_FOR_EVERY_KEY(LEARNED_SEEN_PAGES)
 #undef LEARNED_SEEN_PAGES
 
