@@ -82,9 +82,15 @@ Buffer BasicBufferStore<K>::pin(Block block) {
 
 template <class K>
 void BasicBufferStore<K>::expect(Block block) {
-  const Buffer seen = seen_buffers[seen_slot(index_, block)];
   expects_ = true;
-  if (BufferIsValid(seen)) prefetch_header<K>(seen);
+  Buffer& seen = seen_buffers[seen_slot(index_, block)];
+  if (BufferIsValid(seen)) {
+    prefetch_header<K>(seen);
+  } else if (exists(block)) {
+    // Whoever pins it looks whether it still is that page; which is then read as a whole, for its checksum.
+    seen = PrefetchBuffer(index_, MAIN_FORKNUM, block).recent_buffer;
+    if (BufferIsValid(seen)) prefetch_all<K>(seen);
+  }
 }
 
 template <class K>

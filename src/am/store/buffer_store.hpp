@@ -60,7 +60,8 @@ class BasicBufferStore {
   void interrupt() { CHECK_FOR_INTERRUPTS(); }
   [[noreturn]] void corrupt(Block block, Fault fault);
 
-  // Leaves will be read from one to the next, `block` among them soon: begins to fetch what is looked at first, if it is known where it is.
+  // Leaves will be read from one to the next, `block` among them soon: begins to fetch what is looked at first, or, if it is not known where it is, all
+  // of it, from the disk if need be.
   void expect(Block block);
   Block predict(TreeId tree, const Entry& key, Entry* low);
   void mispredicted(TreeId tree, const Entry& key);

@@ -106,10 +106,18 @@ void prefetch_header(Buffer buffer) {
   __builtin_prefetch(page + kSpecialOf<K> - segment_size<K>(0));
 }
 
+template <class K>
+void prefetch_all(Buffer buffer) {
+  prefetch_header<K>(buffer);
+  const std::uint8_t* page = buffer_bytes(buffer);
+  for (std::size_t at = 0; at < kPageSize; at += kLine) __builtin_prefetch(page + at);
+}
+
 #define LEARNED_SEEN_PAGES(K)                                              \
   template void remember_page(SeenPage*, uint32, const BasicPageView<K>&); \
   template void prefetch_page<K>(const SeenPage&, Buffer, float);          \
-  template void prefetch_header<K>(Buffer);
+  template void prefetch_header<K>(Buffer);                                \
+  template void prefetch_all<K>(Buffer);
 LEARNED_FOR_EVERY_KEY(LEARNED_SEEN_PAGES)
 #undef LEARNED_SEEN_PAGES
 

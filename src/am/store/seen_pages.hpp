@@ -60,6 +60,9 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction);
 // The same for whoever looks at the header only, and the models. REQUIRES: the same.
 template <class K>
 void prefetch_header(Buffer buffer);
+// The same for whoever reads all of it.
+template <class K>
+void prefetch_all(Buffer buffer);
 
 // Whether a buffer may be pinned by ReadRecentBuffer, which before 19 does not raise its usage count: true if its count
 // is so high already that the clock sweep treats it as an often visited one. A hint, read without a lock.
