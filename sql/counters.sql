@@ -1,5 +1,6 @@
 -- Statistics of use and EXPLAIN's output: for the same query over the same rows those of a btree.
 SET client_min_messages = warning;
+SET learned_index.enable_aggregates = off; -- rows are to be read: aggregates.sql counts them
 CREATE EXTENSION IF NOT EXISTS learned_index;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'

@@ -2,6 +2,7 @@
 -- runs over a table with btree indexes and over a copy with learned ones; then the catalogs must say the same of
 -- both, every index must pass its check, and what it finds must be what a sequential scan finds.
 SET client_min_messages = warning;
+SET learned_index.enable_aggregates = off; -- rows are to be read: aggregates.sql counts them
 CREATE EXTENSION IF NOT EXISTS learned_index;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'

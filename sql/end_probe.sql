@@ -1,6 +1,7 @@
 -- The planner's estimates beyond the end of old statistics: it asks the index for the column's actual end. A btree on
 -- the same column, over the same statistics, is the judge.
 SET client_min_messages = warning;
+SET learned_index.enable_aggregates = off; -- rows are to be read: aggregates.sql counts them
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
 SET max_parallel_workers_per_gather = 0;

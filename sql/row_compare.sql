@@ -1,6 +1,7 @@
 -- Row comparisons, the way people page through results, `(ts, id) > (x, y) ORDER BY ts, id LIMIT n`, with an index on the
 -- leading column: the same conditions as a btree gets, the same rows as without any index, and no more pages than that takes.
 SET client_min_messages = warning;
+SET learned_index.enable_aggregates = off; -- rows are to be read: aggregates.sql counts them
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR

@@ -48,6 +48,9 @@ void register_row_comparisons();
 // group_paths.cpp. The same.
 void register_group_paths();
 
+// aggregate_paths.cpp. The same.
+void register_aggregate_paths();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 

@@ -64,7 +64,8 @@ our $AM = $ENV{LEARNED_TEST_AM} || 'learned';
 our $IS_LEARNED = $AM ne 'btree';
 
 # Settings that every node gets after those of Cluster.pm: no statement log (tests run
-# thousands), enough memory for the tables, no background activity that is not asked for.
+# thousands), enough memory for the tables, no background activity that is not asked for; and what is counted is read
+# by scans, but in tests of counting.
 my $NODE_SETTINGS = q{
 log_statement = none
 log_replication_commands = off
@@ -75,6 +76,7 @@ autovacuum = off
 jit = off
 max_parallel_workers_per_gather = 0
 lock_timeout = 60s
+learned_index.enable_aggregates = off
 };
 
 # A new initialized node; not started, so that the caller may add settings.

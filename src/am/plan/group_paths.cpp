@@ -10,7 +10,7 @@
 #include "am/callbacks.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
-#include "am/plan/index_info.hpp"
+#include "am/plan/path_parts.hpp"
 #include "am/scan/group_scan.hpp"
 #include "am/server/compat.hpp"
 
@@ -45,19 +45,6 @@ struct Plan {
   const List* conditions;  // IndexClauses
 };
 
-bool has_equality(const List* conditions, const IndexOptInfo* index, int column) {
-  for (int i = 0; i < list_length(conditions); i++) {
-    const auto* condition = static_cast<const IndexClause*>(list_nth(conditions, i));
-    if (condition->indexcol != column) continue;
-    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
-    if (IsA(clause, OpExpr) && get_op_opfamily_strategy(reinterpret_cast<const OpExpr*>(clause)->opno,
-                                                        index->opfamily[column]) == BTEqualStrategyNumber) {
-      return true;
-    }
-  }
-  return false;
-}
-
 // The number of the group expression that is this column; -1 if none is.
 int group_of_column(const Wanted& wanted, IndexOptInfo* index, int column) {
   for (int g = 0; g < list_length(wanted.groups); g++) {
@@ -84,18 +71,6 @@ int columns_of_groups(const Wanted& wanted, IndexOptInfo* index, const List* con
     columns++;
   }
   return bms_num_members(found) == list_length(wanted.groups) ? columns : 0;
-}
-
-// Whether keys that are equal have equal words: not those of a float that is the last column.
-bool equal_by_words(const IndexOptInfo* index, int columns) {
-  if (columns < index->nkeycolumns) return true;
-  const Oid type = index->opcintype[columns - 1];
-  return type != FLOAT4OID && type != FLOAT8OID;
-}
-
-bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
-  const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
-  return attribute > 0 && compat::never_null(rel, rte->relid, attribute);
 }
 
 // Whether a condition of the query leaves out the rows that have NULL in a column of the index.
@@ -173,32 +148,8 @@ bool serves(const Wanted& wanted, RelOptInfo* rel, const RangeTblEntry* rte, Ind
   const int columns = columns_of_groups(wanted, index, plan->conditions);
   if (columns == 0 || !equal_by_words(index, columns)) return false;
   if (!direction_of(wanted, index, columns, rte, &plan->direction)) return false;
-  plan->words = 0;
-  for (int c = 0; c < columns; c++) {
-    KeyKind kind;
-    if (!key_kind_of_type(index->opcintype[c], &kind)) return false;
-    plan->words += key_words(kind);
-  }
-  return true;
-}
-
-// Whether the index has all that the query wants of the table, as the planner decides it.
-bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index) {
-  if (!enable_indexonlyscan) return false;
-  Bitmapset* used = nullptr;
-  pull_varattnos(reinterpret_cast<Node*>(rel->reltarget->exprs), rel->relid, &used);
-  for (int i = 0; i < list_length(index->indrestrictinfo); i++) {
-    const auto* restriction = static_cast<const RestrictInfo*>(list_nth(index->indrestrictinfo, i));
-    pull_varattnos(reinterpret_cast<Node*>(restriction->clause), rel->relid, &used);
-  }
-  Bitmapset* returned = nullptr;
-  for (int c = 0; c < index->ncolumns; c++) {
-    const int attribute = index->indexkeys[c];
-    if (attribute != 0 && index->canreturn[c]) {
-      returned = bms_add_member(returned, attribute - FirstLowInvalidHeapAttributeNumber);
-    }
-  }
-  return bms_is_subset(used, returned);
+  plan->words = words_of_columns(index, columns);
+  return plan->words > 0;
 }
 
 // Adds the path to `output`. `target` is what the child gives, `exprs` what its columns are called from here on.

@@ -287,6 +287,15 @@ inline bool is_mvcc(Snapshot snapshot) {
 #endif
 }
 
+// Begins to fetch rows of a table by their TIDs.
+inline IndexFetchTableData* begin_index_fetch(Relation heap) {
+#if PG_VERSION_NUM >= 190000
+  return table_index_fetch_begin(heap, SO_NONE);
+#else
+  return table_index_fetch_begin(heap);
+#endif
+}
+
 // One search, for pg_stat_*_indexes and, from 18 on, EXPLAIN ANALYZE.
 inline void count_index_search(IndexScanDesc scan) {
   pgstat_count_index_scan(scan->indexRelation);
@@ -385,6 +394,17 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
 
 // Whether a boolean column as a condition, `WHERE flag`, is matched with indexes of families that are not built in.
 inline constexpr bool kBooleanConditionsOfAnyFamily = PG_VERSION_NUM >= 160000;
+
+// Calls `walker` for what an expression is made of, until one call returns true. (Older servers declare the pointer without its parameters.)
+using ExpressionWalker = bool (*)(Node* node, void* context);
+inline bool walk_expression(Node* node, ExpressionWalker walker, void* context) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, context);
+#else
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)),
+                                context);
+#endif
+}
 
 // How many elements the planner expects of an array.
 inline double array_length([[maybe_unused]] PlannerInfo* root, Node* array) {

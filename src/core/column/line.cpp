@@ -50,15 +50,16 @@ void LineCodec::decode(const ColumnModel& model, const std::uint8_t* bits, unsig
   }
 }
 
-Span LineCodec::span(const ColumnModel& model, std::size_t n) {
+Span LineCodec::span(const ColumnModel& model, std::size_t n, std::size_t begin) {
   // Values are sums modulo 2^64. Where no sum can leave 64 bits, they are the sums themselves, and bounds of these hold.
   using S128 = __int128;
-  const U128 rise = (U128{model.slope} * (n - 1)) >> (model.shift & 0x7F);
+  const U128 rise = (U128{model.slope} * (begin + n - 1)) >> (model.shift & 0x7F);
   if ((rise >> 64) != 0) return kWholeSpan;
-  const S128 far =
-      (model.shift & ColumnModel::kDescending) != 0 ? -static_cast<S128>(rise) : static_cast<S128>(rise);
-  const S128 low = far < 0 ? far : 0;
-  const S128 high = (far > 0 ? far : 0) + static_cast<S128>(low_mask(model.width));
+  const bool descends = (model.shift & ColumnModel::kDescending) != 0;
+  const auto near = static_cast<S128>((U128{model.slope} * begin) >> (model.shift & 0x7F));
+  const auto far = static_cast<S128>(rise);
+  const S128 low = descends ? -far : near;
+  const S128 high = (descends ? -near : far) + static_cast<S128>(low_mask(model.width));
   const S128 base = static_cast<S128>(U128{model.base});
   if (base + low < 0 || base + high > static_cast<S128>(U128{~std::uint64_t{0}})) return kWholeSpan;
   return {static_cast<std::uint64_t>(base + low), static_cast<std::uint64_t>(base + high)};

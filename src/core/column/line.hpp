@@ -142,8 +142,8 @@ struct LineCodec {
     return m;
   }
 
-  // Bounds of n >= 1 values: the line's ends, and the widest residual above them.
-  static Span span(const ColumnModel& model, std::size_t n);
+  // Bounds of n >= 1 values, from value `begin` on: the line's ends, and the widest residual above them.
+  static Span span(const ColumnModel& model, std::size_t n, std::size_t begin = 0);
 
   // An ascending column to be searched: `first` is its first value, exactly.
   struct Sorted {

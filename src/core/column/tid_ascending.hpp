@@ -86,6 +86,10 @@ struct TidAscending {
   static TidColumn slice(const TidColumn& column, bool front, const Tid* tids, std::size_t n,
                          std::uint32_t* scratch);
   static Span span(const TidColumn& column, std::size_t n);
+  // Its ends.
+  static Span part_span(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n) {
+    return {at(column, data, begin), at(column, data, begin + n - 1)};
+  }
 
  private:
   // Longer bitmaps than any page are of damaged bytes; told so before they are counted in 32 bits.

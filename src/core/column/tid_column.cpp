@@ -30,4 +30,8 @@ Span tid_span(const TidColumn& column, std::size_t n) {
   return TidCodecs::with(column.codec, [&](auto codec) { return codec.span(column, n); });
 }
 
+Span tid_span(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n) {
+  return TidCodecs::with(column.codec, [&](auto codec) { return codec.part_span(column, data, begin, n); });
+}
+
 }  // namespace learned

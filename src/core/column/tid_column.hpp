@@ -73,5 +73,7 @@ TidColumn slice_tids(const TidColumn& column, bool front, const Tid* tids, std::
 
 // Bounds of the TIDs. REQUIRES: check_tids() found nothing.
 Span tid_span(const TidColumn& column, std::size_t n);
+// Bounds of TIDs [begin, begin + n), n >= 1. REQUIRES: the same.
+Span tid_span(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n);
 
 }  // namespace learned

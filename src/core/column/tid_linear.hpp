@@ -49,6 +49,9 @@ struct TidLinear {
   static Span span(const TidColumn& column, std::size_t n) {
     return tid_span(LineCodec::span(column.model, n), column.scale);
   }
+  static Span part_span(const TidColumn& column, const TidBits&, unsigned begin, unsigned n) {
+    return tid_span(LineCodec::span(column.model, n, begin), column.scale);
+  }
 };
 
 }  // namespace learned

@@ -14,6 +14,7 @@
 //   torn     entries at the beginning of a part that have to be a column of their own
 //   slice    a model for a part of a column
 //   span     bounds of the TIDs, from the model alone
+//   part_span    bounds of some of them, from the model and a few reads
 #pragma once
 
 #include "core/base/bits.hpp"

@@ -104,4 +104,13 @@ Span TidRuns::span(const TidColumn& column, std::size_t n) {
   return firsts.hi > kMaxTid - longest ? Span{0, kMaxTid} : Span{firsts.lo, firsts.hi + longest};
 }
 
+Span TidRuns::part_span(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n) {
+  const unsigned first = run_of(column, data, begin);
+  const unsigned runs = run_of(column, data, begin + n - 1) - first + 1;
+  const Span firsts = tid_span(LineCodec::span(column.model, runs, first), column.scale);
+  // How far a run goes on: each of the others has an entry at least.
+  const std::uint64_t longest = begin + std::uint64_t{n} - first_rank(column, data, first) - runs;
+  return firsts.hi > kMaxTid - longest ? Span{0, kMaxTid} : Span{firsts.lo, firsts.hi + longest};
+}
+
 }  // namespace learned

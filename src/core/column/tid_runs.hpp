@@ -43,6 +43,8 @@ struct TidRuns {
                          std::uint32_t* scratch);
   // REQUIRES: check() found nothing.
   static Span span(const TidColumn& column, std::size_t n);
+  // The same.
+  static Span part_span(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n);
 
  private:
   static bool possible(const TidColumn& column, std::size_t n) {

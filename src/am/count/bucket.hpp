@@ -1,0 +1,63 @@
+// Groups by a monotone expression of a key column: date_trunc('hour', ts), k / 1000.
+//
+// Keys of one value of the expression are a stretch of the index, whose end is found by asking the expression itself: from a key on by steps that
+// double, then by bisection; or at once, where the stretch is as long as the one before it. That calls functions of the server, so it is done
+// where no page is locked, and a few stretches ahead while they stay of one length.
+//
+// An expression that depends on the time zone is monotone between two changes of its offset only (where clocks are set back across midnight, a day comes
+// twice): stretches end there, and their values may repeat.
+#pragma once
+
+#include "am/key/key_columns.hpp"
+
+namespace learned {
+
+// A stretch of words of the column, as they are in keys (complemented where it descends), and the expression's value there, which is passed by value.
+struct BucketStretch {
+  Code first;  // that is known to belong to it
+  Code last;
+  Datum value;
+  bool isnull;
+};
+
+class Bucket {
+ public:
+  // `slot` has the column as attribute `attribute`, and nothing else is asked of it. `zoned`: the expression depends on the time zone.
+  Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute, bool zoned)
+      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), zoned_(zoned) {}
+
+  // `descending`: words are complemented.
+  void start(KeyType type, bool descending);
+  // The stretch that has a word. nullptr: it is not known, learn() it.
+  const BucketStretch* find(Code word);
+  // REQUIRES: no page is locked.
+  void learn(Code word);
+  // The value at a word; of NULL, isnull. REQUIRES: no page is locked.
+  Datum value(Code word, bool null, bool* isnull);
+
+ private:
+  static constexpr unsigned kMost = 64;
+
+  Datum evaluate(Code word, bool* isnull);
+  bool same(Code word, const BucketStretch& stretch);
+  Code end_of(const BucketStretch& stretch);
+  Code limit(Code word) const;
+  void append(Code word);
+  static Code length_of(const BucketStretch& stretch);
+
+  ExprState* expr_;
+  ExprContext* context_;
+  TupleTableSlot* slot_;
+  AttrNumber attribute_;
+  bool zoned_;
+  KeyType type_{};
+  Code turn_ = 0;
+  Code length_ = 1;     // of the last stretch
+  unsigned ahead_ = 1;  // stretches to be learnt at a time
+  unsigned count_ = 0;
+  unsigned at_ = 0;  // where find() looks first
+  BucketStretch stretch_[kMost]{};
+};
+static_assert(std::is_trivially_destructible_v<Bucket>);
+
+}  // namespace learned

@@ -1,0 +1,406 @@
+#include "am/count/index_counter.hpp"
+
+#include "am/server/compat.hpp"
+#include "core/code/key_steps.hpp"
+
+namespace learned {
+
+namespace {
+
+// Complete groups that are worth to be given out.
+constexpr uint32 kBatch = 1024;
+// Groups of buckets may go on a little later, where clocks were set back: so many are kept open.
+constexpr uint32 kRepeating = 4;
+
+}  // namespace
+
+template <class K>
+IndexCounter<K>::IndexCounter(const CountTask& task, const KeyColumns& columns, MemoryContext context)
+    : heap_(task.heap),
+      index_(task.index),
+      group_words_(task.group_words),
+      bucket_(task.bucket),
+      bucket_column_(task.bucket_column),
+      measured_(task.measured),
+      columns_(columns),
+      parts_(task.index, columns, context),
+      store_(task.index),
+      walk_(&store_),
+      visibility_(task.heap, RelationNeedsWAL(task.index), context),
+      groups_(columns_, measured_, context),
+      suspects_(task.heap, measured_.count > 0, context) {}
+
+template <class K>
+void IndexCounter<K>::Sink::whole(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, unsigned removed) {
+  counter->work_.segments++;
+  if (needs_keys()) {
+    counter->groups_.add_segment(counter->group_, ref, i, n);
+  } else {
+    counter->groups_.add_rows(counter->group_, n - removed);
+  }
+}
+
+template <class K>
+void IndexCounter<K>::Sink::suspect(const K* key, Tid tid) {
+  if (tid_block(tid) >= counter->heap_blocks_) {
+    counter->heap_blocks_ = RelationGetNumberOfBlocks(counter->heap_);
+    if (tid_block(tid) >= counter->heap_blocks_)
+      counter->store_.corrupt(counter->walk_.leaf().block(), "entry points beyond the table");
+  }
+  counter->suspects_.add(tid, counter->group_, key);
+}
+
+// As in a scan, for each leaf and before its content lock goes: an insert that is not counted finds the predicate lock.
+template <class K>
+void IndexCounter<K>::OnLeaf::operator()(Buffer leaf) const {
+  PredicateLockPage(counter->index_, BufferGetBlockNumber(leaf), counter->snapshot_);
+  compat::test_for_old_snapshot(counter->snapshot_, counter->index_, leaf);
+}
+
+template <class K>
+void IndexCounter<K>::release() {
+  visibility_.release();
+  suspects_.release();
+  walk_.forget();
+  next_ = Next::nowhere;
+}
+
+template <class K>
+void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot) {
+  if (!same_snapshot) {
+    visibility_.forget();
+    live_ = 0;
+  }
+  snapshot_ = snapshot;
+  parts_.read_keys(keys, nkeys);
+  groups_.clear();
+  complete_ = 0;
+  rows_finished_ = false;
+  fresh_ = true;
+  group_ = 0;
+  if (!grouped()) {
+    groups_.begin({TreeId::keys, K{}});
+    group_end_ = KeyTraits<K>::highest();
+  }
+  // (The words of a plain index ascend, whatever its order.)
+  if (bucket_ != nullptr) {
+    const KeyColumn& column = columns_.column[bucket_column_];
+    bucket_->start(column.type, column.descending && !columns_.plain());
+  }
+  next_ = parts_.count() == 0 ? Next::nowhere : Next::part;
+  parts_.go_to(0);
+}
+
+// ---- the way
+
+template <class K>
+Buffer IndexCounter<K>::next_leaf() {
+  const OnLeaf on_leaf{this};
+  switch (next_) {
+    case Next::part:
+      pgstat_count_index_scan(index_);
+      return walk_.enter(parts_.current(), true, on_leaf);
+    case Next::leaf:
+      return walk_.next(true, on_leaf);
+    case Next::position:
+      return walk_.take_over(parts_.current().tree, position_, kNoBlock, true, on_leaf);
+    default:
+      return InvalidBuffer;
+  }
+}
+
+// From a leaf that is done, to what comes then. False: nothing does.
+template <class K>
+bool IndexCounter<K>::go_on() {
+  const TreeRange part = parts_.current();
+  if (walk_.leaf().goes_on(part, true)) {
+    next_ = Next::leaf;
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      const KeySet* filter = parts_.filter();
+      if (filter == nullptr) return true;
+      const Entry fence = walk_.leaf().fence(true);
+      position_ = fence;
+      if (!go_to_admitted(*filter, true, &position_) || part.last() < position_) {
+        next_ = Next::nowhere;
+        return false;
+      }
+      if (position_ != fence) {
+        next_ = Next::position;
+        pgstat_count_index_scan(index_);
+      }
+    }
+    return true;
+  }
+  const int after = parts_.after(parts_.number(), true);
+  next_ = after < 0 ? Next::nowhere : Next::part;
+  if (after >= 0) parts_.go_to(after);
+  return after >= 0;
+}
+
+template <class K>
+bool IndexCounter<K>::next_batch() {
+  if (grouped()) {
+    // What was given out goes; the others may go on.
+    groups_.drop_before(complete_);
+    group_ -= std::min(group_, complete_);
+  } else if (next_ == Next::nowhere && complete_ > 0) {
+    return false;
+  }
+  while (next_ != Next::nowhere) {
+    CHECK_FOR_INTERRUPTS();
+    tally_leaf(next_leaf());
+    go_on();
+    if (suspects_.full()) visit_suspects();
+    if (grouped() && groups_.size() > kBatch) break;
+  }
+  visit_suspects();
+  visibility_.release();
+  complete_ = next_ == Next::nowhere ? groups_.size() : first_open_group();
+  return groups_.size() > 0;
+}
+
+template <class K>
+void IndexCounter<K>::visit_suspects() {
+  work_.visited += suspects_.size();
+  suspects_.visit(snapshot_, [this](uint32 group, const K* key) {
+    if (key != nullptr) {
+      groups_.add(group, *key);
+    } else {
+      groups_.add_rows(group, 1);
+    }
+  });
+}
+
+template <class K>
+void IndexCounter<K>::add_row(const RowKey<K>& row) {
+  if (bucket_ != nullptr) {
+    Code word = 0;
+    const bool null = !bucket_word(row.tree, row.key, &word);
+    bool isnull;
+    const Datum value = bucket_->value(word, null, &isnull);
+    open_bucket(row.tree, row.key, value, isnull);
+  } else if (group_words_ > 0) {
+    const bool same = groups_.size() > 0 && row.tree == groups_.at(group_).key.tree &&
+                      same_words(groups_.at(group_).key.key, row.key);
+    if (!same) {
+      groups_.begin(row);
+      group_ = groups_.size() - 1;
+    }
+  }
+  if (groups_.needs_keys() && row.tree != TreeId::nulls) {
+    groups_.add(group_, row.key);
+  } else {
+    groups_.add_rows(group_, 1);
+  }
+}
+
+template <class K>
+void IndexCounter<K>::finish_rows() {
+  complete_ = groups_.size();
+  rows_finished_ = true;
+}
+
+// ---- a leaf
+
+// The delta entries that belong to the visit, in their order.
+template <class K>
+unsigned IndexCounter<K>::sorted_deltas(const PageView& page) {
+  const TreeRange part = parts_.current();
+  const unsigned all = page.deltas();
+  unsigned n = 0;
+  for (unsigned j = 0; j < all; j++) {
+    const Entry entry = PageView::delta_entry(page.delta_at(j));
+    if (walk_.leaf().takes(part, entry)) delta_[n++] = entry;
+  }
+  std::sort(delta_, delta_ + n);
+  return n;
+}
+
+// Tallies what it knows the groups of, on a leaf that is locked. Needs::map: the map should be copied first, anew if need be (if `may_copy`);
+// Needs::bucket: unknown_ is the first key of the rest.
+template <class K>
+typename IndexCounter<K>::Needs IndexCounter<K>::tally_leaf_once(Buffer leaf, bool may_copy) {
+  const PageView page(buffer_bytes(leaf));
+  BasicLeafRanks<K> ranks;
+  if (!walk_.leaf().ranks(page, parts_.current(), &ranks)) damaged();
+  deltas_ = sorted_deltas(page);
+  bool known;
+  if (visibility_.holds_for(leaf)) {
+    known = tally(page, ranks, visibility_.copy_of_map());
+  } else {
+    const uint64 entries = ranks.end - ranks.begin + deltas_;
+    if (may_copy && visibility_.worth_copying(live_ + entries)) return Needs::map;
+    live_ += entries;
+    known = tally(page, ranks, LiveBlocks(&visibility_));
+  }
+  return known ? Needs::nothing : Needs::bucket;
+}
+
+// Tallies the leaf to which the walk has come, which is locked; unlocks it. What has to be done without a lock is done in between, and the leaf
+// is read anew, for it may have changed. (If it does so again, it is read by the live map.)
+template <class K>
+void IndexCounter<K>::tally_leaf(Buffer leaf) {
+  work_.leaves++;
+  bool may_copy = true;
+  for (;;) {
+    const Needs needs = tally_leaf_once(leaf, may_copy);
+    if (needs == Needs::nothing) break;
+    const Entry begin = walk_.leaf().fence(false);
+    const Block block = walk_.leaf().block();
+    UnlockReleaseBuffer(leaf);
+    CHECK_FOR_INTERRUPTS();
+    Entry position = begin;
+    if (needs == Needs::map) {
+      visibility_.copy();
+      work_.copies++;
+      live_ = 0;
+      may_copy = false;
+    } else {
+      Code word = 0;
+      bucket_word(parts_.current().tree, unknown_, &word);
+      bucket_->learn(word);
+      // What lies before was tallied.
+      position = std::max(begin, Entry{unknown_, 0});
+    }
+    leaf = walk_.take_over(parts_.current().tree, position, block, true, OnLeaf{this});
+  }
+  UnlockReleaseBuffer(leaf);
+}
+
+// The key of the first entry that is left.
+template <class K>
+bool IndexCounter<K>::first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta,
+                                    K* key) const {
+  if (rank < end) {
+    Tid tid;
+    if (!decode(page, rank, rank + 1, key, &tid)) return false;
+    if (page.tree() == TreeId::nulls) *key = K{};
+    if (delta < deltas_ && delta_[delta].code < *key) *key = delta_[delta].code;
+  } else {
+    *key = delta_[delta].code;
+  }
+  return true;
+}
+
+// ---- groups
+
+// The word that the bucket is of. False: it is NULL.
+template <class K>
+bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Code* word) const {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    *word = key;
+    return tree != TreeId::nulls;
+  } else {
+    const KeyColumn& column = columns_.column[bucket_column_];
+    *word = key.word[column.place.first];
+    return key.flag(column.place.first) != (column.null_flag() != 0);
+  }
+}
+
+template <class K>
+uint32 IndexCounter<K>::first_open_group() const {
+  const uint32 open = bucket_ != nullptr ? kRepeating : 1;
+  return groups_.size() > open ? groups_.size() - open : 0;
+}
+
+template <class K>
+void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool isnull) {
+  for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
+    const CountedGroup<K>& group = groups_.at(g - 1);
+    if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
+        same_words(group.key.key, key)) {
+      group_ = g - 1;
+      return;
+    }
+  }
+  groups_.begin({tree, key}, value, isnull);
+  group_ = groups_.size() - 1;
+}
+
+// The group of a key becomes the current one. False: its bucket is not known.
+template <class K>
+bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
+  if (!grouped() || (!fresh_ && tree == group_tree_ && key <= group_end_)) return true;
+  if (bucket_ != nullptr) {
+    Code word;
+    K end = key;
+    if (!bucket_word(tree, key, &word)) {
+      open_bucket(tree, key, Datum{0}, true);
+    } else {
+      const BucketStretch* stretch = bucket_->find(word);
+      if (stretch == nullptr) {
+        unknown_ = key;
+        return false;
+      }
+      open_bucket(tree, key, stretch->value, stretch->isnull);
+      if constexpr (KeyTraits<K>::kWords == 1) {
+        end = stretch->last;
+      } else {
+        end.word[columns_.column[bucket_column_].place.first] = stretch->last;
+      }
+    }
+    group_end_ = key_prefix_end(end, group_words_ + 1);
+  } else {
+    groups_.begin({tree, key});
+    group_ = groups_.size() - 1;
+    group_end_ = key_prefix_end(key, group_words_);
+  }
+  group_tree_ = tree;
+  fresh_ = false;
+  return true;
+}
+
+template <class K>
+template <class Open>
+bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open) {
+  Sink sink{this, groups_.needs_keys() && page.tree() != TreeId::nulls};
+  LeafTally<K, Open, Sink> leaf(page, open, sink);
+  const KeySet* filter = parts_.filter();
+  const TreeId tree = page.tree();
+  if (!grouped() && filter == nullptr) {
+    if (!leaf.ranks(ranks.begin, ranks.end)) damaged();
+    for (unsigned d = 0; d < deltas_; d++) leaf.entry(delta_[d].code, delta_[d].tid);
+    return true;
+  }
+  unsigned rank = ranks.begin;
+  unsigned d = 0;
+  while (rank < ranks.end || d < deltas_) {
+    K key;
+    if (!first_of_rest(page, rank, ranks.end, d, &key)) damaged();
+    K last = KeyTraits<K>::highest();
+    if constexpr (KeyTraits<K>::kWords > 1) {
+      if (filter != nullptr) {
+        KeyRange stretch;
+        if (!filter->next(widen(key), &stretch)) return true;
+        const K lo = narrow<KeyTraits<K>::kWords>(stretch.lo);
+        if (key < lo) {
+          // Over the gap.
+          unsigned at = ranks.end;
+          if (rank < ranks.end && !lower_bound(page, {lo, 0}, &at)) damaged();
+          rank = std::clamp(at, rank, ranks.end);
+          while (d < deltas_ && delta_[d].code < lo) d++;
+          continue;
+        }
+        last = narrow<KeyTraits<K>::kWords>(stretch.hi);
+      }
+    }
+    if (!open_group(tree, key)) return false;
+    if (tree == TreeId::keys) last = std::min(last, group_end_);
+    unsigned end = ranks.end;
+    if (tree == TreeId::keys && rank < end && last < KeyTraits<K>::highest()) {
+      if (!lower_bound(page, {KeyTraits<K>::after(last), 0}, &end)) damaged();
+      end = std::clamp(end, rank, ranks.end);
+    }
+    if (!leaf.ranks(rank, end)) damaged();
+    rank = end;
+    for (; d < deltas_ && (tree == TreeId::nulls || delta_[d].code <= last); d++)
+      leaf.entry(delta_[d].code, delta_[d].tid);
+  }
+  return true;
+}
+
+#define LEARNED_INDEX_COUNTER(K) template class IndexCounter<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_INDEX_COUNTER)
+#undef LEARNED_INDEX_COUNTER
+
+}  // namespace learned

@@ -1,0 +1,76 @@
+#include "am/count/suspect_rows.hpp"
+
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+template <class K>
+SuspectRows<K>::SuspectRows(Relation heap, bool with_keys, MemoryContext context)
+    : heap_(heap), with_keys_(with_keys), context_(context) {
+  // Twice the entries, for the sort.
+  const Size bytes = 2 * sizeof(Entry) + sizeof(Group) + (with_keys ? sizeof(K) : 0);
+  limit_ = static_cast<uint32>(std::clamp<Size>(static_cast<Size>(work_mem) * 1024 / bytes, 1024, 1 << 24));
+}
+
+template <class K>
+void SuspectRows<K>::grow() {
+  const uint32 capacity = capacity_ == 0 ? 256 : capacity_ * 2;
+  const auto allocate = [this, capacity]<class T>(T** array) {
+    const Size bytes = Size{capacity} * sizeof(T);
+    *array = static_cast<T*>(*array == nullptr ? MemoryContextAllocHuge(context_, bytes)
+                                               : repalloc_huge(*array, bytes));
+  };
+  allocate(&rows_);
+  allocate(&groups_);
+  if (with_keys_) allocate(&keys_);
+  capacity_ = capacity;
+}
+
+template <class K>
+void SuspectRows<K>::begin_visit() {
+  if (size_ > 1) {
+    const Size scratch = least_sort_scratch(size_);
+    auto* memory = static_cast<Entry*>(MemoryContextAllocHuge(context_, scratch * sizeof(Entry)));
+    sort_entries<Code>({rows_, size_}, {memory, scratch}, {[](void*) { CHECK_FOR_INTERRUPTS(); }, nullptr});
+    pfree(memory);
+  }
+  if (fetch_ == nullptr) {
+    const MemoryContext before = MemoryContextSwitchTo(context_);
+    fetch_ = compat::begin_index_fetch(heap_);
+    slot_ = table_slot_create(heap_, nullptr);
+    MemoryContextSwitchTo(before);
+  }
+}
+
+template <class K>
+bool SuspectRows<K>::visible(Tid tid, Snapshot snapshot) {
+  CHECK_FOR_INTERRUPTS();
+  ItemPointerData pointer;
+  ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
+  bool again = false;
+  bool all_dead = false;
+  return table_index_fetch_tuple(fetch_, &pointer, snapshot, slot_, &again, &all_dead);
+}
+
+template <class K>
+void SuspectRows<K>::end_visit() {
+  ExecClearTuple(slot_);
+  table_index_fetch_reset(fetch_);
+  size_ = 0;
+}
+
+template <class K>
+void SuspectRows<K>::release() {
+  size_ = 0;
+  if (fetch_ == nullptr) return;
+  ExecDropSingleTupleTableSlot(slot_);
+  table_index_fetch_end(fetch_);
+  fetch_ = nullptr;
+  slot_ = nullptr;
+}
+
+#define LEARNED_SUSPECT_ROWS(K) template class SuspectRows<K>;
+LEARNED_FOR_EVERY_KEY(LEARNED_SUSPECT_ROWS)
+#undef LEARNED_SUSPECT_ROWS
+
+}  // namespace learned

@@ -1,0 +1,66 @@
+// Entries whose rows must be visited to know whether a snapshot sees them, in the order of the table's blocks.
+#pragma once
+
+#include "am/server/server.hpp"
+#include "core/base/key.hpp"
+#include "core/sort/radix_sort.hpp"
+
+namespace learned {
+
+template <class K>
+class SuspectRows {
+ public:
+  SuspectRows(Relation heap, bool with_keys, MemoryContext context);
+
+  // `key` may be null: then so it is when its row is seen. REQUIRES: with_keys, if it is not.
+  void add(Tid tid, uint32 group, const K* key) {
+    if (size_ == capacity_) grow();
+    rows_[size_] = {tid, size_};
+    groups_[size_] = {group, key != nullptr};
+    if (key != nullptr) keys_[size_] = *key;
+    size_++;
+  }
+  uint32 size() const { return size_; }
+  // So many that they should be visited now.
+  bool full() const { return size_ >= limit_; }
+
+  // Visits all of them; seen(group, key) is called for each row that the snapshot sees. None is left.
+  template <class Seen>
+  void visit(Snapshot snapshot, Seen seen) {
+    if (size_ == 0) return;
+    begin_visit();
+    for (uint32 i = 0; i < size_; i++) {
+      const auto at = static_cast<uint32>(rows_[i].tid);
+      if (visible(rows_[i].code, snapshot))
+        seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
+    }
+    end_visit();
+  }
+  // Lets go of the table.
+  void release();
+
+ private:
+  struct Group {
+    uint32 number;
+    bool has_key;
+  };
+
+  void grow();
+  void begin_visit();
+  bool visible(Tid tid, Snapshot snapshot);
+  void end_visit();
+
+  Relation heap_;
+  bool with_keys_;
+  MemoryContext context_;
+  uint32 limit_;
+  uint32 size_ = 0;
+  uint32 capacity_ = 0;
+  Entry* rows_ = nullptr;  // TID, number: a key and a TID to the sort
+  Group* groups_ = nullptr;
+  K* keys_ = nullptr;
+  IndexFetchTableData* fetch_ = nullptr;
+  TupleTableSlot* slot_ = nullptr;
+};
+
+}  // namespace learned

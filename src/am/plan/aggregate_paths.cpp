@@ -1,0 +1,526 @@
+// Which queries an index can count (am/count/aggregate_scan.cpp):
+//
+//   SELECT count(*), min(k), max(k), sum(k), avg(k) FROM ... WHERE k BETWEEN ...
+//   SELECT k, count(*) FROM ... GROUP BY k            the first columns of an index
+//   SELECT date_trunc('hour', ts), count(*) ...       or a monotone expression of the next one
+//
+// The index must decide all conditions by itself, exactly: whatever core finds no index condition for, or a lossy one, stays a filter, and rows would have
+// to be read. So core matches them, for a copy of the table that has this index only.
+#include "am/callbacks.hpp"
+#include "am/count/aggregate_plan.hpp"
+#include "am/key/key_type.hpp"
+#include "am/options.hpp"
+#include "am/plan/monotone.hpp"
+#include "am/plan/path_parts.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+create_upper_paths_hook_type previous_hook;
+
+// Of the processor, in units of cpu_operator_cost, which stands for some 8 nanoseconds here.
+constexpr double kDescent = 30.0;  // to the first leaf (cost.cpp)
+constexpr double kLeaf = 25.0;     // a leaf's header and the models of its segments
+constexpr double kDecoded = 0.6;   // an entry that has to be decoded
+constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
+constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
+// Entries that a leaf of any kind has at most.
+constexpr double kHalf = 0.5;
+
+// What a query wants.
+struct Question {
+  List* groups;           // expressions
+  List* group_operators;  // their equalities
+  List* aggregates;       // Aggrefs, each once
+  PathTarget* target;     // what is made of them
+  List* having;           // conditions on them
+};
+
+// How an index answers it.
+struct Answer {
+  IndexOptInfo* index;
+  List* groups;      // columns
+  int columns;       // that are groups or fixed, in front
+  int bucket;        // the column that the bucket is of; -1: there is none
+  int bucket_group;  // the number of its expression among the groups
+  List* measures;    // three numbers each
+  List* measured;    // the columns of those that have one, as expressions
+};
+
+// ---- the question
+
+// Whether an expression has anything but groups, aggregates and constants; notes the aggregates. `context`: a Question.
+bool has_other_pieces(Node* node, void* context) {
+  auto* question = static_cast<Question*>(context);
+  if (node == nullptr || list_member(question->groups, node)) return false;
+  if (IsA(node, Aggref)) {
+    if (reinterpret_cast<const Aggref*>(node)->agglevelsup != 0) return true;
+    if (!list_member(question->aggregates, node)) question->aggregates = lappend(question->aggregates, node);
+    return false;
+  }
+  if (IsA(node, Var) || IsA(node, PlaceHolderVar) || IsA(node, GroupingFunc) || IsA(node, WindowFunc))
+    return true;
+  return compat::walk_expression(node, has_other_pieces, context);
+}
+
+// One table, all of whose rows are the query's.
+const RangeTblEntry* counted_table(PlannerInfo* root, RelOptInfo* input) {
+  const Query* parse = root->parse;
+  if (root->hasPseudoConstantQuals) return nullptr;
+  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
+      IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
+      parse->hasTargetSRFs || parse->groupingSets != NIL || parse->commandType != CMD_SELECT) {
+    return nullptr;
+  }
+  const RangeTblEntry* rte = root->simple_rte_array[input->relid];
+  return rte->inh || rte->tablesample != nullptr ? nullptr : rte;
+}
+
+// The operator that min() and max() give the first value by; InvalidOid: it is another aggregate.
+Oid first_operator(const Aggref* aggregate) {
+  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+  if (!HeapTupleIsValid(tuple)) return InvalidOid;
+  const Oid first = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
+  ReleaseSysCache(tuple);
+  return first;
+}
+
+void note_groups(PlannerInfo* root, const List* clauses, Question* question) {
+  for (int i = 0; i < list_length(clauses); i++) {
+    auto* clause = static_cast<SortGroupClause*>(list_nth(clauses, i));
+    question->groups = lappend(question->groups, get_sortgroupclause_expr(clause, root->processed_tlist));
+    question->group_operators = lappend_oid(question->group_operators, clause->eqop);
+  }
+}
+
+// SELECT DISTINCT: groups, and nothing of them.
+bool understand_distinct(PlannerInfo* root, const RelOptInfo* input, Question* question) {
+  const Query* parse = root->parse;
+  if (parse->hasDistinctOn || parse->groupClause != NIL || parse->hasAggs || parse->havingQual != nullptr ||
+      parse->hasWindowFuncs) {
+    return false;
+  }
+  *question = {NIL, NIL, NIL, input->reltarget, NIL};
+  note_groups(root, parse->distinctClause, question);
+  return !has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question);
+}
+
+bool understand(PlannerInfo* root, Question* question) {
+  const Query* parse = root->parse;
+  *question = {NIL, NIL, NIL, root->upper_targets[UPPERREL_GROUP_AGG],
+               reinterpret_cast<List*>(parse->havingQual)};
+  note_groups(root, parse->groupClause, question);
+  if (has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question) ||
+      has_other_pieces(parse->havingQual, question)) {
+    return false;
+  }
+  // (Least and greatest values alone have a plan of the server's.)
+  bool counts = question->groups != NIL;
+  for (int i = 0; i < list_length(question->aggregates); i++) {
+    const auto* aggregate = static_cast<const Aggref*>(list_nth(question->aggregates, i));
+    if (aggregate->aggorder != NIL || aggregate->aggdistinct != NIL || aggregate->aggfilter != nullptr ||
+        aggregate->aggdirectargs != NIL || aggregate->aggvariadic || list_length(aggregate->args) > 1) {
+      return false;
+    }
+    counts = counts || !OidIsValid(first_operator(aggregate));
+  }
+  return counts;
+}
+
+// ---- the answer
+
+bool is_float(Oid type) { return type == FLOAT4OID || type == FLOAT8OID; }
+
+// Whether the least and the greatest values are those of the codes of one word.
+bool has_ordered_codes(Oid type) {
+  KeyKind kind;
+  return key_kind_of_type(type, &kind) && key_words(kind) == 1 && !is_float(type);
+}
+
+bool extreme_of(const Aggref* aggregate, const IndexOptInfo* index, int column, MeasureKind* kind) {
+  const Oid first = first_operator(aggregate);
+  if (!OidIsValid(first) || column >= index->nkeycolumns) return false;
+  const int strategy = get_op_opfamily_strategy(first, index->opfamily[column]);
+  *kind = strategy == BTLessStrategyNumber ? MeasureKind::least : MeasureKind::greatest;
+  return strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber;
+}
+
+bool kind_of(const Aggref* aggregate, const IndexOptInfo* index, int column, Oid type, MeasureKind* kind) {
+  switch (aggregate->aggfnoid) {
+    case F_COUNT_ANY:
+      *kind = MeasureKind::not_null;
+      return true;
+    case F_SUM_INT2:
+    case F_AVG_INT2:
+    case F_SUM_INT4:
+    case F_AVG_INT4:
+    case F_SUM_INT8:
+    case F_AVG_INT8: {
+      const bool average = aggregate->aggfnoid == F_AVG_INT2 || aggregate->aggfnoid == F_AVG_INT4 ||
+                           aggregate->aggfnoid == F_AVG_INT8;
+      *kind = average ? MeasureKind::average : MeasureKind::sum;
+      return type == INT2OID || type == INT4OID || type == INT8OID;
+    }
+    default:
+      return has_ordered_codes(type) && extreme_of(aggregate, index, column, kind);
+  }
+}
+
+// Whether count() of this is the number of rows.
+bool counts_all(const Aggref* aggregate, const RelOptInfo* rel, const RangeTblEntry* rte) {
+  if (aggregate->aggfnoid == F_COUNT_) return true;
+  if (aggregate->aggfnoid != F_COUNT_ANY) return false;
+  const Expr* arg = static_cast<TargetEntry*>(linitial(aggregate->args))->expr;
+  if (IsA(arg, Const)) return !reinterpret_cast<const Const*>(arg)->constisnull;
+  if (!IsA(arg, Var)) return false;
+  const auto* var = reinterpret_cast<const Var*>(arg);
+  return var->varattno > 0 && compat::never_null(rel, rte->relid, var->varattno);
+}
+
+bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* answer) {
+  IndexOptInfo* index = answer->index;
+  answer->measures = NIL;
+  answer->measured = NIL;
+  for (int i = 0; i < list_length(question.aggregates); i++) {
+    const auto* aggregate = static_cast<const Aggref*>(list_nth(question.aggregates, i));
+    MeasureKind kind = MeasureKind::rows;
+    int column = -1;
+    if (!counts_all(aggregate, index->rel, rte)) {
+      if (aggregate->args == NIL) return false;
+      Expr* arg = static_cast<TargetEntry*>(linitial(aggregate->args))->expr;
+      column = 0;
+      while (column < index->ncolumns && !match_index_to_operand(reinterpret_cast<Node*>(arg), column, index))
+        column++;
+      if (column == index->ncolumns) return false;
+      if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)), &kind)) return false;
+      answer->measured = lappend(answer->measured, arg);
+    }
+    answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
+    answer->measures = lappend_int(answer->measures, column);
+    answer->measures = lappend_int(answer->measures, static_cast<int>(aggregate->aggtype));
+  }
+  return true;
+}
+
+bool is_equality(Oid operation, const IndexOptInfo* index, int column) {
+  return get_op_opfamily_strategy(operation, index->opfamily[column]) == BTEqualStrategyNumber;
+}
+
+// Finds the groups among the first columns of the index. False: they are not there.
+bool find_groups(const Question& question, const List* conditions, Answer* answer) {
+  IndexOptInfo* index = answer->index;
+  const int wanted = list_length(question.groups);
+  answer->groups = NIL;
+  answer->columns = 0;
+  answer->bucket = answer->bucket_group = -1;
+  Bitmapset* found = nullptr;
+  List* columns = NIL;  // of the groups, in the order in which they were found
+  List* numbers = NIL;
+  while (answer->columns < index->nkeycolumns && bms_num_members(found) < wanted) {
+    const int c = answer->columns;
+    int group = 0;
+    while (group < wanted &&
+           !(match_index_to_operand(static_cast<Node*>(list_nth(question.groups, group)), c, index) &&
+             is_equality(list_nth_oid(question.group_operators, group), index, c))) {
+      group++;
+    }
+    if (group < wanted) {
+      // Of several codes that are equal, which is given out is not certain.
+      if (is_float(index->opcintype[c])) return false;
+      found = bms_add_member(found, group);
+      columns = lappend_int(columns, c);
+      numbers = lappend_int(numbers, group);
+    } else if (!has_equality(conditions, index, c)) {
+      break;
+    }
+    answer->columns++;
+  }
+  // One that is left may be an expression of the next column.
+  if (bms_num_members(found) == wanted - 1 && answer->columns < index->nkeycolumns) {
+    int group = 0;
+    while (bms_is_member(group, found)) group++;
+    MonotoneExpression expression;
+    if (is_monotone(static_cast<Node*>(list_nth(question.groups, group)), &expression) &&
+        match_index_to_operand(const_cast<Node*>(expression.operand), answer->columns, index)) {
+      answer->bucket = answer->columns;
+      answer->bucket_group = group;
+      found = bms_add_member(found, group);
+    }
+  }
+  if (bms_num_members(found) < wanted) return false;
+  if (answer->columns > 0 &&
+      (!equal_by_words(index, answer->columns) || words_of_columns(index, answer->columns) == 0))
+    return false;
+  answer->groups = columns;
+  return true;
+}
+
+// A path of the index that has all conditions as index conditions, none of them lossy. nullptr: there is none.
+const List* all_conditions(PlannerInfo* root, IndexOptInfo* index, bool* possible) {
+  *possible = true;
+  if (index->indrestrictinfo == NIL) return NIL;
+  auto* table = static_cast<RelOptInfo*>(palloc(sizeof(RelOptInfo)));
+  std::memcpy(table, index->rel, sizeof(RelOptInfo));
+  table->indexlist = list_make1(index);
+  table->pathlist = NIL;
+  table->partial_pathlist = NIL;
+  table->cheapest_parameterized_paths = NIL;
+  table->consider_parallel = false;
+  create_index_paths(root, table);
+  for (int i = 0; i < list_length(table->pathlist); i++) {
+    const auto* path = static_cast<const IndexPath*>(list_nth(table->pathlist, i));
+    if (!IsA(path, IndexPath) || path->path.param_info != nullptr) continue;
+    bool all = true;
+    for (int r = 0; all && r < list_length(index->indrestrictinfo); r++) {
+      const void* restriction = list_nth(index->indrestrictinfo, r);
+      bool decided = false;
+      for (int k = 0; !decided && k < list_length(path->indexclauses); k++) {
+        const auto* clause = static_cast<const IndexClause*>(list_nth(path->indexclauses, k));
+        decided = clause->rinfo == restriction && !clause->lossy;
+      }
+      all = decided;
+    }
+    if (all) return path->indexclauses;
+  }
+  *possible = false;
+  return NIL;
+}
+
+// ---- the path
+
+// The index's own order as far as it is that of the groups.
+List* order_of_groups(PlannerInfo* root, const Question& question, IndexOptInfo* index,
+                      ScanDirection direction) {
+  List* order = build_index_pathkeys(root, index, direction);
+  List* kept = NIL;
+  for (int i = 0; i < list_length(order); i++) {
+    auto* key = static_cast<PathKey*>(list_nth(order, i));
+    bool grouped = false;
+    for (int g = 0; !grouped && g < list_length(question.groups); g++) {
+      for (int m = 0; !grouped && m < list_length(key->pk_eclass->ec_members); m++) {
+        grouped = equal(static_cast<EquivalenceMember*>(list_nth(key->pk_eclass->ec_members, m))->em_expr,
+                        list_nth(question.groups, g));
+      }
+    }
+    if (!grouped) break;
+    kept = lappend(kept, key);
+  }
+  return kept;
+}
+
+// A value of an integer, a date or a timestamp as a number.
+double number_of(Oid type, Datum value) {
+  switch (type) {
+    case INT2OID:
+      return DatumGetInt16(value);
+    case INT4OID:
+    case DATEOID:
+      return DatumGetInt32(value);
+    default:
+      return static_cast<double>(DatumGetInt64(value));
+  }
+}
+
+// How far apart the values of an operand are, by statistics. 0: no idea.
+double range_of(PlannerInfo* root, Node* operand) {
+  VariableStatData variable;
+  examine_variable(root, operand, 0, &variable);
+  AttStatsSlot histogram;
+  double range = 0.0;
+  if (HeapTupleIsValid(variable.statsTuple) &&
+      get_attstatsslot(&histogram, variable.statsTuple, STATISTIC_KIND_HISTOGRAM, InvalidOid,
+                       ATTSTATSSLOT_VALUES)) {
+    if (histogram.nvalues > 1) {
+      range = number_of(variable.vartype, histogram.values[histogram.nvalues - 1]) -
+              number_of(variable.vartype, histogram.values[0]);
+    }
+    free_attstatsslot(&histogram);
+  }
+  ReleaseVariableStats(variable);
+  return range;
+}
+
+// How many groups the planner may expect: by a monotone expression it has no idea, and takes as many as its operand has values.
+double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
+                       const RelOptInfo* output) {
+  if (question.groups == NIL) return 1.0;
+  const double expected =
+      output->pathlist == NIL ? child->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  if (answer.bucket < 0) return expected;
+  MonotoneExpression expression;
+  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+  const double range = range_of(root, const_cast<Node*>(expression.operand));
+  if (expression.width <= 0.0 || range <= 0.0) return expected;
+  // Conditions narrow the range in proportion; other groups have all of it.
+  const double share = std::clamp(child->rows / std::max(answer.index->rel->tuples, 1.0), 0.0, 1.0);
+  const double buckets = range / expression.width * (answer.columns == 0 ? share : 1.0) + 2.0;
+  if (answer.groups == NIL) return std::clamp(std::ceil(buckets), 1.0, std::max(expected, 1.0));
+  List* exprs = NIL;
+  for (int g = 0; g < list_length(question.groups); g++) {
+    if (g != answer.bucket_group) exprs = lappend(exprs, list_nth(question.groups, g));
+  }
+  const double others = estimate_num_groups(root, exprs, child->rows, nullptr, nullptr);
+  return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
+}
+
+struct CountCost {
+  Cost startup;
+  Cost total;
+};
+
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
+  const IndexOptInfo* index = child->indexinfo;
+  const RelOptInfo* table = index->rel;
+  Cost startup;
+  Cost total;
+  Selectivity selectivity;
+  double correlation;
+  double pages;
+  learned_cost_estimate(root, child, 1.0, &startup, &total, &selectivity, &correlation, &pages);
+  const double rows = std::max(1.0, selectivity * table->tuples);
+  const double leaves = std::max(1.0, std::ceil(selectivity * index->pages));
+  const double open = std::clamp(1.0 - table->allvisfrac, 0.0, 1.0);
+  double random;
+  double sequential;
+  get_tablespace_page_costs(index->reltablespace, &random, &sequential);
+  // A build leaves leaves in their order.
+  Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
+  double operations = kDescent + leaves * kLeaf + groups * kGroup;
+  if (open > 0.0) {
+    // Where the table is in the order of the index, most segments have no open block.
+    const double ordered = correlation * correlation;
+    const double decoded = rows * (open * ordered + (1.0 - ordered));
+    operations += decoded * kDecoded + rows * open * kVisited;
+    get_tablespace_page_costs(table->reltablespace, &random, &sequential);
+    const double spread =
+        std::min<double>(rows, selectivity * ordered * table->pages + (1.0 - ordered) * table->pages);
+    const double visited = std::ceil(spread * open);
+    // In order, but for the gaps: as a bitmap scan's.
+    const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
+    cost += visited * (random - (random - sequential) * share);
+  }
+  cost += operations * cpu_operator_cost;
+  return {startup, cost + startup};
+}
+
+void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
+                RelOptInfo* output) {
+  IndexOptInfo* index = answer.index;
+  RelOptInfo* table = index->rel;
+  // Where a plain index descends, its pages ascend.
+  KeyKind kind;
+  const bool plain =
+      index->ncolumns == 1 && key_kind_of_type(index->opcintype[0], &kind) && key_words(kind) == 1;
+  const ScanDirection direction =
+      plain && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
+  IndexPath* child = create_index_path(root, index, const_cast<List*>(conditions), NIL, NIL, NIL, direction,
+                                       has_everything(table, index), nullptr, 1.0, false);
+  // What rows are made of where they are read one by one.
+  PathTarget* target = create_empty_pathtarget();
+  List* exprs = NIL;
+  const auto group_of = [&](int column) {
+    for (int g = 0; g < list_length(question.groups); g++) {
+      auto* group = static_cast<Expr*>(list_nth(question.groups, g));
+      if (match_index_to_operand(reinterpret_cast<Node*>(group), column, index)) return group;
+    }
+    return static_cast<Expr*>(nullptr);
+  };
+  for (int g = 0; g < list_length(answer.groups); g++) {
+    Expr* group = group_of(list_nth_int(answer.groups, g));
+    add_column_to_pathtarget(target, group, 0);
+    exprs = lappend(exprs, group);
+  }
+  List* bucket = NIL;
+  if (answer.bucket >= 0) {
+    auto* expr = static_cast<Node*>(list_nth(question.groups, answer.bucket_group));
+    MonotoneExpression expression;
+    is_monotone(expr, &expression);
+    auto* operand = reinterpret_cast<Expr*>(const_cast<Node*>(expression.operand));
+    add_column_to_pathtarget(target, operand, 0);
+    exprs = lappend(exprs, expr);
+    // By itself, for the server would take it for the column of that name.
+    const auto column =
+        static_cast<AttrNumber>(list_length(question.groups) + list_length(question.aggregates) + 1);
+    Var* var = makeVar(INDEX_VAR, column, exprType(expression.operand), exprTypmod(expression.operand),
+                       InvalidOid, 0);
+    bucket = list_make4(makeInteger(answer.bucket), makeInteger(expression.zoned ? 1 : 0),
+                        with_operand(expr, expression, reinterpret_cast<Node*>(var)), operand);
+  }
+  for (int m = 0; m < list_length(answer.measured); m++)
+    add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);
+  exprs = list_concat(exprs, question.aggregates);
+  child->path.pathtarget = target;
+
+  const double groups = estimate_groups(root, question, answer, &child->path, output);
+  const CountCost cost = cost_of(root, child, groups);
+  CustomPath* path = makeNode(CustomPath);
+  path->path.pathtype = T_CustomScan;
+  path->path.parent = output;
+  path->path.pathtarget = question.target;
+  path->path.rows = groups;
+  path->path.startup_cost = question.groups == NIL ? cost.total : cost.startup;
+  path->path.total_cost = cost.total + groups * cpu_tuple_cost;
+  path->path.pathkeys = question.groups == NIL ? NIL : order_of_groups(root, question, index, direction);
+  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+  path->custom_paths = list_make1(child);
+  const unsigned words =
+      answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
+  path->custom_private = list_make5(answer.groups, makeInteger(static_cast<int>(words)), answer.measures,
+                                    exprs, question.having);
+  path->custom_private = lappend(path->custom_private, bucket);
+  path->methods = aggregate_path_methods();
+  add_path(output, &path->path);
+}
+
+// (An index whose operator class lacks something has no order.)
+bool may_count(const IndexOptInfo* index) {
+  return is_learned(index) && !index->hypothetical && index->sortopfamily != nullptr &&
+         (index->indpred == NIL || index->predOK);
+}
+
+bool has_index_that_may(const RelOptInfo* input) {
+  for (int i = 0; i < list_length(input->indexlist); i++) {
+    if (may_count(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)))) return true;
+  }
+  return false;
+}
+
+void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
+  const RangeTblEntry* rte = counted_table(root, input);
+  if (rte == nullptr || !has_index_that_may(input)) return;
+  Question question;
+  if (stage == UPPERREL_DISTINCT ? !understand_distinct(root, input, &question)
+                                 : !understand(root, &question))
+    return;
+  for (int i = 0; i < list_length(input->indexlist); i++) {
+    auto* index = static_cast<IndexOptInfo*>(list_nth(input->indexlist, i));
+    if (!may_count(index)) continue;
+    Answer answer{};
+    answer.index = index;
+    if (!find_measures(question, rte, &answer)) continue;
+    bool possible;
+    const List* conditions = all_conditions(root, index, &possible);
+    if (!possible || !find_groups(question, conditions, &answer)) continue;
+    add_answer(root, question, answer, conditions, output);
+  }
+}
+
+void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
+               void* extra) {
+  // (Who forbids index scans does not want this one.)
+  if (aggregates_enabled && enable_indexscan && (stage == UPPERREL_GROUP_AGG || stage == UPPERREL_DISTINCT))
+    add_aggregate_paths(root, stage, input, output);
+  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
+}
+
+}  // namespace
+
+void register_aggregate_paths() {
+  register_aggregate_scan();
+  previous_hook = create_upper_paths_hook;
+  create_upper_paths_hook = add_paths;
+}
+
+}  // namespace learned

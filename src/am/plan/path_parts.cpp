@@ -1,0 +1,60 @@
+#include "am/plan/path_parts.hpp"
+
+#include "am/key/key_type.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+bool has_equality(const List* conditions, const IndexOptInfo* index, int column) {
+  for (int i = 0; i < list_length(conditions); i++) {
+    const auto* condition = static_cast<const IndexClause*>(list_nth(conditions, i));
+    if (condition->indexcol != column) continue;
+    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
+    if (IsA(clause, OpExpr) && get_op_opfamily_strategy(reinterpret_cast<const OpExpr*>(clause)->opno,
+                                                        index->opfamily[column]) == BTEqualStrategyNumber) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool equal_by_words(const IndexOptInfo* index, int columns) {
+  if (columns < index->nkeycolumns) return true;
+  const Oid type = index->opcintype[columns - 1];
+  return type != FLOAT4OID && type != FLOAT8OID;
+}
+
+unsigned words_of_columns(const IndexOptInfo* index, int columns) {
+  unsigned words = 0;
+  for (int c = 0; c < columns; c++) {
+    KeyKind kind;
+    if (!key_kind_of_type(index->opcintype[c], &kind)) return 0;
+    words += key_words(kind);
+  }
+  return words;
+}
+
+bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
+  const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
+  return attribute > 0 && compat::never_null(rel, rte->relid, attribute);
+}
+
+bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index) {
+  if (!enable_indexonlyscan) return false;
+  Bitmapset* used = nullptr;
+  pull_varattnos(reinterpret_cast<Node*>(rel->reltarget->exprs), rel->relid, &used);
+  for (int i = 0; i < list_length(index->indrestrictinfo); i++) {
+    const auto* restriction = static_cast<const RestrictInfo*>(list_nth(index->indrestrictinfo, i));
+    pull_varattnos(reinterpret_cast<Node*>(restriction->clause), rel->relid, &used);
+  }
+  Bitmapset* returned = nullptr;
+  for (int c = 0; c < index->ncolumns; c++) {
+    const int attribute = index->indexkeys[c];
+    if (attribute != 0 && index->canreturn[c]) {
+      returned = bms_add_member(returned, attribute - FirstLowInvalidHeapAttributeNumber);
+    }
+  }
+  return bms_is_subset(used, returned);
+}
+
+}  // namespace learned

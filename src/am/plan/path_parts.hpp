@@ -1,0 +1,19 @@
+// What paths above index scans have to know of an index, its conditions and its columns.
+#pragma once
+
+#include "am/plan/index_info.hpp"
+
+namespace learned {
+
+// Whether an equality on the column is among conditions (IndexClauses).
+bool has_equality(const List* conditions, const IndexOptInfo* index, int column);
+// Whether keys that are equal have equal words in the first columns: not those of a float that is the last one.
+bool equal_by_words(const IndexOptInfo* index, int columns);
+// Words of the first columns; 0: the type of one is not known.
+unsigned words_of_columns(const IndexOptInfo* index, int columns);
+// Whether no row has NULL in a column of the index.
+bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column);
+// Whether the index has all that the query wants of the table, as the planner decides it.
+bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index);
+
+}  // namespace learned

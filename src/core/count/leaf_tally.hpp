@@ -1,0 +1,123 @@
+// Counts entries of a leaf without decoding those that need not be.
+//
+// Whether an entry's row is seen by everybody is a property of its heap block. A segment's model bounds its TIDs, hence its blocks: where none of
+// them is open, all its entries count, by their ranks. Else the segment is halved while that narrows the bounds, and what is left is decoded, and
+// each block asked for.
+//
+// Open says which blocks are open:     bool is_open(block), bool any_open(lo, hi)
+// Sink takes in what is found:
+//   bool needs_keys() const                       whether numbers alone will not do
+//   void whole(segment, i, n, removed)            entries [i, i + n) of a segment, none of their blocks open; `removed` of them are dead: 0 if
+//                                                 needs_keys()
+//   void clear(key)                               an entry, its block not open. *key: if needs_keys(), else nullptr
+//   void clear(n)                                 so many; only if !needs_keys()
+//   void suspect(key, tid)                        an entry on an open block
+//   void decoded(n)                               so many were decoded
+#pragma once
+
+#include <algorithm>
+
+#include "core/page/search.hpp"
+
+namespace learned {
+
+// Entries below which a segment is not halved again.
+inline constexpr unsigned kLeastHalved = 64;
+
+// Bits set of a bitmap in [begin, end).
+unsigned count_bits(const std::uint8_t* map, unsigned begin, unsigned end);
+
+template <class K, class Open, class Sink>
+class LeafTally {
+ public:
+  LeafTally(const BasicPageView<K>& page, const Open& open, Sink& sink)
+      : page_(page), open_(open), sink_(sink), has_dead_((page.flags() & kHasDead) != 0) {}
+
+  // The encoded entries of ranks [begin, end). False: corrupt.
+  bool ranks(unsigned begin, unsigned end) {
+    if (begin >= end) return true;
+    if (end > page_.encoded()) return false;
+    for (unsigned s = segment_of_rank(page_, begin); begin < end; s++) {
+      BasicSegmentRef<K> ref;
+      if (s >= page_.segments() || !load_segment(page_, s, &ref)) return false;
+      if (begin < ref.first_rank || begin >= ref.first_rank + ref.count) return false;
+      const unsigned i = begin - ref.first_rank;
+      const unsigned n = std::min(end - begin, ref.count - i);
+      part(ref, i, n, n == ref.count ? tid_span(ref.tids, n) : tid_span(ref.tids, ref.tid_bits, i, n));
+      begin += n;
+    }
+    return true;
+  }
+
+  // An entry that is not encoded.
+  void entry(const K& key, Tid tid) {
+    const K* known = sink_.needs_keys() ? &key : nullptr;
+    if (open_.is_open(tid_block(tid))) {
+      sink_.suspect(known, tid);
+    } else if (known != nullptr) {
+      sink_.clear(known);
+    } else {
+      sink_.clear(1u);
+    }
+  }
+
+ private:
+  static constexpr unsigned kChunk = 256;
+
+  // Entries [i, i + n) of a segment, whose TIDs lie within `span`.
+  void part(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, const Span& span) {
+    if (!open_.any_open(tid_block(span.lo), tid_block(span.hi))) {
+      const unsigned at = ref.first_rank + i;
+      const unsigned removed = has_dead_ ? count_bits(page_.dead_map(), at, at + n) : 0;
+      if (removed == 0 || !sink_.needs_keys()) {
+        sink_.whole(ref, i, n, removed);
+        return;
+      }
+    } else if (n > kLeastHalved) {
+      const unsigned half = n / 2;
+      const Span front = tid_span(ref.tids, ref.tid_bits, i, half);
+      if (front.hi - front.lo < (span.hi - span.lo) / 4 * 3) {
+        part(ref, i, half, front);
+        part(ref, i + half, n - half, tid_span(ref.tids, ref.tid_bits, i + half, n - half));
+        return;
+      }
+    }
+    for (unsigned k = 0; k < n; k += kChunk) decode(ref, i + k, std::min(kChunk, n - k));
+  }
+
+  void decode(const BasicSegmentRef<K>& ref, unsigned i, unsigned n) {
+    Tid tids[kChunk];
+    decode_tids(ref.tids, ref.tid_bits, i, n, tids);
+    sink_.decoded(n);
+    if (!sink_.needs_keys()) {
+      unsigned clear = 0;
+      for (unsigned k = 0; k < n; k++) {
+        if (has_dead_ && page_.is_dead(ref.first_rank + i + k)) continue;
+        if (open_.is_open(tid_block(tids[k]))) {
+          sink_.suspect(nullptr, tids[k]);
+        } else {
+          clear++;
+        }
+      }
+      sink_.clear(clear);
+      return;
+    }
+    K keys[kChunk];
+    KeyCodec<K>::decode(ref.key, ref.key_bits, i, n, keys);
+    for (unsigned k = 0; k < n; k++) {
+      if (has_dead_ && page_.is_dead(ref.first_rank + i + k)) continue;
+      if (open_.is_open(tid_block(tids[k]))) {
+        sink_.suspect(&keys[k], tids[k]);
+      } else {
+        sink_.clear(&keys[k]);
+      }
+    }
+  }
+
+  const BasicPageView<K>& page_;
+  const Open& open_;
+  Sink& sink_;
+  bool has_dead_;
+};
+
+}  // namespace learned
