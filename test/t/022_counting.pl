@@ -12,7 +12,7 @@ use Test::More;
 
 start_seed();
 my $node = new_node('counting', `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ());
-$node->append_conf('postgresql.conf', "max_prepared_transactions = 20\nmax_locks_per_transaction = 500\nfull_page_writes = off\n");
+$node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nmax_prepared_transactions = 20\nmax_locks_per_transaction = 500\nfull_page_writes = off\n");
 $node->start;
 prepare_database($node);
 prepare_counting($node);
@@ -61,16 +61,19 @@ sub go_through
 	my ($label, $prefix, $kind, $kept, $each) = @_;
 	$node->safe_psql('postgres', make_tables($prefix, $kind, 6000));
 	my @sessions;
+	# (Of a table that VACUUM saw empty the planner expects so little that it may take any index scan.)
+	my $empty = 0;
 	for my $step (@STEPS)
 	{
 		my ($name, $script) = @$step;
 		next if $name =~ /file/ && $kept;
+		$empty ||= $name eq 'all away';
 		my @bad;
 		$node->safe_psql('postgres', $_) for of_shapes($prefix, $script);
 		push @sessions, [ $name, open_session($node, 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT FROM pg_am') ];
 		for my $old (@sessions)
 		{
-			my $bad = same_in($old->[1], 1, questions($prefix));
+			my $bad = same_in($old->[1], !$empty, questions($prefix));
 			push @bad, "since \"$old->[0]\": $bad" if $bad;
 		}
 		is(join("\n", @bad), '', "$label: $name");
@@ -163,7 +166,7 @@ $node->safe_psql('postgres', $_) for of_shapes('between_', 'VACUUM T');
 for my $shape (0, 1, 3)
 {
 	my $table = (of_shapes('between_', 'T'))[$shape];
-	my @range = $table =~ /serial/ ? (0, 70000) : (-9 * 10**18, 9 * 10**18);
+	my @range = $table =~ /serial/ ? (0, 70000) : ('-9000000000000000000', '9000000000000000000');
 	my $condition = ($table =~ /pair/ ? 'g = n AND ' : '') . 'k BETWEEN a AND b';
 	my $q = "SELECT n, a, (SELECT count(*) FROM $table WHERE $condition), (SELECT sum(k) FROM $table WHERE $condition) FROM "
 	  . "(SELECT n, $range[0] + n * 1000 AS a, $range[1] - n * 1000 AS b FROM generate_series(1, 12) n) v";
