@@ -7,12 +7,11 @@ use FindBin;
 use lib $FindBin::RealBin;
 use LearnedTest;
 use CountingTest;
-use DamagedIndexes;
 use Test::More;
 
 start_seed();
-my $node = new_node('counting', `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ());
-$node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nmax_prepared_transactions = 20\nmax_locks_per_transaction = 500\nfull_page_writes = off\n");
+my $node = new_node('counting');
+$node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nmax_prepared_transactions = 20\nmax_locks_per_transaction = 500\n");
 $node->start;
 prepare_database($node);
 prepare_counting($node);
@@ -207,8 +206,8 @@ for my $kind ('', 'UNLOGGED')
 	my $prefix = $kind ? 'stop_unlogged_' : 'stop_';
 	for my $shape (grep { $SHAPES[$_]{name} =~ /random|pair/ } 0 .. $#SHAPES)
 	{
-		my $table = (of_shapes($prefix, 'T'))[$shape];
 		my $of = $SHAPES[$shape];
+		my $table = "$prefix$of->{name}";
 		my ($first, $words) = $of->{name} eq 'pair' ? ('g', 2) : ('k', 1);
 		my ($low, $high) = $first eq 'g' ? ('g < 4', 'g > 12') : ('k < -5000000000000000000', 'k > 5000000000000000000');
 		my @to = $first eq 'g' ? ('g = 14', 'g = 1') : ("k = 7000000000000000000 + id", "k = -7000000000000000000 - id");
@@ -232,8 +231,7 @@ for my $kind ('', 'UNLOGGED')
 		  : ("SELECT count(*), sum(k), min(k), max(k) FROM $table WHERE k IS NOT NULL", "SELECT count(*) FROM $table WHERE k > -9000000000000000000");
 		for my $change (sort keys %changes)
 		{
-			$node->safe_psql('postgres', "DROP TABLE IF EXISTS $_") for of_shapes($prefix, 'T');
-			$node->safe_psql('postgres', make_tables($prefix, $kind, 8000));
+			$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table;" . make_tables($prefix, $kind, 8000, $of->{name}));
 			query($node, $change =~ /place/ ? "VACUUM $table" : "DELETE FROM $table WHERE id % 200 = 7");
 			query($node, vacuum($table)) if $change !~ /nothing/;
 			my @leaves = leaves($node, "${table}_k", $words);
@@ -258,8 +256,9 @@ check_indexes($node, 'after stops');
 
 # All visible before and after, and not in between: a row whose transaction aborts comes behind the place where a count stopped, the
 # count sees its entry; VACUUM removes it and makes its block all-visible again before the count ends. That end is held up at a
-# block of the table that is new, so that VACUUM does not come to it.
-for my $kind ('', 'UNLOGGED')
+# block of the table that is new, so that VACUUM does not come to it. (An index-only scan would have its leaf pinned there, and
+# VACUUM wait for it.)
+for my $kind ($PLANS_COUNT ? ('', 'UNLOGGED') : ())
 {
 	my $table = $kind ? 'counter_unlogged' : 'counter';
 	query($node, qq{
@@ -297,4 +296,6 @@ CREATE INDEX ${table}_k ON $table USING $AM (k);});
 			ok(release_page($heap), "$table: which ends then");
 		});
 }
+$node->stop;
+report_calls();
 done_testing();

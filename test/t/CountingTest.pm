@@ -12,7 +12,7 @@ use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
 our @EXPORT = qw($BY_TABLE $BY_COUNT prepare_counting open_session run_in start_in finish_in same_in leaves leaf_of hold_page
-  release_page wait_until_stopped while_stopped count_calls $PLANS_COUNT @SHAPES make_tables fill of_shapes questions);
+  release_page wait_until_stopped while_stopped report_calls $PLANS_COUNT @SHAPES make_tables fill of_shapes questions);
 
 # One of two ways to answer: from the table, or by a plan that counts. (Per row the server's own plans are made expensive.)
 our $BY_TABLE = 'SET LOCAL learned_index.enable_aggregates = off; SET LOCAL learned_index.enable_groups = off; '
@@ -101,7 +101,7 @@ sub finish_in
 }
 
 # Both answers to each query are the same in this session, whatever transaction it is in. Returns what differs or fails. Of which
-# queries the plan does not count is remembered for count_calls(), or they fail, where $all.
+# queries the plan does not count is remembered for report_calls(), or they fail, where $all.
 sub same_in
 {
 	my ($session, $all, @queries) = @_;
@@ -119,8 +119,13 @@ sub same_in
 	return join("\n", @bad);
 }
 
-# How many comparisons were of a plan that counts, and how many of another.
-sub count_calls { return ($answers, $others) }
+# At the end: there were comparisons of plans that count, and of how many the plan was another.
+sub report_calls
+{
+	cmp_ok($answers, '>', $others, 'most of what was compared was counted in an index') if $PLANS_COUNT;
+	diag("$answers comparisons of plans that count, $others of others");
+	return;
+}
 
 # ---- tables --------------------------------------------------------------------------------------------
 
@@ -178,13 +183,13 @@ sub fill
 
 sub make_tables
 {
-	my ($prefix, $kind, $rows) = @_;
+	my ($prefix, $kind, $rows, $only) = @_;
 	return join '', map { my $table = "$prefix$_->{name}"; qq{
 CREATE $kind TABLE $table (id int, k int8, g int4, v text) WITH (fillfactor = 90);
 ALTER TABLE $table ALTER v SET STORAGE PLAIN;
 } . fill($_, $table, 1, $rows) . qq{
 CREATE INDEX ${table}_k ON $table USING $AM $_->{index};
-} } @SHAPES;
+} } grep { !defined $only || $_->{name} eq $only } @SHAPES;
 }
 
 # A script for each table in turn: T is its name, INSERT(a, b) are rows.
@@ -209,11 +214,11 @@ sub questions
 sub leaves
 {
 	my ($node, $index, $words, $tree) = @_;
-	my $blocks = query($node, "SELECT pg_relation_size('$index') / 8192");
+	my @pages = split /\n/, query($node, "SELECT encode(page_bytes('$index', b), 'hex') FROM generate_series(1, pg_relation_size('$index')::int / 8192 - 1) b");
 	my (%right, %low, %seen);
-	for my $block (1 .. $blocks - 1)
+	for my $block (1 .. @pages)
 	{
-		my $page = pack('H*', query($node, "SELECT encode(page_bytes('$index', $block), 'hex')"));
+		my $page = pack('H*', $pages[ $block - 1 ]);
 		my ($level, $of, $flags) = unpack('x6 C C v', substr($page, unpack('x16 v', $page)));
 		next if $level != 0 || $of != ($tree // 0) || $flags & 2;
 		($right{$block}, $low{$block}) = unpack('x20 V x8 Q<', substr($page, -32 - 2 * (8 * $words + 8)));
