@@ -68,7 +68,7 @@ sub go_through
 		next if $name =~ /file/ && $kept;
 		$empty ||= $name eq 'all away';
 		my @bad;
-		$node->safe_psql('postgres', $_) for of_shapes($prefix, $script);
+		$node->safe_psql('postgres', join '; ', of_shapes($prefix, $script));
 		push @sessions, [ $name, open_session($node, 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT FROM pg_am') ];
 		for my $old (@sessions)
 		{
@@ -161,7 +161,7 @@ for my $case ([ 'own_', '', 'READ COMMITTED' ], [ 'own_', '', 'REPEATABLE READ' 
 
 # A cursor counts a range a row; between the rows others insert, abort, and VACUUM removes. The snapshot stays.
 $node->safe_psql('postgres', make_tables('between_', '', 6000));
-$node->safe_psql('postgres', $_) for of_shapes('between_', 'VACUUM T');
+$node->safe_psql('postgres', join '; ', of_shapes('between_', 'VACUUM T'));
 for my $shape (0, 1, 3)
 {
 	my $table = (of_shapes('between_', 'T'))[$shape];
