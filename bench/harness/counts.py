@@ -27,6 +27,7 @@ BEST = {**INDEX_ONLY,
         "index-only, workers": {**DEFAULTS, **ONLY_INDEX},
         "sequential, workers": {**DEFAULTS, **NO_INDEX}}
 RIVALS = {"index-only": INDEX_ONLY, "best": BEST}
+ENOUGH = 1.0  # seconds of repetitions in one session
 HOPELESS = 1.3  # a plan that takes so many times as long as the best in a trial is not measured further
 
 SMALL_WIDTHS = (1, 10, 100, 1_000, 10_000)  # rows of a small count
@@ -258,11 +259,11 @@ def aggregate_plan(bench, line, before, explained):
 
 
 def timed(bench, line, settings, sql, right):
-    """(first time in a new session, later times in it)."""
+    """(first time in a new session, later times in it: one, then more while they are short)."""
     session = connect(bench, settings)
     try:
         times = []
-        for _ in range(1 + line.warm):
+        while len(times) < 1 + line.warm and (len(times) < 2 or sum(times) < ENOUGH):
             seconds, answer = session.timed(sql)
             if answer != right:
                 raise BenchError(f"{line.name}: the answer is {answer[:3]}, that of a sequential scan {right[:3]}")

@@ -78,7 +78,7 @@ def counted(result, label):
     for name in ("leaf pages", "segments counted", "entries decoded", "heap fetches"):
         if name in facts:
             said.append(f"{facts[name]:,} {name}")
-    if "open" in facts:
+    if facts.get("open"):
         said.append(f"{100 * facts['open']:.1f} % of the blocks open")
     if len(facts.get("tried", {})) > 1:
         said.append("tried: " + ", ".join(f"{name} {amount(seconds, 's', 0)}" for name, seconds in facts["tried"].items()))
