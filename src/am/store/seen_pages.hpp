@@ -13,6 +13,7 @@ namespace learned {
 
 struct alignas(32) SeenPage {
   static constexpr unsigned kSegments = 3;  // of the first few segments the layout is kept
+  static constexpr uint8 kBitmap = 0x80;    // in a width: a bitmap follows (core/column/elias_fano.hpp)
 
   uint32 tag;       // a checksum that was seen to match, mixed with the page's identity (seen_tag)
   uint16 upper;     // of the page when its delta entries were checked
@@ -24,7 +25,8 @@ struct alignas(32) SeenPage {
   } segment[kSegments];
   uint16 first_rank[kSegments - 1];  // of the second and the third segment
   uint16 end;                        // of the last segment's residuals
-  uint8 width[kMaxWords];            // of the residuals of each word of keys in the first segment
+  uint8 width
+      [kMaxWords];  // of the residuals of each word of keys in the first segment, or of its low parts: kBitmap
 };
 static_assert(sizeof(SeenPage) == 32);
 
