@@ -56,6 +56,13 @@ class Line:
     least_rows: int = 0  # below, the line would show nothing of its own
     slow: tuple = ()  # access methods that a small run leaves out here
     endless: dict = field(default_factory=dict)  # as `lacks`, for those that a large run leaves out
+    # Of lines that count, see counts.py:
+    state: str = "visible"  # of the table
+    rival: str = "best"  # against which of the baseline's plans
+    must_aggregate: bool = True  # LearnedAggregate is asserted; otherwise the planner is free
+    warm: int = 0  # how often the query is repeated in its session, at most
+    repeated: bool = False  # these times count, not the first one
+    counted: int = 0  # rows of each of many counts
 
     def reason_against(self, access_method):
         return self.lacks.get(access_method, "")
@@ -269,6 +276,57 @@ def uuid_lines():
     ]
 
 
+# Targets of the first count of everything in a session, and of later ones, by the state of the table.
+COUNT_TARGETS = {
+    "serial": {"visible": (500, 4000), "last": (100, None), "spread": (30, None)},
+    "timestamps": {"visible": (100, 1200), "last": (100, None), "spread": (60, None)},
+    "random": {"visible": (50, 500), "last": (40, None), "spread": (30, None)},
+    "distinct": {"visible": (100, 1500), "last": (40, None), "spread": (30, None)},
+}
+STATE_LABELS = {"visible": "all blocks visible", "last": "last 1 % of the blocks open",
+                "spread": "1 % of the blocks open, spread", "scattered": "1 % of the rows updated at random"}
+NOT_WORSE = 0.9
+
+# Groups are summed up, so that their transport to the client is not what is measured.
+GROUPS = "SELECT count(*), sum(g * c), max(c) FROM (SELECT {g} AS g, count(*) AS c FROM {{t}} GROUP BY 1) s"
+BUCKETS = "SELECT count(*), max(g), sum(c), max(c) FROM (SELECT date_trunc('{unit}', k) AS g, count(*) AS c FROM {{t}} GROUP BY 1) s"
+
+
+def count_lines():
+    lacks = {name: "counts nothing without the table" for name in ("hash", "brin")}
+
+    def line(name, data, what, target, **more):
+        return Line(f"count.{data}.{name}", "count", data, what, target=at_least(target), lacks=lacks, **more)
+
+    lines = []
+    for data, states in COUNT_TARGETS.items():
+        for state, (fresh, warm) in states.items():
+            label = f"count of everything, {data}, {STATE_LABELS[state]}"
+            first = line(f"{state}.fresh", data, f"{label}, first in a session", fresh, state=state, warm=9,
+                         rival="index-only" if state == "visible" else "best", query="SELECT count(*) FROM {t}")
+            lines += [first, companion(f"count.{data}.{state}.warm", first, "warm_seconds", f"{label}, repeated",
+                                       target=at_least(warm) if warm else None)]
+        lines.append(line("scattered.fresh", data, f"count of everything, {data}, {STATE_LABELS['scattered']}", NOT_WORSE,
+                          state="scattered", must_aggregate=False, query="SELECT count(*) FROM {t}"))
+    lines += [
+        line("groups", "distinct", "GROUP BY the 1,000 values", 100, query=GROUPS.format(g="k")),
+        line("hours", "timestamps", "GROUP BY the hour", 100, query=BUCKETS.format(unit="hour")),
+        line("days", "timestamps", "GROUP BY the day", 100, query=BUCKETS.format(unit="day")),
+        line("thousands", "serial", "GROUP BY k / 1000", 100, query=GROUPS.format(g="k / 1000")),
+        line("distinct", "distinct", "DISTINCT, 1,000 values", 100,
+             query="SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM {t}) s"),
+        line("sum", "serial", "sum of all keys, serial", 100, query="SELECT sum(k) FROM {t}"),
+        line("sum", "distinct", "sum of all keys, 1,000 values", 10, query="SELECT sum(k) FROM {t}"),
+    ]
+    for data in ("serial", "random"):
+        lines.append(line("lateral", data, f"LATERAL counts of 1,000 rows, {data}", 10, query="lateral", counted=1_000))
+        for kind in ("literals", "prepared"):
+            lines += [line(f"small.{kind}.{rows}", data, f"counts of {rows:,} rows, {data}, {kind}", NOT_WORSE, query=kind,
+                           counted=rows, rival="index-only", must_aggregate=False, warm=3, repeated=True)
+                      for rows in (1, 10, 100, 1_000, 10_000)]
+    return lines
+
+
 # Each value's entries are one chain of pages, which every insert walks: 20 million rows take far over ten minutes.
 FEW_VALUES = {"hash": "left out of a large run: equal keys are one chain, its build takes many minutes"}
 
@@ -311,6 +369,7 @@ LINES = [
     *copy_lines("random", "random"),
     *pair_lines(),
     *uuid_lines(),
+    *count_lines(),
     Line("pgbench", "pgbench", "pgbench", "a TPC-B-like transaction, index on accounts",
          target=at_least(1.0), node="Index Scan", samples=2,
          lacks={**NO_LOOKUPS, "hash": "left out to save time"}),

@@ -73,6 +73,15 @@ def counted(result, label):
                     f" VACUUM {fact('vacuum_seconds'):.2f} s")
     if "transactions_per_second" in facts:
         said.append(f"{fact('transactions_per_second'):.0f} transactions a second")
+    if "plan" in facts:
+        said.append(facts["plan"])
+    for name in ("leaf pages", "segments counted", "entries decoded", "heap fetches"):
+        if name in facts:
+            said.append(f"{facts[name]:,} {name}")
+    if facts.get("open"):
+        said.append(f"{100 * facts['open']:.1f} % of the blocks open")
+    if len(facts.get("tried", {})) > 1:
+        said.append("tried: " + ", ".join(f"{name} {amount(seconds, 's', 0)}" for name, seconds in facts["tried"].items()))
     if "copies" in facts:
         said.append(f"{facts['copies']} {'copy' if facts['copies'] == 1 else 'copies'}")
     return f"{label}: {', '.join(said)}" if said else ""

@@ -1,6 +1,7 @@
 """Takes one table through all its lines."""
 
 from . import datasets
+from .counts import run_counts
 from .measure import drop_indexes
 from .queries import lived_group, query_group
 from .transactions import pgbench_group
@@ -32,8 +33,8 @@ def set_up(bench, data, lines, answers):
 
 
 def run_dataset(bench, data, lines):
-    """Loads one table, measures its lines, drops it. Groups that disturb the heap come last; COPY has
-    a table of its own."""
+    """Loads one table, measures its lines, drops it. Groups that disturb the heap come last; COPY and
+    counting have tables of their own."""
     answers = datasets.Answers()
     on_table = of_kind(lines, "lived", "insert", "build", "vacuum", *READING)
     groups = [
@@ -51,6 +52,9 @@ def run_dataset(bench, data, lines):
                 run_group(bench, data, wanted, group)
         bench.guard(on_table, lambda: datasets.drop(bench.session, data))
     run_group(bench, data, of_kind(lines, "copy"), lambda wanted: copy_group(bench, data, wanted))
+    counting = of_kind(lines, "count")
+    if counting:
+        run_counts(bench, data, counting)
     bench.copy_companions(lines)
 
 

@@ -18,8 +18,9 @@ printf '%s\n' "unix_socket_directories = '$scratch'" "listen_addresses = ''" 'au
 run() { "$bin/psql" -h "$scratch" -U postgres -d postgres -v ON_ERROR_STOP=1 -XAtq "$@"; }
 run -c "CREATE EXTENSION learned_index VERSION '$version'"
 run -f "$here/old_files.sql" >/dev/null
+[[ $version < 0.4.0 ]] || run -f "$here/old_wide_files.sql" >/dev/null
 run -c 'TABLE content' >"$scratch/content"
-run -c "SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relkind = 'i' AND relname ~ '^(kept|bare)_'" >"$scratch/files"
+run -c "SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relkind = 'i' AND relname ~ '^(kept|bare|wide)_'" >"$scratch/files"
 "$bin/pg_ctl" -D "$scratch/data" -w -m fast stop >/dev/null
 
 mkdir -p "$here/$version"

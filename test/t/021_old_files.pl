@@ -16,8 +16,12 @@ plan skip_all => 'the files are of learned indexes' unless $IS_LEARNED;
 
 my $data = "$FindBin::RealBin/../data";
 my $page_size = 8192;
-my @versions = ('0.1.0', '0.2.0', '0.3.0');
-my @indexes = qw(kept_id kept_device kept_code kept_ts kept_temperature bare_k);
+my @versions = ('0.1.0', '0.2.0', '0.3.0', '0.4.0');
+my @plain_indexes = qw(kept_id kept_device kept_code kept_ts kept_temperature bare_k);
+# Of keys of several words, which 0.4 brought.
+my @wide_indexes = qw(wide_u wide_pair wide_code);
+sub is_wide { my ($version) = @_; return $version ge '0.4.0' }
+sub indexes_of { my ($version) = @_; return (@plain_indexes, is_wide($version) ? @wide_indexes : ()) }
 
 my $node = new_node('old_files');
 # (From 18 on a new server has checksums.)
@@ -44,18 +48,20 @@ for my $database (map { @$_ } @databases{qw(plain checksums)})
 	my ($version, $name) = @$database{qw(version name)};
 	query($node, "CREATE DATABASE $name");
 	query($node, "CREATE EXTENSION learned_index VERSION '$version'", $name);
-	$node->safe_psql($name, PostgreSQL::Test::Utils::slurp_file("$data/old_files.sql"));
+	# In one session: settings of the first are those of the second.
+	my @scripts = ('old_files.sql', is_wide($version) ? 'old_wide_files.sql' : ());
+	$node->safe_psql($name, join('', map { PostgreSQL::Test::Utils::slurp_file("$data/$_") } @scripts));
 	chomp(my $content = PostgreSQL::Test::Utils::slurp_file("$data/$version/content"));
 	is(query($node, 'TABLE content', $name), $content, "$name: each row is where it was when the files were made")
 	  or BAIL_OUT('the tables are other ones');
-	$database->{$_} = query($node, "SELECT pg_relation_filepath('$_')", $name) for @indexes;
+	$database->{$_} = query($node, "SELECT pg_relation_filepath('$_')", $name) for indexes_of($version);
 }
 
 # Pages must not be younger than the log. (Their LSNs are those of the server that made them.)
 my ($youngest) = sort { $b cmp $a } map {
 	my $bytes = kept_file(@$_);
 	map { sprintf('%08X%08X', unpack('L L', substr($bytes, $_ * $page_size, 8))) } 0 .. length($bytes) / $page_size - 1
-} map { my $version = $_; map { [ $version, $_ ] } @indexes } @versions;
+} map { my $version = $_; map { [ $version, $_ ] } indexes_of($version) } @versions;
 my $lsn = substr($youngest, 0, 8) . '/' . substr($youngest, 8);
 for (my $i = 0; $i < 50 && query($node, "SELECT pg_current_wal_insert_lsn() <= '$lsn'") eq 't'; $i++)
 {
@@ -81,6 +87,15 @@ my @questions = (
 	q{SELECT count(*), sum(id) FROM kept WHERE id % 50 < 12 AND temperature < -5},
 	'SELECT md5(string_agg(float8send(temperature)::text, chr(32))) FROM (SELECT temperature FROM kept WHERE id % 50 < 12 AND temperature <> 0 ORDER BY temperature DESC) s',
 	'SELECT count(*), min(k), max(k), sum(k) FROM bare WHERE k > -5');
+my @wide_questions = (
+	'SELECT count(*), md5(string_agg(u::text, chr(32))) FROM (SELECT u FROM wide ORDER BY u) s',
+	'SELECT sum(w.id), count(*) FROM generate_series(1, 6000, 7) i CROSS JOIN LATERAL (SELECT id FROM wide WHERE u = md5(i::text)::uuid) w',
+	q{SELECT count(*), sum(id) FROM wide WHERE u BETWEEN '30000000-0000-0000-0000-000000000000' AND 'a0000000-0000-0000-0000-000000000000'},
+	'SELECT md5(string_agg(concat_ws(chr(32), device, ts, id), chr(10))) FROM (SELECT device, ts, id FROM wide ORDER BY device NULLS FIRST, ts DESC) s',
+	q{SELECT sum(id), count(*) FROM wide WHERE device IN (3, 7, 11, 29) AND ts > '2024-01-01 12:00+00'},
+	'SELECT sum(id), count(*) FROM wide WHERE device IS NULL',
+	'SELECT md5(string_agg(concat_ws(chr(32), code, device), chr(10))) FROM (SELECT code, device FROM wide ORDER BY code DESC, device) s',
+	'SELECT sum(w.id), count(*) FROM generate_series(1, 6000, 5) i CROSS JOIN LATERAL (SELECT id FROM wide WHERE code = hashint8(i / 3) * 1000003::int8) w');
 my $plain = 'SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off;';
 my %forced = (
 	'index scans' => 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;',
@@ -90,7 +105,8 @@ sub check_all
 {
 	my ($name, $label) = @_;
 	check_indexes($node, "$name, $label", $name);
-	my $all = join(";\n", @questions);
+	my $wide = query($node, q{SELECT to_regclass('wide') IS NOT NULL}, $name) eq 't';
+	my $all = join(";\n", @questions, $wide ? @wide_questions : ());
 	my $truth = query($node, "$plain $all", $name);
 	is(query($node, "$forced{$_} $all", $name), $truth, "$name, $label: $_") for sort keys %forced;
 	return;
@@ -114,7 +130,7 @@ sub pages
 sub exchange_files
 {
 	my ($database) = @_;
-	for my $index (@indexes)
+	for my $index (indexes_of($database->{version}))
 	{
 		my $path = $node->data_dir . "/$database->{$index}";
 		unlink "${path}_fsm", "${path}_vm";
@@ -148,18 +164,24 @@ sub look_at_files
 	{
 		is($dead, $again, "$name: rows that were marked as dead are not visited ($again pages)");
 	}
-	for my $index (@indexes)
+	for my $index (indexes_of($version))
 	{
 		my $relative = $database->{$index};
 		is(-s $node->data_dir . "/$relative", length(kept_file($version, $index)), "$name, $index: the old file");
 		is(query($node, "SELECT learned_index_check('$index', true)", $name), '', "$name, $index: is sound");
-		is(stats($name, $index)->{format_version}, 1, "$name, $index: format 1");
+		my $format = (grep { $_ eq $index } @wide_indexes) ? 2 : 1;
+		is(stats($name, $index)->{format_version}, $format, "$name, $index: format $format");
 	}
-	my %all = map { ($_ => stats($name, $_)) } @indexes;
+	my %all = map { ($_ => stats($name, $_)) } indexes_of($version);
 	cmp_ok($all{kept_code}{height}, '>', 1, "$name: there are inner pages");
 	cmp_ok($all{kept_code}{nulls}, '>', 300, "$name: there are NULLs");
 	cmp_ok($all{kept_id}{dead_entries}, '>', 0, "$name: there are entries that VACUUM removed");
 	cmp_ok($all{kept_code}{delta_entries}, '>', 0, "$name: there are entries that no model covers yet");
+	return unless is_wide($version);
+	cmp_ok($all{wide_u}{delta_entries}, '>', 0, "$name: so there are of uuids");
+	cmp_ok($all{wide_u}{dead_entries}, '>', 0, "$name: and such that VACUUM removed");
+	cmp_ok($all{wide_pair}{nulls}, '>', 100, "$name: there are NULLs in one column of two");
+	cmp_ok($all{wide_u}{height}, '>', 1, "$name: there are inner pages of uuids");
 	return;
 }
 
@@ -182,6 +204,29 @@ sub write_to
 	check_all($name, 'crash');
 	query($node, 'VACUUM (INDEX_CLEANUP ON) kept; VACUUM (INDEX_CLEANUP ON) bare', $name);
 	check_all($name, 'VACUUM of whole pages');
+	write_wide($name) if is_wide($database->{version});
+	return;
+}
+
+# The same of keys of several words: pages of old segments take in new ones, which are stored otherwise.
+sub write_wide
+{
+	my ($name) = @_;
+	my $before = stats($name, 'wide_u');
+	query($node, 'INSERT INTO wide SELECT * FROM new_wide_rows WHERE id > 1730', $name);
+	check_all($name, 'uuids inserted');
+	my $after = stats($name, 'wide_u');
+	cmp_ok($after->{leaf_pages}, '>', $before->{leaf_pages}, "$name: leaves of uuids were divided");
+	query($node, 'DELETE FROM wide WHERE id % 3 = 1; UPDATE wide SET device = device + 3 WHERE id % 5 = 0', $name);
+	check_all($name, 'rows with uuids deleted and changed');
+	query($node, 'VACUUM (INDEX_CLEANUP ON) wide; INSERT INTO wide SELECT * FROM new_wide_rows WHERE id > 3000', $name);
+	$node->stop('immediate');
+	$node->start;
+	check_all($name, 'a crash after uuids');
+	query($node, 'DELETE FROM wide WHERE id < 3500; VACUUM (INDEX_CLEANUP ON) wide', $name);
+	check_all($name, 'VACUUM of whole pages of uuids');
+	query($node, 'REINDEX TABLE wide', $name);
+	check_all($name, 'uuids built anew');
 	return;
 }
 

@@ -48,6 +48,18 @@ void expect_same(const Stored<K>& column, const std::vector<K>& keys) {
   ASSERT_TRUE(decoded == keys);
   for (unsigned i = 0; i < keys.size(); i++)
     ASSERT_TRUE(KeyCodec<K>::at(column.model, column.bits, i) == keys[i]);
+  // From any rank on, as many as any.
+  for (unsigned begin = 0; begin < keys.size(); begin += 1 + static_cast<unsigned>(keys.size()) / 9) {
+    const unsigned n = (static_cast<unsigned>(keys.size()) - begin + 1) / 2;
+    KeyCodec<K>::decode(column.model, column.bits, begin, n, decoded.data());
+    ASSERT_TRUE(std::equal(decoded.begin(), decoded.begin() + n, keys.begin() + begin));
+  }
+  ASSERT_EQ(KeyCodec<K>::check(column.model, column.bits, keys.size()).text(), nullptr);
+}
+
+template <class K>
+unsigned spread_words(const typename KeyCodec<K>::Model& model) {
+  return static_cast<unsigned>(std::popcount(KeyCodec<K>::spread_in_both(model, model)));
 }
 
 template <class K>
@@ -68,6 +80,7 @@ TYPED_TEST_SUITE(KeyColumnTest, Keys);
 
 TYPED_TEST(KeyColumnTest, RoundTripAndSearch) {
   using Codec = KeyCodec<TypeParam>;
+  unsigned spread = 0;
   for (const WideKeys shape : kAllWideKeys) {
     for (const std::size_t n : {1, 2, 15, 64, 700, 5000}) {
       for (const unsigned nulls : {0u, 0u, 10u, 100u}) {
@@ -75,13 +88,17 @@ TYPED_TEST(KeyColumnTest, RoundTripAndSearch) {
                      ", nulls " + std::to_string(nulls));
         const std::vector<TypeParam> keys = this->keys(shape, n, nulls);
         const Stored<TypeParam> column(Codec::fit(keys.data(), n), keys);
+        spread += spread_words<TypeParam>(column.model);
         expect_same(column, keys);
         if (::testing::Test::HasFatalFailure()) return;
         const auto search = [&](const TypeParam& key) {
-          const auto expected = std::lower_bound(keys.begin(), keys.end(), key) - keys.begin();
-          ASSERT_EQ(Codec::lower_bound({column.model, column.bits, static_cast<unsigned>(n), keys[0]}, key,
-                                       [](std::size_t) {}),
-                    expected);
+          const auto expected = std::equal_range(keys.begin(), keys.end(), key);
+          const typename Codec::Sorted sorted{column.model, column.bits, static_cast<unsigned>(n), keys[0]};
+          const auto near = [&](std::size_t rank) { EXPECT_LE(rank, n); };
+          ASSERT_EQ(Codec::lower_bound(sorted, key, near), expected.first - keys.begin());
+          const Ranks ranks = Codec::equal_range(sorted, key, near);
+          ASSERT_EQ(ranks.begin, expected.first - keys.begin());
+          ASSERT_EQ(ranks.end, expected.second - keys.begin());
         };
         for (int i = 0; i < 300; i++) {
           TypeParam key = keys[this->random_() % n];
@@ -108,6 +125,7 @@ TYPED_TEST(KeyColumnTest, RoundTripAndSearch) {
       }
     }
   }
+  EXPECT_GT(spread, 20u);
 }
 
 // What is known of two parts is what a look at all keys finds; and a model that is fitted anew where its lines no longer do
@@ -115,6 +133,7 @@ TYPED_TEST(KeyColumnTest, RoundTripAndSearch) {
 TYPED_TEST(KeyColumnTest, PartsAreJoined) {
   using Codec = KeyCodec<TypeParam>;
   unsigned kept = 0;
+  unsigned spread = 0;
   for (const WideKeys shape : kAllWideKeys) {
     for (const std::size_t n : {2, 65, 400, 3000}) {
       for (const unsigned nulls : {0u, 20u}) {
@@ -129,14 +148,21 @@ TYPED_TEST(KeyColumnTest, PartsAreJoined) {
           EXPECT_EQ(joined.flags_differ, all.flags_differ);
           const auto before = Codec::fit(keys.data(), middle);
           const auto fresh = Codec::fit(keys.data(), n);
-          const auto model = Codec::refit(before, middle, keys.data(), n, joined);
+          const auto model = Codec::refit(before, middle, keys.data(), n, joined, {});
           for (unsigned w = 0; w < KeyTraits<TypeParam>::kWords; w++) {
             EXPECT_EQ(joined.word[w].span, all.word[w].span);
             EXPECT_EQ(joined.word[w].differ, all.word[w].differ);
             EXPECT_EQ(joined.word[w].ascending, all.word[w].ascending);
-            const unsigned width = model.word[w].line.width;
-            EXPECT_LE(width, std::max(before.word[w].line.width, fresh.word[w].line.width));
-            kept += width > 0 && model.word[w].line.slope == before.word[w].line.slope ? 1 : 0;
+            const WordModel& word = model.word[w];
+            const unsigned width = word.line.width;
+            if (before.word[w].elias_fano() && all.word[w].ascending && all.flags_differ == 0) {
+              // No line was tried, unless the bitmap has become too long.
+              spread += word.elias_fano() ? 1 : 0;
+              EXPECT_TRUE(word.elias_fano() || word.line.width == fresh.word[w].line.width);
+            } else if (!word.elias_fano() && !fresh.word[w].elias_fano()) {
+              EXPECT_LE(width, std::max(before.word[w].line.width, fresh.word[w].line.width));
+            }
+            kept += width > 0 && !word.elias_fano() && word.line.slope == before.word[w].line.slope ? 1 : 0;
           }
           expect_same(Stored<TypeParam>(model, keys), keys);
           if (::testing::Test::HasFatalFailure()) return;
@@ -145,28 +171,122 @@ TYPED_TEST(KeyColumnTest, PartsAreJoined) {
     }
   }
   EXPECT_GT(kept, 10u);
+  EXPECT_GT(spread, 10u);
 }
 
-// The front part of a column keeps the model; a back part takes one bit more for each word at most.
+// The front part of a column keeps the model; a back part takes one bit more for each word at most. No part of a word under
+// Elias-Fano takes more than the whole, less a bit for each key that is not in it.
 TYPED_TEST(KeyColumnTest, PartsKeepTheLines) {
   using Codec = KeyCodec<TypeParam>;
+  unsigned spread = 0;
   for (const WideKeys shape : kAllWideKeys) {
     for (const unsigned nulls : {0u, 20u}) {
       SCOPED_TRACE("shape " + std::to_string(static_cast<int>(shape)));
       const std::vector<TypeParam> keys = this->keys(shape, 1000, nulls);
       const auto model = Codec::fit(keys.data(), keys.size());
+      const auto expect_no_more = [&](const WordModel& part, const WordModel& whole, std::size_t n) {
+        if (!whole.elias_fano()) {
+          EXPECT_LE(part.line.width, whole.line.width + 1);
+          return;
+        }
+        spread++;
+        EXPECT_LE(word_bytes(part, n) + (keys.size() - n) / 8, word_bytes(whole, keys.size()) + 1);
+      };
       for (const std::size_t cut : {1, 3, 500, 999}) {
         const std::vector<TypeParam> front(keys.begin(), keys.begin() + static_cast<long>(cut));
         const std::vector<TypeParam> back(keys.begin() + static_cast<long>(cut), keys.end());
-        expect_same(Stored<TypeParam>(Codec::slice(model, true, front.size(), front.data()), front), front);
+        const auto front_part = Codec::slice(model, true, front.size(), front.data());
+        expect_same(Stored<TypeParam>(front_part, front), front);
         const auto part = Codec::slice(model, false, back.size(), back.data());
         expect_same(Stored<TypeParam>(part, back), back);
-        for (unsigned w = 0; w < KeyTraits<TypeParam>::kWords; w++)
-          EXPECT_LE(part.word[w].line.width, model.word[w].line.width + 1);
+        for (unsigned w = 0; w < KeyTraits<TypeParam>::kWords; w++) {
+          expect_no_more(front_part.word[w], model.word[w], front.size());
+          expect_no_more(part.word[w], model.word[w], back.size());
+        }
         if (::testing::Test::HasFatalFailure()) return;
       }
     }
   }
+  EXPECT_GT(spread, 0u);
+}
+
+// What all words are that could be stored in another way, and what may not be.
+TYPED_TEST(KeyColumnTest, EliasFanoIsTakenWhereItSavesBytes) {
+  using Codec = KeyCodec<TypeParam>;
+  for (const WideKeys shape : kAllWideKeys) {
+    for (const std::size_t n : {2, 64, 450, 3000}) {
+      SCOPED_TRACE("shape " + std::to_string(static_cast<int>(shape)) + ", n " + std::to_string(n));
+      const std::vector<TypeParam> keys = this->keys(shape, n, 0);
+      const auto facts = Codec::survey(keys.data(), n);
+      const auto model = Codec::fit(keys.data(), n);
+      const auto lines = Codec::fit(keys.data(), n, facts, {true, 0});
+      const auto spread = Codec::fit(keys.data(), n, facts, {false, 0xFF});
+      EXPECT_EQ(spread_words<TypeParam>(lines), 0u);
+      for (unsigned w = 0; w < KeyTraits<TypeParam>::kWords; w++) {
+        EXPECT_EQ(word_bytes(model.word[w], n),
+                  std::min(word_bytes(lines.word[w], n), word_bytes(spread.word[w], n)));
+        if (!facts.word[w].ascending || facts.word[w].differ == 0) {
+          EXPECT_FALSE(spread.word[w].elias_fano());
+        }
+      }
+      expect_same(Stored<TypeParam>(lines, keys), keys);
+      expect_same(Stored<TypeParam>(spread, keys), keys);
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+  // Random words: the logarithm of their mean distance and two bits or so, some three less than by a line.
+  std::vector<TypeParam> keys = this->keys(WideKeys::uuid, 450, 0);
+  auto model = Codec::fit(keys.data(), keys.size());
+  ASSERT_TRUE(model.word[0].elias_fano());
+  EXPECT_LT(word_bytes(model.word[0], 450) * 8, 450 * (60 - 8.8 + 2.2));
+  EXPECT_LT(
+      word_bytes(model.word[0], 450) * 8 + 450 * 2,
+      word_bytes(Codec::fit(keys.data(), 450, Codec::survey(keys.data(), 450), {true, 0}).word[0], 450) * 8);
+  // Not where flags change.
+  keys.back().flags ^= 2;
+  EXPECT_EQ(spread_words<TypeParam>(Codec::fit(keys.data(), keys.size())), 0u);
+}
+
+// Whatever the bytes say of a column under Elias-Fano, nothing is read behind them (the sanitizers look on), and ranks are ranks.
+TYPED_TEST(KeyColumnTest, DamagedBitmapsAreHarmless) {
+  using Codec = KeyCodec<TypeParam>;
+  const auto n = static_cast<unsigned>(300);
+  const std::vector<TypeParam> keys = this->keys(WideKeys::uuid, n, 0);
+  Stored<TypeParam> column(Codec::fit(keys.data(), n), keys);
+  ASSERT_TRUE(column.model.word[0].elias_fano());
+  const EliasShape shape = column.model.word[0].shape();
+  const std::size_t map = shape.low_bytes(n);
+  const std::size_t size = shape.high_bytes(n);
+  const std::vector<std::uint8_t> sound = column.bytes;
+  unsigned found = 0;
+  for (int round = 0; round < 400; round++) {
+    column.bytes = sound;
+    switch (round % 4) {
+      case 0:
+        column.bytes[map + this->random_() % size] ^= static_cast<std::uint8_t>(1u << this->random_() % 8);
+        break;
+      case 1:
+        std::fill_n(column.bytes.begin() + static_cast<long>(map), size, round % 8 == 1 ? 0 : 0xFF);
+        break;
+      default:
+        for (std::size_t i = 0; i < size; i++)
+          column.bytes[map + i] = static_cast<std::uint8_t>(this->random_());
+    }
+    // (Stored reads what it has copied: the vector's memory is the same.)
+    found += Codec::check(column.model, column.bits, n).text() != nullptr ? 1 : 0;
+    std::vector<TypeParam> decoded(n);
+    Codec::decode(column.model, column.bits, 0, n, decoded.data());
+    Codec::decode(column.model, column.bits, n - 1, 1, decoded.data());
+    for (unsigned i = 0; i < n; i++) (void)Codec::at(column.model, column.bits, i);
+    for (int i = 0; i < 20; i++) {
+      const TypeParam key = keys[this->random_() % n];
+      const Ranks ranks =
+          Codec::equal_range({column.model, column.bits, n, keys[0]}, key, [](std::size_t) {});
+      ASSERT_LE(ranks.begin, ranks.end);
+      ASSERT_LE(ranks.end, n);
+    }
+  }
+  EXPECT_GT(found, 390u);
 }
 
 TYPED_TEST(KeyColumnTest, ConstantWordsAndFlagsTakeNoBytes) {
@@ -271,6 +391,28 @@ TEST(WordModelTest, ImpossibleModelsAreTold) {
   EXPECT_FALSE(KeyCodec<Words<2>>::possible(key));
   key.flags_width = 2;
   key.flags = 4;
+  EXPECT_FALSE(KeyCodec<Words<2>>::possible(key));
+  model = {};
+  model.line = {0, 1000, WordModel::kEliasFano, 3};
+  EXPECT_TRUE(model.possible());
+  EXPECT_FALSE(model.constant());
+  EXPECT_FALSE(model.exact());
+  model.line.slope = 0;
+  EXPECT_FALSE(model.possible());
+  model.line.slope = Code{1} << 20;
+  EXPECT_FALSE(model.possible());
+  model.line.width = 63;
+  EXPECT_TRUE(model.possible());
+  model.line.width = 64;
+  EXPECT_FALSE(model.possible());
+  model.line = {0, 1000, WordModel::kEliasFano | 1, 3};
+  EXPECT_FALSE(model.possible());
+  model.line = {0, 1000, WordModel::kEliasFano | ColumnModel::kDescending, 3};
+  EXPECT_FALSE(model.possible());
+  key = {};
+  key.word[1].line = {0, 1000, WordModel::kEliasFano, 3};
+  EXPECT_TRUE(KeyCodec<Words<2>>::possible(key));
+  key.flags_width = 2;
   EXPECT_FALSE(KeyCodec<Words<2>>::possible(key));
 }
 

@@ -18,6 +18,7 @@ struct SomeOpen {
   const std::set<std::uint32_t>* blocks;
   bool spans;  // whether spans are looked at; if not, any may be open
 
+  bool none() const { return spans && blocks->empty(); }
   bool is_open(std::uint32_t block) const { return blocks->contains(block); }
   bool any_open(std::uint32_t lo, std::uint32_t hi) const {
     if (!spans || lo > hi) return true;
@@ -56,6 +57,7 @@ struct Found {
     ASSERT_EQ(key != nullptr, keys);
     suspects.push_back({keys ? *key : 0, tid});
   }
+  void passed_over(unsigned n) { whole_segments += n; }
   void decoded(unsigned n) { decoded_entries += n; }
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/page/checksum.hpp"
 #include "core/plan/retrain.hpp"
+#include "core/plan/slice.hpp"
 #include "core/plan/split.hpp"
 #include "support/wide_tree.hpp"
 
@@ -12,6 +13,18 @@ namespace {
 
 using namespace learned::testing;
 using Random = std::mt19937_64;
+
+// In any segment.
+template <class K>
+bool has_elias_fano(const BasicPageView<K>& page) {
+  bool any = false;
+  for (unsigned s = 0; s < page.segments(); s++) {
+    BasicSegmentRef<K> ref;
+    EXPECT_TRUE(load_segment(page, s, &ref));
+    any = any || KeyCodec<K>::spread_in_both(ref.key, ref.key) != 0;
+  }
+  return any;
+}
 
 template <class K>
 class WidePageTest : public ::testing::Test {
@@ -94,10 +107,13 @@ using Keys = ::testing::Types<Words<2>, Words<3>, Words<4>>;
 TYPED_TEST_SUITE(WidePageTest, Keys);
 
 TYPED_TEST(WidePageTest, EveryFlippedBitIsNoticed) {
-  for (const unsigned level : {0u, 1u}) {
+  // A leaf of lines, one with Elias-Fano, an inner page.
+  for (const unsigned kind : {0u, 1u, 2u}) {
+    const unsigned level = kind / 2;
     typename TestFixture::Page page;
-    this->make_page(&page, WideKeys::few_many, level, 10);
+    this->make_page(&page, kind == 1 ? WideKeys::uuid : WideKeys::few_many, level, kind == 1 ? 0 : 10);
     if (::testing::Test::HasFatalFailure()) return;
+    ASSERT_EQ(has_elias_fano(BasicPageView<TypeParam>(page.bytes)), kind == 1);
     for (std::size_t at = kLowerOffset; at < kPageSize; at++) {
       if (at == kPageSizeVersionOffset + 2) at = kHeaderSize;  // a field that the server does not use here
       for (unsigned bit = 0; bit < 8; bit++) {
@@ -177,6 +193,49 @@ TYPED_TEST(WidePageTest, WhatNoWriterMakesIsTold) {
   EXPECT_TRUE(this->with_trailer(page, [](auto* t) { t->version = 9; }) == "page has a newer format version");
 }
 
+TYPED_TEST(WidePageTest, WhatNoWriterMakesOfAscendingWordsIsTold) {
+  typename TestFixture::Page page;
+  this->make_page(&page, WideKeys::uuid, 0, 0);
+  const BasicPageView<TypeParam> view(page.bytes);
+  BasicSegmentRef<TypeParam> ref;
+  ASSERT_TRUE(load_segment(view, 0, &ref));
+  ASSERT_TRUE(ref.key.word[0].elias_fano());
+  EXPECT_EQ(this->with_segment(page, 0, [](auto*) {}), "");
+  EXPECT_EQ(this->with_segment(page, 0, [](auto* s) { s->shift[0] |= 1; }),
+            "segment has an impossible key model");
+  EXPECT_EQ(this->with_segment(page, 0, [](auto* s) { s->slope[0] = 0; }),
+            "segment has an impossible key model");
+  EXPECT_EQ(this->with_segment(page, 0, [](auto* s) { s->width[0] = 0; }),
+            "segment has an impossible key model");
+  EXPECT_EQ(this->with_segment(page, 0, [](auto* s) { s->width[0] = 64; }),
+            "segment has an impossible key model");
+  EXPECT_EQ(this->with_segment(page, 0, [](auto* s) { s->flags_width = KeyTraits<TypeParam>::kWords; }),
+            "segment has an impossible key model");
+  const auto with_bitmap = [&](std::size_t byte) {
+    typename TestFixture::Page changed = page;
+    changed.bytes[static_cast<std::size_t>(ref.key_bits.word[0].high.map - page.bytes) + byte] ^= 0x10;
+    seal<TypeParam>(changed.bytes);
+    return std::string(this->fault_of(changed));
+  };
+  EXPECT_EQ(with_bitmap(3), "bitmap of ascending words has a wrong number of bits");
+  EXPECT_EQ(with_bitmap(ref.key_bits.word[0].high.bytes() / 2),
+            "bitmap of ascending words has a wrong number of bits");
+
+  // An inner page has none: of the same entries, and where a segment says so.
+  typename TestFixture::Page inner;
+  this->make_page(&inner, WideKeys::uuid, 1, 0);
+  const BasicPageView<TypeParam> inner_view(inner.bytes);
+  EXPECT_FALSE(has_elias_fano(inner_view));
+  EXPECT_EQ(this->with_segment(inner, 1,
+                               [](auto* s) {
+                                 s->flags_width = 0;
+                                 s->shift[0] = WordModel::kEliasFano;
+                                 s->slope[0] = 1;
+                                 s->width[0] = 0;
+                               }),
+            "segment has an unknown key codec");
+}
+
 // `upper` raised past entries, by any number of them.
 TYPED_TEST(WidePageTest, ADeltaThatIsCutOffIsNoticed) {
   for (const unsigned level : {0u, 1u}) {
@@ -247,6 +306,75 @@ TYPED_TEST(WidePageTest, AThinnedPageOfOneDenseSegmentDivides) {
     EXPECT_EQ(this->fault_of(left), nullptr);
     EXPECT_EQ(this->fault_of(right), nullptr);
     EXPECT_EQ(BasicPageView<K>(left.bytes).live() + BasicPageView<K>(right.bytes).live(), view.live());
+  }
+}
+
+// A page of one segment, full to the brim; the other words and TIDs have no residuals, but need a bit each behind a cut. All that the bitmap
+// of the first word is longer than by the number of entries is in one of the parts.
+TYPED_TEST(WidePageTest, AFullPageOfOneEliasFanoSegmentIsCutByModels) {
+  using K = TypeParam;
+  constexpr std::uint32_t kCount = 3400;
+  constexpr std::uint32_t kCut = kCount - kCount / 8;
+  constexpr unsigned kLow = 14;
+  BasicWorkspace<K>* ws = this->ws_.get();
+  for (const bool at_end : {false, true}) {
+    BasicPlannedSegment<K> p{};
+    for (unsigned w = 1; w < KeyTraits<K>::kWords; w++)
+      p.key.word[w].line = {1000, (Code{3} << 15) + 7 + w, 16, 0};
+    p.tids.model = {1, (std::uint64_t{3} << 15) + 5, 16, 0};
+    p.tids.scale = 100;
+    p.count = kCount;
+    for (std::uint32_t i = 0; i < kCount; i++) {
+      // Climbing behind the cut, or up to it.
+      const Code step = at_end ? i - std::min(i, kCut - 1) : std::min(i, kCut);
+      ws->codes[i].flags = 0;
+      ws->codes[i].word[0] = 5000 + (step << kLow) / (at_end ? 1 : 7);
+      for (unsigned w = 1; w < KeyTraits<K>::kWords; w++) ws->codes[i].word[w] = p.key.word[w].predict(i);
+      ws->tids[i] = ordinal_to_tid(p.tids.model.predict(i), 100);
+    }
+    const Code span = ws->codes[kCount - 1].word[0] - ws->codes[0].word[0];
+    ASSERT_GT(span >> kLow, kCount / 9);
+    p.key.word[0].line = {ws->codes[0].word[0], span, WordModel::kEliasFano, kLow};
+    p.first_code = ws->codes[0];
+    p.bytes = static_cast<std::uint32_t>(segment_bytes<K>(p, kCount));
+    typename TestFixture::Page page;
+    BasicPageWriter<K> writer(
+        page.bytes, {TreeId::keys, 0, kRightmost, kNoBlock, kNoBlock, lowest_entry<K>(), lowest_entry<K>()});
+    writer.add(p, workspace_columns(ws, 0));
+    writer.finish(nullptr, 0);
+    ASSERT_STREQ(this->fault_of(page), nullptr);
+    std::vector<std::uint8_t> doomed(kCount / 8 + 1);
+    for (std::uint32_t i = 0; i < kCount; i += 3) set_bit(doomed.data(), i);
+    mark_dead<K>(page.bytes, doomed.data());
+    seal<K>(page.bytes);
+    const BasicPageView<K> view(page.bytes);
+    // All into the part that has the bitmap's zeros.
+    BasicItem<K> item{ws->codes[at_end ? kCount - 1 : 1], 0, kNoBlock};
+    for (std::uint16_t i = 1; delta_room(view) > 0; i++) {
+      item.tid = make_tid(100000, i);
+      add_delta(page.bytes, item);
+    }
+    ASSERT_STREQ(this->fault_of(page), nullptr);
+    ASSERT_LT(view.upper() - view.lower(), static_cast<int>(delta_size<K>(0)));
+    K code;
+    Tid tid;
+    ASSERT_TRUE(decode(view, kCut, kCut + 1, &code, &tid));
+    BasicPageIdentity<K> left = identity_of(view);
+    BasicPageIdentity<K> right = left;
+    left.high = right.low = {code, tid};
+    left.flags = 0;
+    left.right = right.left = 9;
+    typename TestFixture::Page parts[2];
+    ASSERT_TRUE(write_slice(parts[0].bytes, left, view, 0, kCut, ws));
+    ASSERT_TRUE(write_slice(parts[1].bytes, right, view, kCut, kCount, ws));
+    EXPECT_STREQ(this->fault_of(parts[0]), nullptr);
+    EXPECT_STREQ(this->fault_of(parts[1]), nullptr);
+    EXPECT_EQ(BasicPageView<K>(parts[0].bytes).live() + BasicPageView<K>(parts[1].bytes).live(), view.live());
+    // (A part whose first words are all the same stores none.)
+    EXPECT_EQ(has_elias_fano(BasicPageView<K>(parts[0].bytes)), !at_end);
+    EXPECT_EQ(has_elias_fano(BasicPageView<K>(parts[1].bytes)), at_end);
+    BasicEntry<K> separator;
+    ASSERT_TRUE(plan_split(view, 5, item.entry(), ws, &separator));
   }
 }
 

@@ -50,7 +50,12 @@ template <unsigned W>
 double predicted_rank(const BasicSegmentRef<Words<W>>& ref, const Words<W>& key) {
   for (unsigned w = 0; w < W; w++) {
     const WordModel& word = ref.key.word[w];
-    if (!word.constant()) return predicted_rank(word.line, ref.count, word.squeeze(key.word[w]));
+    if (word.constant()) continue;
+    const Code squeezed = word.squeeze(key.word[w]);
+    if (!word.elias_fano()) return predicted_rank(word.line, ref.count, squeezed);
+    // Where it would be if all distances were the same.
+    return static_cast<double>(squeezed - word.line.base) / static_cast<double>(word.line.slope) *
+           static_cast<double>(ref.count - 1);
   }
   return static_cast<double>(ref.count - 1) / 2;
 }

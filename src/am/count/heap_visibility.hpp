@@ -67,6 +67,8 @@ class LiveBlocks {
  public:
   explicit LiveBlocks(HeapVisibility* heap) : heap_(heap) {}
 
+  static constexpr bool none() { return false; }
+
   bool is_open(BlockNumber block) const {
     if (block != last_) {
       last_open_ = heap_->is_open(block);

@@ -240,7 +240,10 @@ typename IndexCounter<K>::Needs IndexCounter<K>::tally_leaf_once(Buffer leaf, bo
 // is read anew, for it may have changed. (If it does so again, it is read by the live map.)
 template <class K>
 void IndexCounter<K>::tally_leaf(Buffer leaf) {
+  // Builds lay leaves out one behind the other; what one waits for is memory.
+  constexpr Block kAhead = 4;
   work_.leaves++;
+  if (const Block right = walk_.leaf().link(true); right != kNoBlock) store_.expect(right + kAhead - 1);
   bool may_copy = true;
   for (;;) {
     const Needs needs = tally_leaf_once(leaf, may_copy);

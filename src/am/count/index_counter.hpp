@@ -77,6 +77,7 @@ class IndexCounter {
     void clear(const K* key) { counter->groups_.add(counter->group_, *key); }
     void clear(unsigned n) { counter->groups_.add_rows(counter->group_, n); }
     void suspect(const K* key, Tid tid);
+    void passed_over(unsigned n) { counter->work_.segments += n; }
     void decoded(unsigned n) { counter->work_.decoded += n; }
   };
   struct OnLeaf {

@@ -323,23 +323,27 @@ double number_of(Oid type, Datum value) {
   }
 }
 
-// How far apart the values of an operand are, by statistics. 0: no idea.
-double range_of(PlannerInfo* root, Node* operand) {
+// How many buckets of a width the values of an operand fall into, `rows` of them, by the histogram of statistics. 0: no idea.
+double count_buckets(PlannerInfo* root, const MonotoneExpression& expression, double rows) {
+  if (expression.width <= 0.0) return 0.0;
   VariableStatData variable;
-  examine_variable(root, operand, 0, &variable);
+  examine_variable(root, const_cast<Node*>(expression.operand), 0, &variable);
   AttStatsSlot histogram;
-  double range = 0.0;
+  double buckets = 0.0;
   if (HeapTupleIsValid(variable.statsTuple) &&
       get_attstatsslot(&histogram, variable.statsTuple, STATISTIC_KIND_HISTOGRAM, InvalidOid,
                        ATTSTATSSLOT_VALUES)) {
-    if (histogram.nvalues > 1) {
-      range = number_of(variable.vartype, histogram.values[histogram.nvalues - 1]) -
-              number_of(variable.vartype, histogram.values[0]);
+    const double rows_between = rows / std::max(histogram.nvalues - 1, 1);
+    for (int i = 1; i < histogram.nvalues; i++) {
+      const double range = number_of(variable.vartype, histogram.values[i]) -
+                           number_of(variable.vartype, histogram.values[i - 1]);
+      buckets += std::min(range / expression.width, rows_between);
     }
+    if (histogram.nvalues > 1) buckets += 2.0;
     free_attstatsslot(&histogram);
   }
   ReleaseVariableStats(variable);
-  return range;
+  return buckets;
 }
 
 // How many groups the planner may expect: by a monotone expression it has no idea, and takes as many as its operand has values.
@@ -351,11 +355,12 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   if (answer.bucket < 0) return expected;
   MonotoneExpression expression;
   is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
-  const double range = range_of(root, const_cast<Node*>(expression.operand));
-  if (expression.width <= 0.0 || range <= 0.0) return expected;
+  const double tuples = std::max(answer.index->rel->tuples, 1.0);
+  const double all = count_buckets(root, expression, tuples);
+  if (all <= 0.0) return expected;
   // Conditions narrow the range in proportion; other groups have all of it.
-  const double share = std::clamp(child->rows / std::max(answer.index->rel->tuples, 1.0), 0.0, 1.0);
-  const double buckets = range / expression.width * (answer.columns == 0 ? share : 1.0) + 2.0;
+  const double share = answer.columns == 0 ? std::clamp(child->rows / tuples, 0.0, 1.0) : 1.0;
+  const double buckets = all * share + 1.0;
   if (answer.groups == NIL) return std::clamp(std::ceil(buckets), 1.0, std::max(expected, 1.0));
   List* exprs = NIL;
   for (int g = 0; g < list_length(question.groups); g++) {

@@ -68,7 +68,7 @@ Buffer BasicBufferStore<K>::pin(Block block) {
   const Buffer seen = seen_buffers[slot];
   // The buffer table costs two cache misses that the buffer itself does not.
   if (BufferIsValid(seen)) {
-    prefetch_page<K>(seen_pages[slot], seen, fraction_);
+    if (!expects_) prefetch_page<K>(seen_pages[slot], seen, fraction_);
     if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
@@ -78,6 +78,19 @@ Buffer BasicBufferStore<K>::pin(Block block) {
   const Buffer buffer = ReadBuffer(index_, block);
   seen_buffers[slot] = buffer;
   return buffer;
+}
+
+template <class K>
+void BasicBufferStore<K>::expect(Block block) {
+  expects_ = true;
+  Buffer& seen = seen_buffers[seen_slot(index_, block)];
+  if (BufferIsValid(seen)) {
+    prefetch_header<K>(seen);
+  } else if (exists(block)) {
+    // Whoever pins it looks whether it still is that page; which is then read as a whole, for its checksum.
+    seen = PrefetchBuffer(index_, MAIN_FORKNUM, block).recent_buffer;
+    if (BufferIsValid(seen)) prefetch_all<K>(seen);
+  }
 }
 
 template <class K>
@@ -265,6 +278,7 @@ unsigned BasicBufferStore<K>::height(TreeId tree) {
 template <class K>
 Block BasicBufferStore<K>::predict(TreeId tree, const Entry& key, Entry* low) {
   parent_ = kNoBlock;
+  expects_ = false;
   fraction_ = -1.0F;
   from_end_ = false;
   if (model_cache_kilobytes == 0) return kNoBlock;

@@ -60,6 +60,9 @@ class BasicBufferStore {
   void interrupt() { CHECK_FOR_INTERRUPTS(); }
   [[noreturn]] void corrupt(Block block, Fault fault);
 
+  // Leaves will be read from one to the next, `block` among them soon: begins to fetch what is looked at first, or, if it is not known where it is, all
+  // of it, from the disk if need be.
+  void expect(Block block);
   Block predict(TreeId tree, const Entry& key, Entry* low);
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
@@ -87,6 +90,7 @@ class BasicBufferStore {
   // Only decides what is fetched into the cache early.
   float fraction_ = -1.0F;
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
+  bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
 };
 using BufferStore = BasicBufferStore<Code>;

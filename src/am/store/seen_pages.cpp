@@ -1,5 +1,7 @@
 #include "am/store/seen_pages.hpp"
 
+#include <algorithm>
+
 #include "am/server/compat.hpp"
 
 extern "C" {
@@ -41,8 +43,10 @@ void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page) {
     if (!load_segment(page, i, &ref)) return;
     seen->segment[i] = {ref.offset, static_cast<uint16>(KeyCodec<K>::bytes(ref.key, ref.count))};
     if (i == 0) {
-      for (unsigned w = 0; w < KeyTraits<K>::kWords; w++)
-        seen->width[w] = static_cast<uint8>(KeyCodec<K>::width(ref.key, w));
+      for (unsigned w = 0; w < KeyTraits<K>::kWords; w++) {
+        const WordLayout layout = KeyCodec<K>::layout(ref.key, w);
+        seen->width[w] = static_cast<uint8>(layout.width | (layout.elias_fano ? SeenPage::kBitmap : 0));
+      }
     }
     if (i > 0) seen->first_rank[i - 1] = static_cast<uint16>(ref.first_rank);
   }
@@ -77,14 +81,29 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
       prefetch_around(page, seen.segment[s].offset, seen.segment[s].key_bytes, within, 96);
     } else {
       // (Segments of a page are mostly alike in their widths; where not, what is fetched is not the best.)
+      const auto packed = [&](unsigned w) {
+        return packed_bytes(next - first, seen.width[w] & ~SeenPage::kBitmap);
+      };
+      // What is left of the segment's words are bitmaps: mostly one, or none.
+      std::size_t bitmap = seen.segment[s].key_bytes;
+      for (unsigned w = 0; w < KeyTraits<K>::kWords; w++) bitmap -= std::min(bitmap, packed(w));
       std::size_t at = seen.segment[s].offset;
       for (unsigned w = 0; w < KeyTraits<K>::kWords; w++) {
-        const std::size_t size = packed_bytes(next - first, seen.width[w]);
+        const std::size_t size = packed(w);
+        const bool has_bitmap = (seen.width[w] & SeenPage::kBitmap) != 0;
         if (size > 0 && at + size <= tids) {
-          __builtin_prefetch(page + at);  // what the model is loaded with
+          if (!has_bitmap) __builtin_prefetch(page + at);  // what the model is loaded with
           prefetch_around(page, at, size, within, 64);
         }
         at += size;
+        if (!has_bitmap || at + bitmap > tids) continue;
+        // It is searched from its beginning.
+        const std::size_t searched =
+            static_cast<std::size_t>(within * static_cast<float>(bitmap)) + kLine / 2;
+        for (std::size_t line = 0; line < searched && line < bitmap; line += kLine)
+          __builtin_prefetch(page + at + line);
+        at += bitmap;
+        bitmap = 0;
       }
     }
     if (end > tids) prefetch_around(page, tids, end - tids, within, 48);
@@ -97,9 +116,27 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }
 
+template <class K>
+void prefetch_header(Buffer buffer) {
+  if (!BufferIsLocal(buffer)) __builtin_prefetch(GetBufferDescriptor(static_cast<uint32>(buffer - 1)));
+  const std::uint8_t* page = buffer_bytes(buffer);
+  __builtin_prefetch(page);
+  __builtin_prefetch(page + kSpecialOf<K>);
+  __builtin_prefetch(page + kSpecialOf<K> - segment_size<K>(0));
+}
+
+template <class K>
+void prefetch_all(Buffer buffer) {
+  prefetch_header<K>(buffer);
+  const std::uint8_t* page = buffer_bytes(buffer);
+  for (std::size_t at = 0; at < kPageSize; at += kLine) __builtin_prefetch(page + at);
+}
+
 #define LEARNED_SEEN_PAGES(K)                                              \
   template void remember_page(SeenPage*, uint32, const BasicPageView<K>&); \
-  template void prefetch_page<K>(const SeenPage&, Buffer, float);
+  template void prefetch_page<K>(const SeenPage&, Buffer, float);          \
+  template void prefetch_header<K>(Buffer);                                \
+  template void prefetch_all<K>(Buffer);
 LEARNED_FOR_EVERY_KEY(LEARNED_SEEN_PAGES)
 #undef LEARNED_SEEN_PAGES
 

@@ -13,6 +13,7 @@ namespace learned {
 
 struct alignas(32) SeenPage {
   static constexpr unsigned kSegments = 3;  // of the first few segments the layout is kept
+  static constexpr uint8 kBitmap = 0x80;    // in a width: a bitmap follows (core/column/elias_fano.hpp)
 
   uint32 tag;       // a checksum that was seen to match, mixed with the page's identity (seen_tag)
   uint16 upper;     // of the page when its delta entries were checked
@@ -24,7 +25,8 @@ struct alignas(32) SeenPage {
   } segment[kSegments];
   uint16 first_rank[kSegments - 1];  // of the second and the third segment
   uint16 end;                        // of the last segment's residuals
-  uint8 width[kMaxWords];            // of the residuals of each word of keys in the first segment
+  uint8 width
+      [kMaxWords];  // of the residuals of each word of keys in the first segment, or of its low parts: kBitmap
 };
 static_assert(sizeof(SeenPage) == 32);
 
@@ -56,6 +58,13 @@ void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page);
 // REQUIRES: the page's last buffer is valid.
 template <class K>
 void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction);
+
+// The same for whoever looks at the header only, and the models. REQUIRES: the same.
+template <class K>
+void prefetch_header(Buffer buffer);
+// The same for whoever reads all of it.
+template <class K>
+void prefetch_all(Buffer buffer);
 
 // Whether a buffer may be pinned by ReadRecentBuffer, which before 19 does not raise its usage count: true if its count
 // is so high already that the clock sweep treats it as an often visited one. A hint, read without a lock.

@@ -1,25 +1,28 @@
 // A column of keys. KeyCodec<K> has the same verbs for keys of one word, which are a column under a line and no more, and for
-// keys of several, which have one line for each word:
+// keys of several, which have a column for each word (word_column.hpp):
 //
 //   fit, bytes, encode, at, decode, load, slice   as codecs of TIDs have them (core/column/tid_model.hpp)
-//   possible      whether a model from disk is one that a writer makes
+//   possible      whether a model from disk is one that a writer makes; check: what reading does not look at
 //   exact         whether the model says it all
-//   width         bits of a word's residuals
+//   layout        how a word's bytes lie, for guesses where an entry is
 //   continues     whether an exact model predicts further keys
 //   survey, join  what a planner keeps of keys of several words, so that fitting them together takes fewer looks at them
-//   lower_bound   first rank whose key is not below a given one
+//   lower_bound   first rank whose key is not below a given one; equal_range: those whose key is the given one, too
 //   prefetch      begins to fetch the words of a key behind its first
 //
-// A word is stored as it is but for its *gap*: the longest run of bits that are the same in all of a segment's words although
-// higher bits differ (the version of a uuid; the low zeros of microseconds that are whole milliseconds), where taking
-// them out makes residuals narrower. The first key has these bits, and with it, exactly stored, no base is needed: it is the first
-// word less its residual. Flags have a column of their own, of no width while they do not change.
+// Flags have a column of their own, of no width while they do not change.
 #pragma once
 
 #include "core/base/key.hpp"
-#include "core/column/line.hpp"
+#include "core/column/word_column.hpp"
 
 namespace learned {
+
+// How the bytes of a word lie.
+struct WordLayout {
+  unsigned width;   // bits of a residual, or of a low part
+  bool elias_fano;  // a bitmap follows
+};
 
 template <class K>
 struct KeyCodec;
@@ -31,8 +34,9 @@ struct KeyCodec<Code> {
   struct Facts {};
 
   static Model fit(const Code* keys, std::size_t n) { return fit_ascending(keys, n); }
-  static unsigned width(const Model& model, unsigned) { return model.width; }
+  static WordLayout layout(const Model& model, unsigned) { return {model.width, false}; }
   static bool possible(const Model& model) { return LineCodec::possible(model); }
+  static Fault check(const Model&, const Bits&, std::size_t) { return nullptr; }
   static bool exact(const Model& model) { return model.width == 0; }
   static std::size_t bytes(const Model& model, std::size_t n) { return LineCodec::bytes(model, n); }
   static std::uint8_t* encode(std::uint8_t* out, const Model& model, std::size_t n, const Code* keys) {
@@ -65,68 +69,6 @@ struct KeyCodec<Code> {
   }
 };
 
-// A word's line, through what is left of the words without their gap.
-struct WordModel {
-  ColumnModel line;
-  std::uint8_t gap_at;  // bits [gap_at, gap_at + gap_bits) are left out; both 0: none
-  std::uint8_t gap_bits;
-  Code gap;  // these bits, in place
-
-  bool possible() const {
-    return LineCodec::possible(line) && gap_at + gap_bits < 64 && (gap_bits > 0 || gap_at == 0);
-  }
-  bool constant() const { return line.width == 0 && line.slope == 0; }
-
-  Code squeeze(Code word) const { return word >> (gap_at + gap_bits) << gap_at | (word & low_mask(gap_at)); }
-  Code restore(Code squeezed) const {
-    return squeezed >> gap_at << (gap_at + gap_bits) | gap | (squeezed & low_mask(gap_at));
-  }
-  // The least squeezed word that stands for one >= `word`. False: there is none.
-  bool squeeze_up(Code word, Code* squeezed) const {
-    *squeezed = squeeze(word);
-    if (gap_bits == 0) return true;
-    const Code bits = word & (low_mask(gap_bits) << gap_at);
-    if (bits == gap) return true;
-    *squeezed &= ~low_mask(gap_at);
-    if (bits < gap) return true;
-    *squeezed += Code{1} << gap_at;
-    return (*squeezed & low_mask(64u - gap_bits)) != 0;
-  }
-  // Only that it is narrower than 64 - gap_bits is known of a sum of line and residual from disk.
-  Code predict(std::uint64_t i) const { return restore(line.predict(i)); }
-};
-
-// One word of each of n >= 1 keys.
-struct WordColumn {
-  const std::uint8_t* at;
-  std::size_t stride;
-  std::size_t n;
-
-  Code operator[](std::size_t i) const { return load<Code>(at + i * stride); }
-};
-
-// What a fit needs to know of all words; of two parts it follows from what is known of each.
-struct WordFacts {
-  Span span;
-  Code differ;  // bits in which any two words differ
-  bool ascending;
-};
-WordFacts survey_word(const WordColumn& words);
-inline WordFacts join(const WordFacts& a, const WordFacts& b, const WordColumn& words, std::size_t middle) {
-  return {{a.span.lo < b.span.lo ? a.span.lo : b.span.lo, a.span.hi > b.span.hi ? a.span.hi : b.span.hi},
-          a.differ | b.differ | (words[0] ^ words[middle]),
-          a.ascending && b.ascending && words[middle - 1] <= words[middle]};
-}
-
-WordModel fit_word(const WordColumn& words, const WordFacts& facts);
-inline WordModel fit_word(const WordColumn& words) { return fit_word(words, survey_word(words)); }
-// The model of the first `middle` words, if it is a line that the rest stays as close to. False: it is not.
-bool extends_line(const WordModel& model, const WordColumn& words, std::size_t middle,
-                  const WordFacts& facts);
-// Values [begin, begin + n) into every `stride`th byte from `out` on.
-void decode_word(const WordModel& model, const std::uint8_t* bits, unsigned begin, unsigned n,
-                 WordColumn out);
-
 template <unsigned W>
 struct KeyCodec<Words<W>> {
   using K = Words<W>;
@@ -136,7 +78,7 @@ struct KeyCodec<Words<W>> {
     std::uint8_t flags_width;  // 0: of all; W: a column of them
   };
   struct Bits {
-    const std::uint8_t* word[W];
+    WordBits word[W];
     const std::uint8_t* flags;
   };
 
@@ -165,52 +107,70 @@ struct KeyCodec<Words<W>> {
     return facts;
   }
 
-  static Model fit(const K* keys, std::size_t n) { return fit(keys, n, survey(keys, n)); }
-  static Model fit(const K* keys, std::size_t n, const Facts& facts) {
+  // What a planner knows before a fit.
+  struct Prior {
+    bool lines;           // only these: the keys are those of an inner page
+    std::uint8_t spread;  // words that are known to be off any line: bit w of word w
+  };
+  // Words of which both parts of what is to be one segment are off any line: so is the whole.
+  static std::uint8_t spread_in_both(const Model& a, const Model& b) {
+    unsigned spread = 0;
+    for (unsigned w = 0; w < W; w++)
+      spread |= unsigned{a.word[w].elias_fano() && b.word[w].elias_fano()} << w;
+    return static_cast<std::uint8_t>(spread);
+  }
+
+  static Model fit(const K* keys, std::size_t n) { return fit(keys, n, survey(keys, n), {}); }
+  static Model fit(const K* keys, std::size_t n, const Facts& facts, Prior prior) {
     Model model;
     model.flags = keys[0].flags;
     model.flags_width = facts.flags_differ != 0 ? W : 0;
-    for (unsigned w = 0; w < W; w++) model.word[w] = fit_word(word_column(keys, w, n), facts.word[w]);
+    for (unsigned w = 0; w < W; w++)
+      model.word[w] = fit_word(word_column(keys, w, n), facts.word[w], choice(prior, w, facts));
     return model;
   }
-  // The same where the first `middle` keys have a model: its lines are kept where they will do.
+  // The same where the first `middle` keys have a model: its lines are kept where they will do. prior.spread does not matter.
   static Model refit(const Model& before, std::size_t middle, const K* keys, std::size_t n,
-                     const Facts& facts) {
+                     const Facts& facts, Prior prior) {
     Model model = before;
     model.flags_width = facts.flags_differ != 0 ? W : 0;
+    prior.spread = spread_in_both(before, before);
     for (unsigned w = 0; w < W; w++) {
       const WordColumn words = word_column(keys, w, n);
       if (extends_line(before.word[w], words, middle, facts.word[w])) continue;
-      model.word[w] = fit_word(words, facts.word[w]);
+      model.word[w] = fit_word(words, facts.word[w], choice(prior, w, facts));
     }
     return model;
   }
 
-  // Of the residuals of word w.
-  static unsigned width(const Model& model, unsigned w) { return model.word[w].line.width; }
+  static WordLayout layout(const Model& model, unsigned w) {
+    return {model.word[w].line.width, model.word[w].elias_fano()};
+  }
   static bool possible(const Model& model) {
     for (const WordModel& word : model.word) {
-      if (!word.possible()) return false;
+      if (!word.possible() || (word.elias_fano() && model.flags_width != 0)) return false;
     }
     return (model.flags_width == 0 || model.flags_width == W) && model.flags >> W == 0;
   }
+  static Fault check(const Model& model, const Bits& bits, std::size_t n) {
+    for (unsigned w = 0; w < W; w++) {
+      if (Fault fault = check_word(model.word[w], bits.word[w], n)) return fault;
+    }
+    return nullptr;
+  }
   static bool exact(const Model& model) {
-    unsigned width = model.flags_width;
-    for (const WordModel& word : model.word) width += word.line.width;
-    return width == 0;
+    bool all = model.flags_width == 0;
+    for (const WordModel& word : model.word) all = all && word.exact();
+    return all;
   }
   static std::size_t bytes(const Model& model, std::size_t n) {
     std::size_t sum = packed_bytes(n, model.flags_width);
-    for (const WordModel& word : model.word) sum += LineCodec::bytes(word.line, n);
+    for (const WordModel& word : model.word) sum += word_bytes(word, n);
     return sum;
   }
 
   static std::uint8_t* encode(std::uint8_t* out, const Model& model, std::size_t n, const K* keys) {
-    for (unsigned w = 0; w < W; w++) {
-      const WordModel& word = model.word[w];
-      out =
-          LineCodec::encode(out, word.line, n, [&](std::size_t i) { return word.squeeze(keys[i].word[w]); });
-    }
+    for (unsigned w = 0; w < W; w++) out = encode_word(out, model.word[w], word_column(keys, w, n));
     if (model.flags_width == 0) return out;
     BitWriter writer(out, model.flags_width);
     for (std::size_t i = 0; i < n; i++) writer.put(keys[i].flags);
@@ -218,7 +178,7 @@ struct KeyCodec<Words<W>> {
   }
 
   static Code word_at(const Model& model, const Bits& bits, unsigned w, unsigned i) {
-    return model.word[w].restore(LineCodec::at(model.word[w].line, bits.word[w], i));
+    return model.word[w].restore(squeezed_at(model.word[w], bits.word[w], i));
   }
   static std::uint8_t flags_at(const Model& model, const Bits& bits, unsigned i) {
     if (model.flags_width == 0) return model.flags;
@@ -232,7 +192,7 @@ struct KeyCodec<Words<W>> {
   }
   static void decode(const Model& model, const Bits& bits, unsigned begin, unsigned n, K* out) {
     for (unsigned w = 0; w < W; w++) {
-      decode_word(model.word[w], bits.word[w], begin, n, word_column(out, w, n));
+      decode_word(model.word[w], bits.word[w], begin, word_column(out, w, n));
     }
     if (model.flags_width == 0) {
       for (unsigned i = 0; i < n; i++) out[i].flags = model.flags;
@@ -245,24 +205,15 @@ struct KeyCodec<Words<W>> {
   static bool load(Extent* bytes, Model* model, const K& first, std::size_t n, Bits* bits) {
     if (!possible(*model)) return false;
     for (unsigned w = 0; w < W; w++) {
-      WordModel& word = model->word[w];
-      if (!bytes->take(LineCodec::bytes(word.line, n), &bits->word[w])) return false;
-      word.gap = first.word[w] & (low_mask(word.gap_bits) << word.gap_at);
-      word.line.base = word.squeeze(first.word[w]) - read_bits(bits->word[w], 0, word.line.width);
+      if (!load_word(bytes, &model->word[w], first.word[w], n, &bits->word[w])) return false;
     }
     return bytes->take(packed_bytes(n, model->flags_width), &bits->flags);
   }
 
   // REQUIRES: these are keys of the segment that the model is of.
   static Model slice(const Model& model, bool front, std::size_t n, const K* keys) {
-    if (front) return model;
     Model part = model;
-    for (unsigned w = 0; w < W; w++) {
-      const WordModel& word = model.word[w];
-      part.word[w].line =
-          LineCodec::slice(word.line, false, n, [&](std::size_t i) { return word.squeeze(keys[i].word[w]); });
-      // A base is what the first residual makes it, also where the line is level.
-    }
+    for (unsigned w = 0; w < W; w++) part.word[w] = slice_word(model.word[w], front, word_column(keys, w, n));
     part.flags = keys[0].flags;
     return part;
   }
@@ -280,7 +231,7 @@ struct KeyCodec<Words<W>> {
 
   // Begins to fetch the words behind the first of key i.
   static void prefetch(const Model& model, const Bits& bits, std::size_t i) {
-    for (unsigned w = 1; w < W; w++) __builtin_prefetch(bits.word[w] + i * model.word[w].line.width / 8);
+    for (unsigned w = 1; w < W; w++) __builtin_prefetch(bits.word[w].bits + i * model.word[w].line.width / 8);
   }
 
   // A loaded segment's keys, which ascend.
@@ -293,94 +244,88 @@ struct KeyCodec<Words<W>> {
   // Word by word: the ranks whose words are equal so far narrow. `near` as in LineCodec::lower_bound().
   template <class Near>
   static unsigned lower_bound(const Sorted& keys, const K& key, Near near) {
-    unsigned lo = 0;
-    unsigned hi = keys.count;
-    if (keys.model.flags_width != 0) {
-      // Flags go before words: words do not ascend, keys do.
-      while (lo < hi) {
-        const unsigned mid = (lo + hi) / 2;
-        if (at(keys.model, keys.bits, mid) < key) {
-          lo = mid + 1;
-        } else {
-          hi = mid;
-        }
-      }
-      return lo;
-    }
-    for (unsigned w = 0; w < W; w++) {
-      if (((keys.model.flags ^ key.flags) >> w & 1) != 0) return key.flag(w) ? hi : lo;
-      const Code wanted = key.word[w];
-      if (keys.model.word[w].constant()) {
-        if (wanted != keys.first.word[w]) return wanted > keys.first.word[w] ? hi : lo;
-        continue;
-      }
-      lo = first_not_below(keys, w, wanted, {lo, hi}, near);
-      if (w + 1 == W) break;
-      hi = end_of_equals(keys, w, wanted, {lo, hi});
-      if (lo == hi) break;
-    }
-    return lo;
+    return narrow<false>(keys, key, near).begin;
+  }
+  // The ranks of the key, which begin at its lower bound.
+  template <class Near>
+  static Ranks equal_range(const Sorted& keys, const K& key, Near near) {
+    return narrow<true>(keys, key, near);
   }
 
  private:
-  struct Ranks {
-    unsigned lo;
-    unsigned hi;
-  };
+  static WordChoice choice(Prior prior, unsigned w, const Facts& facts) {
+    // Flags go before words: where they change, whole keys are bisected, for which Elias-Fano is slow.
+    if (prior.lines || facts.flags_differ != 0) return WordChoice::line;
+    return (prior.spread >> w & 1) != 0 ? WordChoice::elias_fano : WordChoice::any;
+  }
+
+  // kEnd: the end is needed, too.
+  template <bool kEnd, class Near>
+  static Ranks narrow(const Sorted& keys, const K& key, Near near) {
+    const Model& model = keys.model;
+    Ranks ranks{0, keys.count};
+    if (model.flags_width != 0) {
+      // Flags go before words: words do not ascend, keys do.
+      ranks.begin = first_not(ranks, [&](unsigned i) { return at(model, keys.bits, i) < key; });
+      if (kEnd) ranks.end = end_of_equals(ranks, [&](unsigned i) { return at(model, keys.bits, i) == key; });
+      return ranks;
+    }
+    for (unsigned w = 0; w < W; w++) {
+      const auto none = [&](bool behind) {
+        const unsigned at = behind ? ranks.end : ranks.begin;
+        return Ranks{at, at};
+      };
+      if (((model.flags ^ key.flags) >> w & 1) != 0) return none(key.flag(w));
+      const WordModel& word = model.word[w];
+      const WordBits& bits = keys.bits.word[w];
+      const Code wanted = key.word[w];
+      if (word.constant()) {
+        if (wanted != keys.first.word[w]) return none(wanted > keys.first.word[w]);
+        continue;
+      }
+      Code squeezed;
+      if (!word.squeeze_up(wanted, &squeezed)) return none(true);
+      if (word.elias_fano()) {
+        // Of all words, which ascend whatever is in front of them.
+        const Ranks found = elias_equals(word, bits, keys.count, squeezed, near);
+        ranks = {clip(found.begin, ranks), clip(found.end, ranks)};
+      } else {
+        ranks.begin = first_not_below(keys, w, squeezed, ranks, near);
+        if (!kEnd && w + 1 == W) break;
+        ranks.end = end_of_equals(
+            ranks, [&](unsigned i) { return LineCodec::at(word.line, bits.bits, i) == squeezed; });
+      }
+      if (ranks.begin == ranks.end) break;
+      // What stands for more than the wanted word.
+      if (word.restore(squeezed) != wanted) return none(false);
+    }
+    return ranks;
+  }
+  static unsigned clip(unsigned rank, Ranks ranks) {
+    return rank < ranks.begin ? ranks.begin : rank > ranks.end ? ranks.end : rank;
+  }
   // A bisection reads one line after the other, each when it knows what it found in the last: a few are fetched all at once.
   static void fetch_words(const std::uint8_t* bits, unsigned width, Ranks ranks) {
     constexpr std::size_t kLine = 64;
     constexpr std::size_t kMost = 10 * kLine;
-    const std::size_t begin = std::size_t{ranks.lo} * width / 8;
-    const std::size_t end = std::size_t{ranks.hi} * width / 8;
+    const std::size_t begin = std::size_t{ranks.begin} * width / 8;
+    const std::size_t end = std::size_t{ranks.end} * width / 8;
     if (end - begin > kMost) return;
     for (std::size_t at = begin; at < end; at += kLine) __builtin_prefetch(bits + at);
   }
-  // Of ranks whose words before word w are equal, so that words w ascend.
+  // Of ranks whose words before word w are equal, so that words w ascend. REQUIRES: word w is under a line.
   template <class Near>
-  static unsigned first_not_below(const Sorted& keys, unsigned w, Code wanted, Ranks ranks, Near near) {
+  static unsigned first_not_below(const Sorted& keys, unsigned w, Code squeezed, Ranks ranks, Near near) {
     const WordModel& word = keys.model.word[w];
-    Code squeezed;
-    if (!word.squeeze_up(wanted, &squeezed)) return ranks.hi;
-    if (ranks.lo == 0 && ranks.hi == keys.count) {
+    const std::uint8_t* bits = keys.bits.word[w].bits;
+    if (ranks.begin == 0 && ranks.end == keys.count) {
       unsigned reads;
-      return LineCodec::lower_bound(
-          {word.line, keys.bits.word[w], keys.count, word.squeeze(keys.first.word[w])}, squeezed, &reads,
-          near);
+      return LineCodec::lower_bound({word.line, bits, keys.count, word.squeeze(keys.first.word[w])}, squeezed,
+                                    &reads, near);
     }
-    fetch_words(keys.bits.word[w], word.line.width, ranks);
-    near((std::size_t{ranks.lo} + ranks.hi) / 2);
-    while (ranks.lo < ranks.hi) {
-      const unsigned mid = (ranks.lo + ranks.hi) / 2;
-      if (LineCodec::at(word.line, keys.bits.word[w], mid) < squeezed) {
-        ranks.lo = mid + 1;
-      } else {
-        ranks.hi = mid;
-      }
-    }
-    return ranks.lo;
-  }
-  // The end of those that begin at ranks.lo, if there is one; they are mostly few.
-  static unsigned end_of_equals(const Sorted& keys, unsigned w, Code wanted, Ranks ranks) {
-    unsigned step = 1;
-    while (ranks.lo < ranks.hi) {
-      const unsigned next = ranks.hi - ranks.lo < step ? ranks.hi : ranks.lo + step;
-      if (word_at(keys.model, keys.bits, w, next - 1) != wanted) {
-        ranks.hi = next - 1;
-        break;
-      }
-      ranks.lo = next;
-      step *= 2;
-    }
-    while (ranks.lo < ranks.hi) {
-      const unsigned mid = (ranks.lo + ranks.hi) / 2;
-      if (word_at(keys.model, keys.bits, w, mid) == wanted) {
-        ranks.lo = mid + 1;
-      } else {
-        ranks.hi = mid;
-      }
-    }
-    return ranks.lo;
+    fetch_words(bits, word.line.width, ranks);
+    near((std::size_t{ranks.begin} + ranks.end) / 2);
+    return first_not(ranks, [&](unsigned i) { return LineCodec::at(word.line, bits, i) < squeezed; });
   }
 };
 

@@ -4,13 +4,14 @@
 // them is open, all its entries count, by their ranks. Else the segment is halved while that narrows the bounds, and what is left is decoded, and
 // each block asked for.
 //
-// Open says which blocks are open:     bool is_open(block), bool any_open(lo, hi)
+// Open says which blocks are open:     bool is_open(block), bool any_open(lo, hi), bool none()
 // Sink takes in what is found:
 //   bool needs_keys() const                       whether numbers alone will not do
 //   void whole(segment, i, n, removed)            entries [i, i + n) of a segment, none of their blocks open; `removed` of them are dead: 0 if
 //                                                 needs_keys()
-//   void clear(key)                               an entry, its block not open. *key: if needs_keys(), else nullptr
 //   void clear(n)                                 so many; only if !needs_keys()
+//   void clear(key)                               an entry, its block not open. *key: if needs_keys(), else nullptr
+//   void passed_over(n)                           so many segments were counted whole, or parts of them
 //   void suspect(key, tid)                        an entry on an open block
 //   void decoded(n)                               so many were decoded
 #pragma once
@@ -37,6 +38,12 @@ class LeafTally {
   bool ranks(unsigned begin, unsigned end) {
     if (begin >= end) return true;
     if (end > page_.encoded()) return false;
+    if (open_.none() && !sink_.needs_keys()) {
+      // Not even the models are looked at.
+      sink_.passed_over(page_.segments());
+      sink_.clear(end - begin - (has_dead_ ? count_bits(page_.dead_map(), begin, end) : 0));
+      return true;
+    }
     for (unsigned s = segment_of_rank(page_, begin); begin < end; s++) {
       BasicSegmentRef<K> ref;
       if (s >= page_.segments() || !load_segment(page_, s, &ref)) return false;

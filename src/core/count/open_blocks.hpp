@@ -44,6 +44,7 @@ class OpenBlocks {
   }
 
   std::uint32_t count() const { return count_; }
+  bool none() const { return count_ == 0; }
   bool is_open(std::uint32_t block) const {
     return block >= blocks_ || (map_[block / 64] >> (block % 64) & 1) != 0;
   }

@@ -101,6 +101,9 @@ Fault check_segment(const BasicPageView<K>& page, unsigned s, std::size_t limit,
   BasicSegmentModels<K> models;
   get_models(page.high_part() + kSpecialOf<K> - (s + 1) * size, level, &models);
   if (!KeyCodec<K>::possible(models.key)) return "segment has an impossible key model";
+  for (unsigned w = 0; level > 0 && w < KeyTraits<K>::kWords; w++) {
+    if (KeyCodec<K>::layout(models.key, w).elias_fano) return "segment has an unknown key codec";
+  }
   if (Fault fault = check_tid_model(models.tids, count)) return fault;
   if (models.tids.codec == TidCodec::ascending && level > 0) return "segment has an unknown tid codec";
   if (level > 0 ? !LineCodec::possible(models.child) : seg.child_width != 0 || seg.child_shift != 0) {
@@ -135,6 +138,7 @@ Fault check_segments(const BasicPageView<K>& page, const BasicCheckedEntries<K>&
   BasicSegmentRef<K> ref;
   for (unsigned s = 0; s < page.segments(); s++) {
     if (Fault fault = check_segment(page, s, limit, &at, &ref)) return fault;
+    if (Fault fault = KeyCodec<K>::check(ref.key, ref.key_bits, ref.count)) return fault;
     if (Fault fault = check_tids(ref.tids, ref.tid_bits, ref.count)) return fault;
   }
   if (!decode(page, 0, page.encoded(), out.codes, out.tids, page.level() > 0 ? out.children : nullptr)) {

@@ -2,13 +2,29 @@
 
 namespace learned {
 
+namespace {
+
+// For a search in a segment to tell about where it will end: the entry's TID and its other words are fetched along with the word that is
+// searched for.
+template <class K>
+auto fetch_near(const BasicSegmentRef<K>& ref) {
+  return [&ref](std::size_t middle) {
+    __builtin_prefetch(ref.tid_bits.bits + middle * ref.tids.model.width / 8);
+    if constexpr (KeyTraits<K>::kWords > 1) KeyCodec<K>::prefetch(ref.key, ref.key_bits, middle);
+  };
+}
+
+// The entries of a code in a segment, which begin at its lower bound: for keys of several words, of which one is costly to read.
+template <class K>
+Ranks equal_ranks(const BasicSegmentRef<K>& ref, const K& code) {
+  return KeyCodec<K>::equal_range({ref.key, ref.key_bits, ref.count, ref.first_code}, code, fetch_near(ref));
+}
+
+}  // namespace
+
 template <class K>
 unsigned BasicSegmentRef<K>::lower_bound(const K& code, unsigned* probes) const {
-  // The entry will be near: fetch its TID and its other words along with the word that is searched for.
-  const auto near = [&](std::size_t middle) {
-    __builtin_prefetch(tid_bits.bits + middle * this->tids.model.width / 8);
-    if constexpr (KeyTraits<K>::kWords > 1) KeyCodec<K>::prefetch(this->key, key_bits, middle);
-  };
+  const auto near = fetch_near(*this);
   unsigned reads = 0;
   unsigned i;
   if constexpr (KeyTraits<K>::kWords == 1) {
@@ -64,6 +80,21 @@ bool lower_bound_code(const BasicPageView<K>& page, const K& code, unsigned* ran
 template <class K>
 bool lower_bound(const BasicPageView<K>& page, const std::type_identity_t<BasicEntry<K>>& key,
                  unsigned* rank) {
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    // Mostly there is one entry of the code or none, in the middle of a segment.
+    if (const unsigned below = segments_below(page, key.code); below > 0) {
+      BasicSegmentRef<K> ref;
+      if (!load_segment(page, below - 1, &ref)) return false;
+      const Ranks equal = equal_ranks(ref, key.code);
+      *rank = ref.first_rank + equal.begin;
+      if (key.tid == 0 || (equal.begin == equal.end && equal.end < ref.count)) return true;
+      if (equal.begin < equal.end && ref.tid_at(equal.begin) >= key.tid) return true;
+      if (equal.begin + 1 == equal.end && equal.end < ref.count) {
+        ++*rank;
+        return true;
+      }
+    }
+  }
   if (!lower_bound_code(page, key.code, rank)) return false;
   if (key.tid == 0 || *rank >= page.encoded()) return true;
   // Among entries of equal code TIDs ascend; the search stays within that run.
@@ -116,16 +147,23 @@ bool equal_range(const BasicPageView<K>& page, const std::type_identity_t<K>& co
   bool more;  // than what *end says below
   *begin = 0;
   if (below > 0 && !load_segment(page, below - 1, found)) return false;
-  const unsigned i = below > 0 ? found->lower_bound(code) : 0;
-  if (below > 0) *begin = found->first_rank + i;
-  *end = *begin;
-  if (i < found->count) {
-    // Nearly always there is one entry or none; more are worth a second search.
-    if (found->code_at(i) != code) return true;
-    ++*end;
-    more = i + 1 < found->count ? found->code_at(i + 1) == code : next_begins_with_it();
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const Ranks equal = below > 0 ? equal_ranks(*found, code) : Ranks{0, 0};
+    if (below > 0) *begin = found->first_rank + equal.begin;
+    *end = *begin + (equal.end - equal.begin);
+    more = equal.end == found->count && next_begins_with_it();
   } else {
-    more = next_begins_with_it();
+    const unsigned i = below > 0 ? found->lower_bound(code) : 0;
+    if (below > 0) *begin = found->first_rank + i;
+    *end = *begin;
+    if (i < found->count) {
+      // Nearly always there is one entry or none; more are worth a second search.
+      if (found->code_at(i) != code) return true;
+      ++*end;
+      more = i + 1 < found->count ? found->code_at(i + 1) == code : next_begins_with_it();
+    } else {
+      more = next_begins_with_it();
+    }
   }
   if (!more) return true;
   found->count = 0;

@@ -21,7 +21,7 @@ void BasicSegmentPlanner<K>::fit_key(PlannedSegment* p) const {
   p->first_code = codes[0];
   if constexpr (KeyTraits<K>::kWords > 1) {
     p->key_facts = KeyCodec<K>::survey(codes, p->count);
-    p->key = KeyCodec<K>::fit(codes, p->count, p->key_facts);
+    p->key = KeyCodec<K>::fit(codes, p->count, p->key_facts, {level_ > 0, 0});
   } else {
     p->key = KeyCodec<K>::fit(codes, p->count);
   }
@@ -43,8 +43,9 @@ void BasicSegmentPlanner<K>::fit_merged_key(const PlannedSegment& a, const Plann
   }
   if constexpr (KeyTraits<K>::kWords > 1) {
     p->first_code = codes[0];
-    p->key = a.count >= kSettled ? KeyCodec<K>::refit(a.key, a.count, codes, p->count, p->key_facts)
-                                 : KeyCodec<K>::fit(codes, p->count, p->key_facts);
+    const typename KeyCodec<K>::Prior prior{level_ > 0, KeyCodec<K>::spread_in_both(a.key, b.key)};
+    p->key = a.count >= kSettled ? KeyCodec<K>::refit(a.key, a.count, codes, p->count, p->key_facts, prior)
+                                 : KeyCodec<K>::fit(codes, p->count, p->key_facts, prior);
   } else {
     fit_key(p);
   }

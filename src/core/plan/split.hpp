@@ -20,7 +20,8 @@ std::uint32_t balanced_cut(BasicWorkspace<K>* ws, const BasicColumns<K>& columns
 // page's bytes. (Only the one segment of a page that has no more is cut itself. Its back part may cost one bit more per
 // entry and column, and one segment for the rest of a run: write_slice(). So it is cut at three quarters, where
 // kMaxEntries / 4 * 2 bits = 3 kB beside a quarter of the page's bytes still fit; with keys of several words at seven eighths:
-// kMaxEntries / 8 * 6 bits = 4.5 kB beside an eighth.)
+// kMaxEntries / 8 * 6 bits = 4.5 kB beside an eighth. A word under Elias-Fano takes no more in a part than in the
+// whole, and has no more than 4096 entries: src/README.md, Keys of several words.)
 template <class K>
 bool plan_split(const BasicPageView<K>& page, Block right_block,
                 const std::type_identity_t<BasicEntry<K>>& incoming, BasicWorkspace<K>* ws,

@@ -143,12 +143,18 @@ class BasicPageFiller {
     return static_cast<double>(plan_bytes(plan_)) + kDoubt * growth_ * count <= static_cast<double>(room());
   }
 
+  // What a page of keys of several words holds is a few hundred entries: eight are two per cent.
+  static constexpr std::uint32_t kSmallestChunk = KeyTraits<K>::kWords == 1 ? 8 : 2;
+
   bool plan_block() {
     if (try_block(SegmentPlanner::kBlock)) return false;
     // Fill up with ever smaller chunks of the block.
     std::uint32_t left = SegmentPlanner::kBlock;
-    for (std::uint32_t chunk = left / 2; chunk >= 8; chunk /= 2) {
-      if (chunk < left && promising(chunk) && try_block(chunk)) left -= chunk;
+    for (std::uint32_t chunk = left / 2; chunk >= kSmallestChunk; chunk /= 2) {
+      if (chunk >= left || !promising(chunk) || !try_block(chunk)) continue;
+      left -= chunk;
+      // What it saves has room for a smaller chunk, perhaps.
+      if constexpr (KeyTraits<K>::kWords > 1) plan_.compact();
     }
     full_ = true;
     return true;

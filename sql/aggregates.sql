@@ -1,0 +1,321 @@
+-- Counting without reading rows: which queries LearnedAggregate answers, and that it answers as a sequential scan does.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS learned_index;
+RESET client_min_messages;
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
+CREATE SCHEMA aggregates;
+SET search_path = aggregates, public;
+SET learned_index.enable_aggregates = on;
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+SET timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+-- What is small is counted by any plan in no time: rows that are read one by one cost something here.
+SET cpu_tuple_cost = 1;
+SET cpu_index_tuple_cost = 1;
+
+-- The plan, whether it counts; how many rows, and a hash of them in any order.
+CREATE FUNCTION answer(query text, counted bool) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  result text;
+  line text;
+  plan text := '';
+BEGIN
+  PERFORM set_config('learned_index.enable_aggregates', counted::text, true), set_config('enable_indexscan', counted::text, true),
+          set_config('enable_indexonlyscan', counted::text, true), set_config('enable_bitmapscan', 'off', true),
+          set_config('enable_seqscan', (NOT counted)::text, true);
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    plan := plan || line;
+  END LOOP;
+  EXECUTE 'SELECT count(*) || '' '' || coalesce(md5(string_agg(q::text, E''\n'' ORDER BY q::text COLLATE "C")), '''') FROM (' || query || ') q' INTO result;
+  PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
+          set_config('enable_bitmapscan', 'on', true), set_config('enable_seqscan', 'on', true),
+          set_config('learned_index.enable_aggregates', 'on', true);
+  RETURN (plan LIKE '%LearnedAggregate%') || ' ' || result;
+END $$;
+-- Queries that do not count where they should, or the other way round, or answer otherwise.
+CREATE FUNCTION wrong(counted bool, queries text[]) RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
+  SELECT * FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(queries) query) q
+   WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
+$$;
+
+CREATE TABLE events (id int8, device int4, ts timestamptz, day date, kind int2, amount float8, flag bool NOT NULL, note text)
+  WITH (autovacuum_enabled = off);
+INSERT INTO events SELECT i, i % 50, timestamptz '2020-01-01 00:00+00' + i * interval '337 seconds', date '2019-11-01' + i % 400, i % 7 - 3,
+                          nullif(i % 11, 0), i % 3 = 0, 'n' FROM generate_series(1, 40000) i;
+INSERT INTO events SELECT NULL, i % 3, NULL, NULL, NULL, NULL, false, 'null' FROM generate_series(1, 50) i;
+INSERT INTO events SELECT -i, NULL, timestamptz '1960-01-01 00:00+00' + i * interval '1 day', NULL, -3, -i, true, 'before' FROM generate_series(1, 500) i;
+CREATE INDEX events_id ON events USING learned (id);
+CREATE INDEX events_device_ts ON events USING learned (device, ts) INCLUDE (kind);
+CREATE INDEX events_ts ON events USING learned (ts DESC);
+CREATE INDEX events_day_device ON events USING learned (day DESC NULLS LAST, device);
+CREATE INDEX events_amount ON events USING learned (amount);
+CREATE INDEX events_flag ON events USING learned (flag);
+CREATE INDEX events_partial ON events USING learned (kind) WHERE id > 1000 AND flag;
+DELETE FROM events WHERE id BETWEEN 2000 AND 2999;
+CALL pg_temp.settle();
+VACUUM (INDEX_CLEANUP ON, ANALYZE) events;
+-- Some rows that not everybody sees: dead ones, new ones, changed ones.
+DELETE FROM events WHERE id BETWEEN 5000 AND 5100;
+UPDATE events SET id = -id WHERE id BETWEEN 7000 AND 7100;
+UPDATE events SET note = 'hot' WHERE id BETWEEN 9000 AND 9100;
+INSERT INTO events SELECT i, 7, '2020-06-01 00:00+00', '2020-06-01', 1, 1, true, 'n' FROM generate_series(50001, 50100) i;
+
+EXPLAIN (COSTS OFF) SELECT count(*) FROM events WHERE id BETWEEN 100 AND 30000;
+EXPLAIN (COSTS OFF) SELECT device, count(*), max(ts) FROM events WHERE device > 20 GROUP BY device HAVING count(*) > 3 ORDER BY device;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT date_trunc('day', ts), count(*) FROM events GROUP BY 1;
+EXPLAIN (COSTS OFF) SELECT DISTINCT device FROM events WHERE day = '2020-01-01';
+
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT count(*) FROM events',
+  'SELECT count(*), count(1), count(id), count(flag), min(id), max(id), sum(id), avg(id) FROM events',
+  'SELECT count(*) FROM events WHERE id BETWEEN 100 AND 30000',
+  'SELECT count(*) FROM events WHERE id > 100 AND id <= 100',
+  'SELECT count(*), sum(id), min(id) FROM events WHERE id > 40000000',
+  'SELECT count(*), sum(id) FROM events WHERE id < 0::int2',
+  'SELECT count(*), sum(id) FROM events WHERE id IN (1, 5, 7, 7050, -7050, 2500, 5050, 900000, NULL)',
+  'SELECT count(*) FROM events WHERE id = ANY (''{}''::int8[])',
+  'SELECT count(*) FROM events WHERE id IS NULL',
+  'SELECT count(*), count(id), sum(id) FROM events WHERE id IS NOT NULL',
+  'SELECT count(ts), min(ts), max(ts) FROM events WHERE ts >= ''2020-02-01'' AND ts < date ''2020-03-01''',
+  'SELECT count(*), count(ts), max(ts), sum(device), avg(kind), sum(kind), count(kind) FROM events WHERE device = 7',
+  'SELECT count(*), sum(kind) FROM events WHERE device IN (3, 9, 30) AND ts BETWEEN ''2020-02-01'' AND ''2020-02-08''',
+  'SELECT count(*) FROM events WHERE device BETWEEN 3 AND 40 AND ts IS NULL',
+  'SELECT count(*) FROM events WHERE device IS NULL',
+  'SELECT count(*), min(day), max(day), count(day) FROM events WHERE day < ''2020-01-01''',
+  'SELECT count(*), count(amount) FROM events WHERE amount > -3',
+  'SELECT count(*) FROM events WHERE amount = 0',
+  'SELECT count(*) FROM events WHERE flag',
+  'SELECT count(*) FROM events WHERE NOT flag',
+  'SELECT count(*), sum(kind), avg(kind) FROM events WHERE id > 1000 AND flag',
+  'SELECT count(*) FROM events WHERE id > 1000 AND flag AND kind = 2',
+  'SELECT count(*) * 2 + 1, ''x'' || max(id) FROM events WHERE id < 500',
+  'SELECT 1 FROM events HAVING count(*) > 5',
+  'SELECT 1 FROM events WHERE id < 500 HAVING count(*) > 500000',
+  'SELECT count(*) FROM events WHERE id < (SELECT max(device) FROM events)',
+  'SELECT * FROM (SELECT count(*) AS c FROM events WHERE id < 100) q WHERE c > 5',
+  'SELECT g, (SELECT count(*) FROM events WHERE id BETWEEN g AND g * 100) FROM generate_series(1, 20) g',
+  'SELECT g, l.* FROM generate_series(-10, 60, 7) g, LATERAL (SELECT count(*), min(ts), sum(kind) FROM events WHERE device = g) l',
+  'SELECT g, l.* FROM generate_series(1, 3) g, LATERAL (SELECT device, count(*) FROM events WHERE device > g * 15 GROUP BY device) l',
+  -- By groups.
+  'SELECT device, count(*), count(ts), min(ts), max(ts), sum(device), sum(kind), avg(kind) FROM events GROUP BY device',
+  'SELECT count(*), device FROM events WHERE device BETWEEN 10 AND 20 GROUP BY device HAVING max(ts) > ''2020-05-01'' AND count(kind) > 5 ORDER BY device DESC LIMIT 3',
+  'SELECT device, ts, count(*) FROM events WHERE device < 3 AND ts IS NULL GROUP BY ts, device',
+  'SELECT device, day, count(*) FROM events WHERE day < ''2019-11-20'' GROUP BY device, day',
+  'SELECT day, count(*), sum(device) FROM events GROUP BY day',
+  'SELECT day + 1, count(*) FROM events GROUP BY day',
+  'SELECT device, count(*) FROM events WHERE day = ''2020-01-01'' GROUP BY device',
+  'SELECT day, device, count(*) FROM events WHERE day = ''2020-01-01'' GROUP BY day, device',
+  'SELECT day, count(*) FROM events WHERE day = ''2020-01-01'' GROUP BY day',
+  'SELECT flag, count(*) FROM events GROUP BY flag',
+  'SELECT kind, count(*) FROM events WHERE id > 1000 AND flag GROUP BY kind',
+  'SELECT DISTINCT device FROM events',
+  'SELECT DISTINCT flag FROM events WHERE flag',
+  'SELECT day FROM events GROUP BY day',
+  -- By expressions.
+  'SELECT date_trunc(''day'', ts), count(*) FROM events GROUP BY 1',
+  'SELECT date_trunc(''hour'', ts), count(*), min(ts), max(ts) FROM events WHERE ts > ''2020-05-01'' GROUP BY 1 ORDER BY 1 LIMIT 10',
+  'SELECT date_trunc(''month'', ts), count(*) FROM events GROUP BY date_trunc(''month'', ts) HAVING count(*) > 100',
+  'SELECT device, date_trunc(''month'', ts) AS month, count(*), sum(kind) FROM events WHERE device IN (3, 5, 9) GROUP BY device, month',
+  'SELECT date_trunc(''week'', ts), count(*) FROM events WHERE device = 7 GROUP BY 1',
+  'SELECT date_bin(''90 minutes'', ts, ''2020-01-01 00:10+00''), count(*) FROM events GROUP BY 1',
+  'SELECT ts::date, count(*) FROM events GROUP BY 1',
+  'SELECT date_trunc(''quarter'', ts)::date, count(*) FROM events GROUP BY 1',
+  'SELECT date_trunc(''month'', day::timestamp), count(*), count(device), min(device) FROM events GROUP BY 1',
+  'SELECT date_trunc(''month'', day), count(*) FROM events GROUP BY 1',
+  'SELECT day, device / 10, count(*), max(device) FROM events WHERE day < ''2019-11-20'' GROUP BY 1, 2',
+  'SELECT device / 10, count(*) FROM events WHERE day = ''2019-11-20'' GROUP BY 1',
+  'SELECT id / 1000, count(*), sum(id), min(id), max(id) FROM events GROUP BY 1',
+  'SELECT id / 7::int2, count(*) FROM events WHERE id BETWEEN -100 AND 100 GROUP BY 1',
+  'SELECT (id / 10) / 10, count(*) FROM events GROUP BY 1',
+  'SELECT width_bucket(id::float8, -300, 30000, 50), count(*) FROM events GROUP BY 1',
+  'SELECT width_bucket(id::float8, 30000, -300, 50), count(*) FROM events GROUP BY 1'
+]);
+
+-- Not for it: what an index does not decide by itself, what needs more than the columns' values.
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT count(*) FROM events WHERE id > 100 AND note = ''n''',
+  'SELECT count(*) FROM events WHERE id > 100 AND random() >= 0',
+  'SELECT count(*) FROM events WHERE id > 100 OR device = 3',
+  'SELECT count(*) FROM events WHERE id <> 7',
+  'SELECT count(*) FROM events WHERE id % 2 = 0',
+  'SELECT count(note) FROM events',
+  'SELECT count(*) FILTER (WHERE id > 5) FROM events',
+  'SELECT max(id) FROM events',  -- (The server has a plan of its own.)
+  'SELECT count(DISTINCT id) FROM events',
+  'SELECT sum(DISTINCT id), count(*) FROM events',
+  'SELECT array_agg(id ORDER BY id), count(*) FROM events WHERE id < 9',
+  'SELECT sum(amount), count(*) FROM events',
+  'SELECT avg(amount), count(*) FROM events WHERE amount > 2',
+  'SELECT max(amount), count(*) FROM events',
+  'SELECT amount, count(*) FROM events GROUP BY amount',
+  'SELECT sum(id + 1), count(*) FROM events',
+  'SELECT string_agg(id::text, '','' ORDER BY id) FROM events WHERE id < 9',
+  'SELECT stddev(id), count(*) FROM events',
+  'SELECT count(*), max(ctid) FROM events',
+  'SELECT device, count(*) FROM events GROUP BY ROLLUP (device)',
+  'SELECT device, count(*), grouping(device) FROM events GROUP BY GROUPING SETS ((device), ())',
+  'SELECT count(*) FROM events TABLESAMPLE SYSTEM (100)',
+  'SELECT count(*) FROM (SELECT 1 FROM events WHERE id < 100 FOR UPDATE) q',
+  'SELECT count(*) FROM events a, events b WHERE a.id = b.id AND a.id < 10',
+  'SELECT ts, count(*) FROM events WHERE device < 3 GROUP BY note, ts',
+  'SELECT kind, count(*) FROM events WHERE device = 3 GROUP BY kind',
+  'SELECT device % 10, count(*) FROM events GROUP BY 1',
+  'SELECT -device, count(*) FROM events GROUP BY 1',
+  'SELECT id / -10, count(*) FROM events GROUP BY 1',
+  'SELECT extract(hour FROM ts), count(*) FROM events GROUP BY 1',
+  'SELECT count(*) FROM events WHERE (device, ts) > (7, ''2020-05-01'')',
+  'SELECT DISTINCT note FROM events',
+  'SELECT DISTINCT ON (device) device FROM events ORDER BY device',
+  'SELECT count(*) FROM events WHERE id BETWEEN 100 AND 30000 AND current_setting(''jit'') = ''off'''
+]);
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM events WHERE id < 100;
+RESET enable_indexscan;
+RESET enable_bitmapscan;
+SET learned_index.enable_aggregates = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM events WHERE id < 100;
+SET learned_index.enable_aggregates = on;
+
+-- Time zones: days that come twice, because clocks are set back across midnight, or not at all.
+CREATE TABLE zones (ts timestamptz, d int4);
+INSERT INTO zones SELECT t, extract(minute FROM t)::int FROM generate_series(timestamptz '2009-10-01 00:00+00', '2011-01-15 00:00+00', '17 minutes') t;
+INSERT INTO zones VALUES ('infinity', 1), ('-infinity', 1), ('4700-01-01 BC', 2), ('290000-01-01', 2), (NULL, 3);
+CREATE INDEX zones_ts ON zones USING learned (ts);
+CREATE INDEX zones_d_ts ON zones USING learned (d, ts DESC);
+VACUUM ANALYZE zones;
+CREATE FUNCTION wrong_in(zone text) RETURNS TABLE (z text, query text, answer text, expected text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('timezone', zone, true);
+  RETURN QUERY SELECT zone, w.* FROM wrong(true, ARRAY[
+    'SELECT date_trunc(''day'', ts), count(*), min(ts), max(ts) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1',
+    'SELECT date_trunc(''hour'', ts), count(*) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1',
+    'SELECT date_trunc(''month'', ts), count(*) FROM zones GROUP BY 1',
+    'SELECT ts::date, count(*) FROM zones GROUP BY 1',
+    'SELECT d, date_trunc(''day'', ts), count(*) FROM zones WHERE d < 7 AND ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1, 2']) w;
+END $$;
+SELECT w.* FROM unnest(ARRAY['UTC', 'Europe/Berlin', 'America/Havana', 'Asia/Amman', 'America/Asuncion', 'Atlantic/Azores', 'America/St_Johns',
+  'Australia/Lord_Howe', 'Africa/Casablanca', 'Pacific/Apia', 'Asia/Gaza', 'America/Sao_Paulo', 'Asia/Kathmandu']) zone, wrong_in(zone) w;
+
+-- Values at the ends of their types.
+CREATE TABLE ends (a int2, b int4, c int8, t timestamp, d date, u uuid, p pg_lsn, m money, o oid, "time" time);
+INSERT INTO ends SELECT i, i, i, '2020-01-01', '2020-01-01', md5(i::text)::uuid, '0/0'::pg_lsn + i, i, i, time '00:00' + i * interval '1 s' FROM generate_series(1, 3000) i;
+INSERT INTO ends VALUES (-32768, -2147483648, -9223372036854775808, '4713-01-01 BC', '4713-01-01 BC', '00000000-0000-0000-0000-000000000000', '0/0', '-92233720368547758.08', 0, '00:00'),
+  (32767, 2147483647, 9223372036854775807, '294276-12-31 23:59:59.999999', '5874897-12-31', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'FFFFFFFF/FFFFFFFF', '92233720368547758.07', 4294967295, '24:00');
+INSERT INTO ends SELECT * FROM ends WHERE a IN (-32768, 32767);
+SELECT format('CREATE INDEX ON ends USING learned (%I)', c) FROM unnest('{a,b,c,t,d,u,p,m,o,time}'::text[]) c \gexec
+CREATE INDEX ends_down ON ends USING learned (a DESC, c DESC);
+VACUUM ANALYZE ends;
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT count(*), sum(a), avg(a), min(a), max(a) FROM ends',
+  'SELECT count(*), sum(b), avg(b), min(b), max(b) FROM ends',
+  'SELECT count(*), sum(c), avg(c), min(c), max(c) FROM ends',
+  'SELECT count(*), sum(c), avg(c) FROM ends WHERE c > 5',
+  'SELECT count(*), min(t), max(t) FROM ends',
+  'SELECT count(*), min(d), max(d) FROM ends',
+  'SELECT count(*), min(p), max(p) FROM ends',
+  'SELECT count(*), min(m), max(m) FROM ends',
+  'SELECT count(*), min(o), max(o) FROM ends',
+  'SELECT count(*), min("time"), max("time") FROM ends',
+  'SELECT count(u) FROM ends WHERE u > ''80000000-0000-0000-0000-000000000000''',
+  'SELECT u, count(*) FROM ends GROUP BY u',
+  'SELECT a / 7, count(*) FROM ends GROUP BY 1',
+  'SELECT b / 1000::int8, count(*) FROM ends GROUP BY 1',
+  'SELECT c / 9223372036854775807, count(*) FROM ends GROUP BY 1',
+  'SELECT a, c / 100, count(*), max(c) FROM ends GROUP BY 1, 2',
+  'SELECT date_trunc(''year'', t), count(*) FROM ends WHERE t > ''2000-01-01'' GROUP BY 1',
+  'SELECT t::date, count(*) FROM ends GROUP BY 1',
+  'SELECT date_trunc(''day'', d::timestamp), count(*) FROM ends WHERE d < ''3000-01-01'' GROUP BY 1'
+]);
+
+-- Changes of one's own, cursors, parameters, policies.
+BEGIN;
+UPDATE events SET id = id + 100000 WHERE id BETWEEN 10 AND 19;
+DELETE FROM events WHERE id BETWEEN 20 AND 29;
+INSERT INTO events(id, device, flag) VALUES (15, 1, true), (25, 1, true);
+SAVEPOINT s;
+DELETE FROM events WHERE id < 1000;
+SELECT count(*), sum(id) FROM events WHERE id BETWEEN 1 AND 100;
+ROLLBACK TO s;
+SELECT count(*), sum(id) FROM events WHERE id BETWEEN 1 AND 100;
+SELECT * FROM wrong(true, ARRAY['SELECT id / 10, count(*) FROM events WHERE id BETWEEN 0 AND 99 GROUP BY 1', 'SELECT count(*), sum(id), max(id) FROM events']);
+DECLARE c SCROLL CURSOR FOR SELECT device, count(*) FROM events WHERE device BETWEEN 1 AND 4 GROUP BY device ORDER BY device;
+DELETE FROM events WHERE device = 3;
+FETCH 2 FROM c;
+FETCH PRIOR FROM c;
+FETCH ALL FROM c;
+ROLLBACK;
+PREPARE counted(int8, int8) AS SELECT count(*), min(id) FROM events WHERE id BETWEEN $1 AND $2;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE counted(1, 2);
+EXECUTE counted(100, 200);
+EXECUTE counted(NULL, 200);
+EXECUTE counted(200, 100);
+DROP INDEX events_id;
+EXECUTE counted(100, 200);
+CREATE INDEX events_id ON events USING learned (id);
+EXECUTE counted(100, 200);
+RESET plan_cache_mode;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT count(*) FROM events WHERE id BETWEEN 100 AND 105;
+SELECT count(*) FROM events WHERE id > 100;
+COMMIT;
+
+CREATE TABLE owned (tenant int4, v int4);
+INSERT INTO owned SELECT i % 10, i FROM generate_series(1, 20000) i;
+CREATE INDEX owned_tenant ON owned USING learned (tenant, v);
+ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON owned USING (tenant = current_setting('aggregates.tenant')::int);
+CREATE ROLE regress_learned_aggregates;
+GRANT USAGE ON SCHEMA aggregates TO regress_learned_aggregates;
+GRANT SELECT ON owned TO regress_learned_aggregates;
+VACUUM ANALYZE owned;
+SET aggregates.tenant = 3;
+SET ROLE regress_learned_aggregates;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM owned WHERE v < 5000;
+SELECT count(*), sum(v) FROM owned WHERE v < 5000;
+RESET ROLE;
+CREATE POLICY other ON owned AS RESTRICTIVE USING (v % 2 = 0);
+SET ROLE regress_learned_aggregates;
+SELECT count(*), sum(v) FROM owned WHERE v < 5000;
+RESET ROLE;
+
+-- Tables without rows, never vacuumed, not logged; what EXPLAIN ANALYZE tells.
+CREATE TABLE none (k int4);
+CREATE INDEX none_k ON none USING learned (k);
+CREATE UNLOGGED TABLE unlogged AS SELECT i AS k FROM generate_series(1, 20000) i;
+CREATE INDEX unlogged_k ON unlogged USING learned (k);
+CREATE TEMP TABLE temporary AS SELECT i AS k FROM generate_series(1, 20000) i;
+CREATE INDEX temporary_k ON temporary USING learned (k);
+CREATE TABLE fresh AS SELECT i AS k FROM generate_series(1, 20000) i;
+CREATE INDEX fresh_k ON fresh USING learned (k);
+ANALYZE none, unlogged, temporary, fresh;
+SET enable_seqscan = off;
+SELECT * FROM wrong(true, ARRAY['SELECT count(*), sum(k), max(k) FROM none', 'SELECT k, count(*) FROM none GROUP BY k', 'SELECT count(*), sum(k), max(k) FROM unlogged',
+  'SELECT count(*), sum(k), max(k) FROM temporary', 'SELECT count(*), sum(k), max(k) FROM fresh']);
+DELETE FROM fresh;
+SELECT * FROM wrong(true, ARRAY['SELECT count(*), sum(k), max(k) FROM fresh', 'SELECT k / 10, count(*) FROM fresh GROUP BY 1']);
+VACUUM unlogged, temporary;
+SELECT * FROM wrong(true, ARRAY['SELECT count(*), sum(k), max(k) FROM unlogged', 'SELECT count(*), sum(k), max(k) FROM temporary']);
+CALL pg_temp.settle();
+VACUUM (INDEX_CLEANUP ON) events;
+CREATE FUNCTION work(query text) RETURNS TABLE (node text, leaves int, segments bool, decoded int, fetches int) LANGUAGE plpgsql AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
+  plan := plan -> 0 -> 'Plan';
+  RETURN QUERY SELECT plan ->> 'Custom Plan Provider', (plan ->> 'Leaf Pages')::int, (plan ->> 'Segments Counted')::int > 0,
+                      (plan ->> 'Entries Decoded')::int, (plan ->> 'Heap Fetches')::int;
+END $$;
+SELECT * FROM work('SELECT count(*) FROM events WHERE id BETWEEN 10000 AND 30000');
+UPDATE events SET note = 'open' WHERE id = 20000;
+SELECT node, leaves, segments, decoded BETWEEN 1 AND 1000 AS some, fetches BETWEEN 1 AND 1000 AS visits FROM work('SELECT count(*) FROM events WHERE id BETWEEN 10000 AND 30000');
+
+SET client_min_messages = warning;
+DROP SCHEMA aggregates CASCADE;
+DROP OWNED BY regress_learned_aggregates;
+DROP ROLE regress_learned_aggregates;
