@@ -10,6 +10,8 @@ use LearnedTest;
 use CountingTest;
 use Test::More;
 
+plan skip_all => 'the pages are learned\'s' unless $IS_LEARNED;
+
 start_seed();
 my $primary = new_node('primary', allows_streaming => 1);
 $primary->append_conf('postgresql.conf', qq{
