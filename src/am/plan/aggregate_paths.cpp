@@ -195,6 +195,7 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
         column++;
       if (column == index->ncolumns) return false;
       if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)), &kind)) return false;
+      if (kind != MeasureKind::not_null && !keeps_type(reinterpret_cast<Node*>(arg))) return false;
       answer->measured = lappend(answer->measured, arg);
     }
     answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
