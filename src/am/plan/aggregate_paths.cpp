@@ -25,8 +25,9 @@ constexpr double kDescent = 30.0;  // to the first leaf (cost.cpp)
 constexpr double kLeaf = 25.0;     // a leaf's header and the models of its segments
 constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
+constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
 constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
-// Entries that a leaf of any kind has at most.
+// How much of the way from a sequential read to one at random the next leaf is: a build leaves them in their order, splits do not.
 constexpr double kHalf = 0.5;
 
 // What a query wants.
@@ -366,6 +367,19 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 
+// How many elements lists in the conditions have: one search each.
+double listed_keys(PlannerInfo* root, const IndexPath* child) {
+  double keys = 1.0;
+  for (int i = 0; i < list_length(child->indexclauses); i++) {
+    const auto* condition = static_cast<const IndexClause*>(list_nth(child->indexclauses, i));
+    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
+    if (!IsA(clause, ScalarArrayOpExpr)) continue;
+    auto* array = static_cast<Node*>(lsecond(reinterpret_cast<const ScalarArrayOpExpr*>(clause)->args));
+    keys *= std::max(1.0, compat::array_length(root, array));
+  }
+  return keys;
+}
+
 struct CountCost {
   Cost startup;
   Cost total;
@@ -381,14 +395,15 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
   double pages;
   learned_cost_estimate(root, child, 1.0, &startup, &total, &selectivity, &correlation, &pages);
   const double rows = std::max(1.0, selectivity * table->tuples);
-  const double leaves = std::max(1.0, std::ceil(selectivity * index->pages));
+  const double stretches = std::max(skipped_stretches(root, child), listed_keys(root, child) - 1.0);
+  const double leaves = std::min(std::max<double>(1.0, index->pages),
+                                 std::max(1.0, std::ceil(selectivity * index->pages) + stretches));
   const double open = std::clamp(1.0 - table->allvisfrac, 0.0, 1.0);
   double random;
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
-  // A build leaves leaves in their order.
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + groups * kGroup;
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * kGroup;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
