@@ -76,7 +76,7 @@ SELECT * FROM compare(ARRAY[
   'SELECT count(*) FROM events',
   'SELECT count(*) + 1 FROM events WHERE id > 35000',
   'SELECT count(*) FROM events WHERE id BETWEEN 100 AND 39000',
-  'SELECT count(*) FROM events WHERE id = ANY (ARRAY[1, 5, 7, 36001, 36003, 99999])',
+  'SELECT count(*) FROM events WHERE device = ANY (ARRAY[1, 5, 7, -150, 149, 99999])',
   'SELECT count(*) FROM events WHERE maybe > 20000',
   'SELECT count(*) FROM events WHERE id > 10 AND id < 5',
   'SELECT count(1), count(''x''), count(id), count(ts) FROM events WHERE id < 39990',
@@ -214,6 +214,20 @@ RESET enable_indexonlyscan;
 RESET enable_bitmapscan;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM events WHERE id = 5;
 EXPLAIN (COSTS OFF) SELECT device, ts, count(*) FROM events GROUP BY device, ts;
+-- An index that would have to be searched anew behind each of the many values of its first column is not worth it. (The others are out of the way for that.)
+CREATE TABLE gaps (id int8 NOT NULL, device int4 NOT NULL) WITH (autovacuum_enabled = off);
+INSERT INTO gaps SELECT i, i % 300 FROM generate_series(1, 40000) i;
+CREATE INDEX gaps_id_device ON gaps USING learned (id, device);
+VACUUM ANALYZE gaps;
+CREATE FUNCTION counts(query text) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+  plan text := '';
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP plan := plan || line; END LOOP;
+  RETURN plan ~ 'LearnedAggregate';
+END $$;
+SELECT counts('SELECT count(*) FROM gaps WHERE id > 100') AS one_stretch, counts('SELECT count(*) FROM gaps WHERE id > 100 AND device = 3') AS many_stretches;
 
 -- Prepared statements: parameters, a NULL among them, lists, plans that outlive the setting.
 SET plan_cache_mode = force_generic_plan;

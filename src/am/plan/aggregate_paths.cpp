@@ -27,6 +27,9 @@ constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
 constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
 constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
+// To find a bucket's border its function is called some ten times: a few machine instructions, or with a time zone a look-up of its offset.
+constexpr double kBucket = 30.0;
+constexpr double kZonedBucket = 250.0;
 // How much of the way from a sequential read to one at random the next leaf is: a build leaves them in their order, splits do not.
 constexpr double kHalf = 0.5;
 
@@ -385,7 +388,15 @@ struct CountCost {
   Cost total;
 };
 
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
+double cost_of_border(const Question& question, const Answer& answer) {
+  if (answer.bucket < 0) return kGroup;
+  MonotoneExpression expression;
+  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+  return kGroup + (expression.zoned ? kZonedBucket : kBucket);
+}
+
+// `border`: of each group, in units of cpu_operator_cost.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;
   Cost startup;
@@ -403,7 +414,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * kGroup;
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * border;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
@@ -470,7 +481,7 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   child->path.pathtarget = target;
 
   const double groups = estimate_groups(root, question, answer, &child->path, output);
-  const CountCost cost = cost_of(root, child, groups);
+  const CountCost cost = cost_of(root, child, groups, cost_of_border(question, answer));
   CustomPath* path = makeNode(CustomPath);
   path->path.pathtype = T_CustomScan;
   path->path.parent = output;
