@@ -214,7 +214,7 @@ RESET enable_indexonlyscan;
 RESET enable_bitmapscan;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM events WHERE id = 5;
 EXPLAIN (COSTS OFF) SELECT device, ts, count(*) FROM events GROUP BY device, ts;
--- An index that would have to be searched anew behind each of the many values of its first column is not worth it. (The others are out of the way for that.)
+-- An index that would have to be searched anew behind each of the many values of its first column is not worth it.
 CREATE TABLE gaps (id int8 NOT NULL, device int4 NOT NULL) WITH (autovacuum_enabled = off);
 INSERT INTO gaps SELECT i, i % 300 FROM generate_series(1, 40000) i;
 CREATE INDEX gaps_id_device ON gaps USING learned (id, device);
