@@ -420,7 +420,7 @@ run_job() {
     tsan) run_script "$@" "$ROOT/scripts/test-tsan.sh" ;;
     assert) run_script "$@" "$ROOT/scripts/test-assert.sh" ;;
     matrix-*)
-      LEARNED_TEST_SECONDS=${LEARNED_TEST_SECONDS:-10} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
+      LEARNED_TEST_SECONDS=${MATRIX_TEST_SECONDS:-${LEARNED_TEST_SECONDS:-10}} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
         regress isolation tap
       ;;
   esac
