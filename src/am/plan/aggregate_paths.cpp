@@ -147,7 +147,15 @@ bool extreme_of(const Aggref* aggregate, const IndexOptInfo* index, int column, 
   return strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber;
 }
 
-bool kind_of(const Aggref* aggregate, const IndexOptInfo* index, int column, Oid type, MeasureKind* kind) {
+// The type by which the codes of a column are read. Core matches an operand to a column whatever it is relabelled as: an oid as an integer, say, whose
+// values are others then.
+Oid type_of_column(const IndexOptInfo* index, const RangeTblEntry* rte, int column) {
+  if (column < index->nkeycolumns) return index->opcintype[column];
+  return getBaseType(get_atttype(rte->relid, static_cast<AttrNumber>(index->indexkeys[column])));
+}
+
+bool kind_of(const Aggref* aggregate, const IndexOptInfo* index, int column, Oid type, Oid stored,
+             MeasureKind* kind) {
   switch (aggregate->aggfnoid) {
     case F_COUNT_ANY:
       *kind = MeasureKind::not_null;
@@ -161,7 +169,7 @@ bool kind_of(const Aggref* aggregate, const IndexOptInfo* index, int column, Oid
       const bool average = aggregate->aggfnoid == F_AVG_INT2 || aggregate->aggfnoid == F_AVG_INT4 ||
                            aggregate->aggfnoid == F_AVG_INT8;
       *kind = average ? MeasureKind::average : MeasureKind::sum;
-      return type == INT2OID || type == INT4OID || type == INT8OID;
+      return type == stored && (type == INT2OID || type == INT4OID || type == INT8OID);
     }
     default:
       return has_ordered_codes(type) && extreme_of(aggregate, index, column, kind);
@@ -194,7 +202,9 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
       while (column < index->ncolumns && !match_index_to_operand(reinterpret_cast<Node*>(arg), column, index))
         column++;
       if (column == index->ncolumns) return false;
-      if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)), &kind)) return false;
+      if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)),
+                   type_of_column(index, rte, column), &kind))
+        return false;
       answer->measured = lappend(answer->measured, arg);
     }
     answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
@@ -243,7 +253,8 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
     while (bms_is_member(group, found)) group++;
     MonotoneExpression expression;
     if (is_monotone(static_cast<Node*>(list_nth(question.groups, group)), &expression) &&
-        match_index_to_operand(const_cast<Node*>(expression.operand), answer->columns, index)) {
+        match_index_to_operand(const_cast<Node*>(expression.operand), answer->columns, index) &&
+        exprType(expression.operand) == index->opcintype[answer->columns]) {
       answer->bucket = answer->columns;
       answer->bucket_group = group;
       found = bms_add_member(found, group);
