@@ -230,6 +230,93 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT t::date, count(*) FROM ends GROUP BY 1',
   'SELECT date_trunc(''day'', d::timestamp), count(*) FROM ends WHERE d < ''3000-01-01'' GROUP BY 1'
 ]);
+-- A column taken as another type has other values, in another order.
+CREATE INDEX ends_a_o ON ends USING learned (a) INCLUDE (o);
+INSERT INTO ends(a, o) SELECT a, o FROM unnest('{1,1,2,3}'::int2[], '{2147483647,2147483648,2147483649,3221225472}'::oid[]) x(a, o);
+VACUUM ANALYZE ends;
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT count(*), sum(o::int4) FROM ends',
+  'SELECT count(*), avg(o::int4) FROM ends WHERE a = 1',
+  'SELECT count(*), max(o::int4) FROM ends',
+  'SELECT o::int4 / 2147483647, count(*) FROM ends GROUP BY 1',
+  'SELECT o::int4, count(*) FROM ends GROUP BY 1'
+]);
+SELECT * FROM wrong(true, ARRAY['SELECT o::regclass::oid, count(*) FROM ends WHERE o > 2147483646 GROUP BY 1', 'SELECT count(o::int4), min(o::regclass), max(o) FROM ends']);
+
+-- Groups come in the order that the plan says, without a sort or with one.
+CREATE TABLE ordered (a int4, b int4);
+INSERT INTO ordered SELECT CASE WHEN i % 11 <> 0 THEN i % 40 - 20 END, CASE WHEN i % 7 <> 0 THEN i % 60 - 30 END FROM generate_series(1, 6000) i;
+VACUUM ANALYZE ordered;
+CREATE FUNCTION disordered(columns text) RETURNS TABLE (index text, query text, answer text, expected text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE 'CREATE INDEX ordered_ab ON ordered USING learned ' || columns;
+  RETURN QUERY SELECT columns, w.* FROM wrong(true, (SELECT array_agg('SELECT row_number() OVER (), * FROM (' || format(q, o, CASE WHEN o LIKE '%FIRST' THEN 'DESC' ELSE '' END) || ') q')
+    FROM unnest('{ASC NULLS FIRST,ASC NULLS LAST,DESC NULLS FIRST,DESC NULLS LAST}'::text[]) o, unnest(ARRAY[
+      'SELECT a, count(*) FROM ordered GROUP BY a ORDER BY a %s',
+      'SELECT a / 7, count(*) FROM ordered GROUP BY 1 ORDER BY 1 %s',
+      'SELECT DISTINCT a FROM ordered WHERE a IN (-3, 4, 9) ORDER BY a %s'] || CASE WHEN columns LIKE '%b%' THEN ARRAY[
+      'SELECT a, b, count(*), min(b), max(b) FROM ordered GROUP BY a, b ORDER BY a %s, b %s',
+      'SELECT b, count(*) FROM ordered WHERE a = 5 GROUP BY b ORDER BY b %s LIMIT 20',
+      'SELECT a, b / 7, count(*), sum(b) FROM ordered GROUP BY a, 2 ORDER BY a %s, 2 %s LIMIT 50'] END) q)) w;
+  DROP INDEX ordered_ab;
+END $$;
+SELECT d.* FROM unnest('{(a),(a DESC),(a NULLS FIRST),(a DESC NULLS LAST),"(a, b)","(a DESC, b)","(a NULLS FIRST, b DESC)","(a DESC NULLS LAST, b NULLS FIRST)"}'::text[]) i, disordered(i) d;
+
+-- Where a count may stand in a query; a function that changes the table under it.
+CREATE INDEX ordered_ab ON ordered USING learned (a, b);
+CREATE INDEX ordered_quotient ON ordered USING learned ((b / 3));
+CREATE INDEX ordered_some ON ordered USING learned (b) WHERE a = 2;
+CREATE TABLE ids (id int8 PRIMARY KEY);
+INSERT INTO ids SELECT generate_series(1, 100);
+CREATE TABLE parent (a int4);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO parent SELECT generate_series(1, 2000);
+INSERT INTO child VALUES (5);
+CREATE INDEX parent_a ON parent USING learned (a);
+VACUUM ANALYZE ordered, ids, parent, child;
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT b / 3, count(*) FROM ordered GROUP BY 1',
+  'SELECT b, count(*), sum(b) FROM ordered WHERE a = 2 GROUP BY b',
+  'SELECT a, b, count(*) FROM ordered WHERE a = b AND b = 5 GROUP BY a, b',
+  'SELECT count(*), min(b), sum(b) FROM ordered WHERE a IN (99999999999, 5, NULL)',
+  'SELECT count(*), count(a), sum(b) FROM ordered WHERE a IS NULL AND b BETWEEN 3 AND 9',
+  'SELECT count(*), sum(a) FROM ordered WHERE a = ANY (NULL::int[])',
+  'SELECT a, rank() OVER (ORDER BY count(*), a) FROM ordered GROUP BY a',
+  'SELECT a, (SELECT count(*) FROM ids WHERE id < a) FROM ordered GROUP BY a HAVING sum(b) > 4',
+  'SELECT id, (SELECT sum(b) FROM ordered WHERE a = id GROUP BY a) FROM ids',
+  'SELECT count(*) FROM ordered LEFT JOIN ids ON id = a',
+  'WITH q AS MATERIALIZED (SELECT a, count(*) AS c FROM ordered GROUP BY a) SELECT * FROM q x JOIN q y USING (a)',
+  'SELECT a, count(*) FROM ordered GROUP BY a UNION ALL SELECT b, count(*) FROM ordered WHERE a = 3 GROUP BY b',
+  'SELECT a, count(*) FROM (SELECT DISTINCT a, b FROM ordered) q GROUP BY a',
+  'SELECT count(*), sum(a) FROM ONLY parent'
+]);
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT count(*) FROM parent',
+  'SELECT count(*) FROM ordered HAVING false',
+  'SELECT 1 FROM ordered HAVING true',
+  'SELECT count(ordered) FROM ordered',
+  'SELECT count(NULL) FROM ordered',
+  'SELECT xmin::text::int8 > 0, count(*) FROM ordered GROUP BY 1',
+  'SELECT count(*) FROM ordered WHERE a IN (SELECT id FROM ids)',
+  'SELECT a, generate_series(1, 2), count(*) FROM ordered GROUP BY a'
+]);
+CREATE FUNCTION change(x int4) RETURNS int4 LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO ordered SELECT x + d, g FROM generate_series(1, 20) g, generate_series(-1, 1) d;
+  DELETE FROM ordered WHERE a = x + 1;
+  RETURN x;
+END $$;
+CREATE VIEW changing AS SELECT a, count(*), sum(b), change(a) FROM ordered WHERE a > -5 GROUP BY a;
+EXPLAIN (COSTS OFF) SELECT * FROM changing;
+BEGIN;
+CREATE TEMP TABLE counted_rows ON COMMIT DROP AS SELECT * FROM changing;
+SELECT count(*), sum(count), sum(sum), sum(change) FROM counted_rows;
+ROLLBACK;
+SET learned_index.enable_aggregates = off;
+BEGIN;
+SELECT count(*), sum(count), sum(sum), sum(change) FROM (SELECT * FROM changing OFFSET 0) q;
+ROLLBACK;
+SET learned_index.enable_aggregates = on;
 
 -- Changes of one's own, cursors, parameters, policies.
 BEGIN;
