@@ -60,7 +60,7 @@ CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM ('2020-03-01') TO ('20
 CREATE TABLE events_3_0 (ts timestamptz NOT NULL, kind int2, id int8, device int4, tag uuid) WITH (autovacuum_enabled = off);
 ALTER TABLE events_3 ATTACH PARTITION events_3_0 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE events_3_1 PARTITION OF events_3 FOR VALUES WITH (MODULUS 2, REMAINDER 1) WITH (autovacuum_enabled = off);
-CREATE TABLE events_empty PARTITION OF events FOR VALUES FROM ('2020-04-01') TO ('2020-05-01');
+CREATE TABLE events_empty PARTITION OF events FOR VALUES FROM ('2020-06-01') TO ('2020-07-01');
 CREATE TABLE events_rest PARTITION OF events DEFAULT WITH (autovacuum_enabled = off);
 INSERT INTO events SELECT i, nullif(i % 50, 0), timestamptz '2019-12-25 00:00+00' + i * interval '431 seconds', md5((i % 5)::text)::uuid, i % 7 - 3
                      FROM generate_series(1, 24000) i;
@@ -71,7 +71,7 @@ CREATE INDEX ON events USING learned (id);
 CREATE INDEX ON events_1 USING learned (device, ts) INCLUDE (kind);
 CREATE INDEX ON events_2 USING learned (device DESC, ts DESC, kind);
 CREATE INDEX ON events_3 USING learned (device NULLS FIRST, ts, kind);
-CREATE INDEX ON events_empty USING learned (device, ts, id, kind);
+CREATE INDEX ON events_empty USING learned (device, ts) INCLUDE (kind, id);
 CREATE INDEX ON events_rest USING learned (device DESC NULLS LAST, ts) INCLUDE (id, kind);
 CREATE INDEX ON events USING learned (tag, kind);
 CALL pg_temp.settle();
@@ -92,6 +92,8 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-02-03'' AND ''2020-02-05''',
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-03-03'' AND ''2020-03-05''',
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-04-03'' AND ''2020-04-05'' AND ts IS NOT NULL',
+  'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-06-03'' AND ''2020-06-05''',
+  'SELECT device, count(*) FROM events WHERE ts > ''2020-06-03'' AND ts < ''2020-06-05'' AND device > 3 GROUP BY device',
   'SELECT count(*), count(ts), sum(kind), avg(kind), min(device), count(device) FROM events WHERE device = 7 AND ts > ''2020-01-15''',
   'SELECT count(*), sum(device) FROM events WHERE device IS NULL',
   'SELECT count(*) * 2 FROM events WHERE ts = ''2020-02-01'' HAVING count(*) >= 0',

@@ -452,7 +452,9 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   const unsigned words =
       answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
   List* told = list_make4(answer.groups, makeInteger(static_cast<int>(words)), answer.measures, bucket);
-  const double groups = estimate_groups(root, question, answer, &child->path, output);
+  // (What is expected of all tables may be more than one has rows.)
+  const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
+                                 std::max(child->path.rows, 1.0));
   return {child, direction, told, groups, cost_of(root, child, groups)};
 }
 
