@@ -382,7 +382,7 @@ run_script() {
 suite_quickstart() {
   local log="$WORKSPACE/quickstart.log"
   if ROWS=200000 PROBES=20000 PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/quickstart.sh" >"$log" 2>&1 &&
-    grep -q 'All answers agree: 7 questions' "$log"; then
+    grep -q 'All answers agree: 8 questions' "$log"; then
     result quickstart 1 0 0
   else
     show_log "$log"

@@ -93,7 +93,6 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-03-03'' AND ''2020-03-05''',
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-04-03'' AND ''2020-04-05'' AND ts IS NOT NULL',
   'SELECT count(*), max(ts) FROM events WHERE ts BETWEEN ''2020-06-03'' AND ''2020-06-05''',
-  'SELECT device, count(*) FROM events WHERE ts > ''2020-06-03'' AND ts < ''2020-06-05'' AND device > 3 GROUP BY device',
   'SELECT count(*), count(ts), sum(kind), avg(kind), min(device), count(device) FROM events WHERE device = 7 AND ts > ''2020-01-15''',
   'SELECT count(*), sum(device) FROM events WHERE device IS NULL',
   'SELECT count(*) * 2 FROM events WHERE ts = ''2020-02-01'' HAVING count(*) >= 0',

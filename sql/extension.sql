@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 
 -- Every version can be installed, and updated to the newest one.
 SELECT name, version FROM pg_available_extension_versions WHERE name = 'learned_index' ORDER BY version;
-SELECT source, target, path FROM pg_extension_update_paths('learned_index') WHERE path IS NOT NULL;
+SELECT source, target, path FROM pg_extension_update_paths('learned_index') WHERE path IS NOT NULL ORDER BY source, target;
 
 -- All that belongs to the extension, and what the catalogs say of it.
 CREATE VIEW members AS

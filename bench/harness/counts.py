@@ -258,12 +258,12 @@ def aggregate_plan(bench, line, before, explained):
     return {"ours": DEFAULTS}, facts
 
 
-def timed(bench, line, settings, sql, right):
+def timed(bench, line, settings, sql, right, warm):
     """(first time in a new session, later times in it: one, then more while they are short)."""
     session = connect(bench, settings)
     try:
         times = []
-        while len(times) < 1 + line.warm and (len(times) < 2 or sum(times) < ENOUGH):
+        while len(times) < 1 + warm and (len(times) < 2 or sum(times) < ENOUGH):
             seconds, answer = session.timed(sql)
             if answer != right:
                 raise BenchError(f"{line.name}: the answer is {answer[:3]}, that of a sequential scan {right[:3]}")
@@ -271,6 +271,19 @@ def timed(bench, line, settings, sql, right):
     finally:
         session.close()
     return times[0], times[1:]
+
+
+def trial(bench, line, plans, sql, right):
+    """name -> seconds of plans that are not far slower than one before: a sequential scan for each of many counts takes hours."""
+    tried = {}
+    for name, settings in plans.items():
+        longest = 1 + 2 * min(tried.values()) if tried else 0  # 0: as long as it takes
+        try:
+            tried[name] = timed(bench, line, {**settings, "statement_timeout": f"{int(1000 * longest)}"}, sql, right, 0)[0]
+        except BenchError as error:
+            if "statement timeout" not in str(error):
+                raise
+    return tried
 
 
 def measure_method(bench, data, method, sample, target):
@@ -296,13 +309,13 @@ def count_line(bench, data, line):
             continue
         plans[method.label], shapes[method.label] = rival_plans(bench, data, method, line, before, explained)
         if len(plans[method.label]) > 1:  # a trial
-            tried = {name: first for name, first, _ in
-                     measure_method(bench, data, method, lambda s: timed(bench, line, s, sql, right), plans[method.label])}
+            tried = trial(bench, line, plans[method.label], sql, right)
             limit = HOPELESS * min(tried.values())
             result.note(method.label, tried=tried)
-            plans[method.label] = {name: settings for name, settings in plans[method.label].items() if tried[name] <= limit}
+            plans[method.label] = {name: settings for name, settings in plans[method.label].items()
+                                   if tried.get(name, limit + 1) <= limit}
     for _, method in bench.rounds(line):
-        for name, first, later in measure_method(bench, data, method, lambda s: timed(bench, line, s, sql, right),
+        for name, first, later in measure_method(bench, data, method, lambda s: timed(bench, line, s, sql, right, line.warm),
                                                  plans[method.label]):
             times.setdefault(method.label, {}).setdefault(name, []).append((first, later))
     for method in methods:

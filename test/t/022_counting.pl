@@ -201,7 +201,7 @@ for my $shape (0, 1, 3)
 # ---- in the middle of a count ---------------------------------------------------------------------------------------
 
 # A count stops before the leaf in the middle: it has read those before, not those behind, and has looked at the visibility map.
-for my $kind ('', 'UNLOGGED')
+for my $kind ($IS_LEARNED ? ('', 'UNLOGGED') : ())
 {
 	my $prefix = $kind ? 'stop_unlogged_' : 'stop_';
 	for my $shape (grep { $SHAPES[$_]{name} =~ /random|pair/ } 0 .. $#SHAPES)

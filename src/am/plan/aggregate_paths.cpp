@@ -26,8 +26,12 @@ constexpr double kDescent = 30.0;  // to the first leaf (cost.cpp)
 constexpr double kLeaf = 25.0;     // a leaf's header and the models of its segments
 constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
+constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
 constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
-// Entries that a leaf of any kind has at most.
+// To find a bucket's border its function is called some ten times: a few machine instructions, or with a time zone a look-up of its offset.
+constexpr double kBucket = 30.0;
+constexpr double kZonedBucket = 250.0;
+// How much of the way from a sequential read to one at random the next leaf is: a build leaves them in their order, splits do not.
 constexpr double kHalf = 0.5;
 constexpr int kAnyBucket = -2;  // beside the numbers of groups and -1
 
@@ -197,6 +201,7 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
         column++;
       if (column == index->ncolumns) return false;
       if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)), &kind)) return false;
+      if (kind != MeasureKind::not_null && !keeps_type(reinterpret_cast<Node*>(arg))) return false;
       answer->measured = lappend(answer->measured, arg);
     }
     answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
@@ -372,12 +377,33 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 
+// How many elements lists in the conditions have: one search each.
+double listed_keys(PlannerInfo* root, const IndexPath* child) {
+  double keys = 1.0;
+  for (int i = 0; i < list_length(child->indexclauses); i++) {
+    const auto* condition = static_cast<const IndexClause*>(list_nth(child->indexclauses, i));
+    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
+    if (!IsA(clause, ScalarArrayOpExpr)) continue;
+    auto* array = static_cast<Node*>(lsecond(reinterpret_cast<const ScalarArrayOpExpr*>(clause)->args));
+    keys *= std::max(1.0, compat::array_length(root, array));
+  }
+  return keys;
+}
+
 struct CountCost {
   Cost startup;
   Cost total;
 };
 
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
+double cost_of_border(const Question& question, const Answer& answer) {
+  if (answer.bucket < 0) return kGroup;
+  MonotoneExpression expression;
+  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+  return kGroup + (expression.zoned ? kZonedBucket : kBucket);
+}
+
+// `border`: of each group, in units of cpu_operator_cost.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;
   Cost startup;
@@ -387,14 +413,15 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups) {
   double pages;
   learned_cost_estimate(root, child, 1.0, &startup, &total, &selectivity, &correlation, &pages);
   const double rows = std::max(1.0, selectivity * table->tuples);
-  const double leaves = std::max(1.0, std::ceil(selectivity * index->pages));
+  const double stretches = std::max(skipped_stretches(root, child), listed_keys(root, child) - 1.0);
+  const double leaves = std::min(std::max<double>(1.0, index->pages),
+                                 std::max(1.0, std::ceil(selectivity * index->pages) + stretches));
   const double open = std::clamp(1.0 - table->allvisfrac, 0.0, 1.0);
   double random;
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
-  // A build leaves leaves in their order.
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + groups * kGroup;
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * border;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
@@ -455,7 +482,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups, cost_of(root, child, groups)};
+  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(question, answer))};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.

@@ -2,6 +2,7 @@
 #include "am/store/buffer_store.hpp"
 #include "am/callbacks.hpp"
 #include "am/key/key_columns.hpp"
+#include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -74,9 +75,8 @@ double values_of_column(PlannerInfo* root, const IndexOptInfo* index, int column
   return std::max(values, 1.0);
 }
 
-// How many stretches of the index conditions admit, if they leave gaps that a scan steps over (key_set.hpp); 0 if what a btree's scan
-// reads is all that there is between its ends. (Statistics are looked up only for columns that have a gap behind them:
-// this is done for every path.)
+}  // namespace
+
 double skipped_stretches(PlannerInfo* root, const IndexPath* path) {
   const int columns = path->indexinfo->nkeycolumns;
   if (columns < 2) return 0.0;
@@ -96,8 +96,6 @@ double skipped_stretches(PlannerInfo* root, const IndexPath* path) {
   }
   return stretches;
 }
-
-}  // namespace
 
 void learned_cost_estimate(struct PlannerInfo* root, struct IndexPath* path, double loop_count,
                            Cost* startup_cost, Cost* total_cost, Selectivity* selectivity,

@@ -1,5 +1,6 @@
 #include "am/plan/monotone.hpp"
 
+#include "am/plan/path_parts.hpp"
 #include "am/server/datetime.hpp"
 
 namespace learned {
@@ -199,7 +200,7 @@ bool is_monotone(const Node* expr, MonotoneExpression* found) {
     at = operand;
   }
   found->operand = at;
-  return at != expr && is_plain_type(exprType(at));
+  return at != expr && is_plain_type(exprType(at)) && keeps_type(at);
 }
 
 Node* with_operand(const Node* expr, const MonotoneExpression& taken_apart, Node* operand) {

@@ -24,6 +24,13 @@ bool equal_by_words(const IndexOptInfo* index, int columns) {
   return type != FLOAT4OID && type != FLOAT8OID;
 }
 
+bool keeps_type(const Node* expr) {
+  const Node* below = expr;
+  while (IsA(below, RelabelType))
+    below = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(below)->arg);
+  return getBaseType(exprType(below)) == getBaseType(exprType(expr));
+}
+
 unsigned words_of_columns(const IndexOptInfo* index, int columns) {
   unsigned words = 0;
   for (int c = 0; c < columns; c++) {

@@ -5,6 +5,11 @@
 #include "am/server/page_access.hpp"
 #include "am/server/server.hpp"
 
+#if PG_VERSION_NUM >= 180000
+extern "C" {
+#include "commands/explain_format.h"
+}
+#endif
 #if PG_VERSION_NUM >= 190000
 extern "C" {
 #include "nodes/miscnodes.h"

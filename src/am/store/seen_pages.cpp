@@ -93,7 +93,8 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
         const bool has_bitmap = (seen.width[w] & SeenPage::kBitmap) != 0;
         if (size > 0 && at + size <= tids) {
           if (!has_bitmap) __builtin_prefetch(page + at);  // what the model is loaded with
-          prefetch_around(page, at, size, within, 64);
+          // (No bisection among low parts.)
+          prefetch_around(page, at, size, within, has_bitmap ? 40 : 64);
         }
         at += size;
         if (!has_bitmap || at + bitmap > tids) continue;

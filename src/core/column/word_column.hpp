@@ -179,18 +179,12 @@ inline Ranks elias_equals(const WordModel& model, const WordBits& data, unsigned
   const std::uint64_t last_part = line.slope >> width;
   if (part > last_part) return {count, count};
   const auto clear = static_cast<std::uint32_t>(part);
-  // Where it would be if all distances were the same.
-  const auto fetch = [&](std::size_t rank) {
-    __builtin_prefetch(data.bits + rank * width / 8);
-    near(rank);
-  };
-  fetch(std::size_t{count} * clear / (static_cast<std::uint32_t>(last_part) + 1));
   // In front of its words' bits are one clear bit for each lower high part, one set bit for each lower word.
   const std::uint32_t bit = clear == 0 ? 0 : data.high.find_clear(clear - 1) + 1;
   if (bit < clear || bit > data.high.bits) return {count, count};  // in a damaged page
   const std::uint32_t end = data.high.end_of_set(bit) - clear;
   const Ranks same{bit - clear < count ? bit - clear : count, end < count ? end : count};
-  fetch(same.begin);
+  near(same.begin);
   const std::uint64_t low = (wanted - line.base) & low_mask(width);
   const auto low_at = [&](unsigned i) { return read_bits(data.bits, i, width); };
   const unsigned begin = first_not(same, [&](unsigned i) { return low_at(i) < low; });
