@@ -1,16 +1,17 @@
 // What the planner (am/plan/aggregate_paths.cpp) tells the node that counts (am/count/aggregate_scan.cpp). The path's custom_private:
 //
-//   groups      IntList: the columns of the index, from 0 on, that the first columns of the node's tuple are. All of the columns that
+//   tables      for each child, the index scan of a table, a list:
+//     groups    IntList: the columns of the index, from 0 on, that the first columns of the node's tuple are. All of the columns that
 //               are grouped by, in any order: together with columns that an equality fixes they are the first ones of the index.
-//   words       of those first columns, together (Integer); 0: there are none
-//   measures    IntList, three numbers for each aggregate, in the order in which the node's tuple has them behind the groups:
+//     words     of those first columns, together (Integer); 0: there are none
+//     measures  IntList, three numbers for each aggregate, in the order in which the node's tuple has them behind the groups:
 //               a MeasureKind, the column of the index (from 0 on; -1 for count(*)), and the Oid of the aggregate's result
+//     bucket    IntList: the number of the column that groups are by a monotone expression of, too, and whether that depends on the time zone. NIL: they are not
 //   exprs       of the node's tuple: the group columns, the bucket's expression, the aggregates (Aggref nodes of the query)
 //   having      conditions on that tuple
-//   bucket      groups are by a monotone expression of the next column, too: its number and whether it depends on the time zone (Integer, Integer), then the
-//               expression, in which the column is the last one of the node's tuple, and the column as an expression of the table. NIL: they are not
+//   bucket      the expression, in which the column is the last one of the node's tuple, then the column as an expression of the table; NIL, or both
 //
-// Without words and bucket all rows are one group. The child, an index scan or an index-only scan without a filter, in the physical order of the index, gives the group
+// Without words and bucket all rows are one group. A child, an index scan or an index-only scan without a filter, in the physical order of the index, gives the group
 // columns, the bucket's column, then the column of each measure that has one: it knows the conditions, and is run row by row where counting is not possible.
 #pragma once
 

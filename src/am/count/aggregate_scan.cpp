@@ -1,32 +1,42 @@
 // The node that counts: LearnedAggregate. See aggregate_plan.hpp for what it is told.
 //
 // It never runs its child, an index scan, but takes its index, its conditions and its locks, and counts the entries by itself
-// (index_counter.hpp). Where that is not possible, it reads the child's rows and adds them up: under a snapshot that is not an MVCC one, under
+// (index_counter.hpp). Of several children, one for each table, the groups are merged when all are complete (merged_groups.hpp). Where that is not possible, it reads the child's rows and adds them up: under a snapshot that is not an MVCC one, under
 // conditions that must be rechecked, and for few rows of a SERIALIZABLE transaction, which then locks no more than these.
 #include "am/count/index_counter.hpp"
 #include "am/count/measure_result.hpp"
+#include "am/count/merged_groups.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
 
 namespace {
 
-struct AggregateScanState {
-  CustomScanState css;  // first: the server knows the node as this
+// A table that is counted.
+struct CountedTable {
   PlanState* child;
   CountTask task;
   List* groups;  // columns of the index
   bool zoned;    // the bucket's expression depends on the time zone
-  int measures;
   WantedMeasure* wanted;
   unsigned words;  // of a key
   void* counter;   // IndexCounter<K>, made when rows are first asked for
-  bool grouped;    // not all rows are one
   bool by_rows;    // the child is read
   bool begun;      // since the last rescan
   uint32 at;       // the group that is given out next
   uint32 end;      // of those that may be
-  CountWork rows_work;
+};
+
+struct AggregateScanState {
+  CustomScanState css;  // first: the server knows the node as this
+  int tables;
+  CountedTable* table;
+  int measures;
+  bool grouped;  // not all rows are one
+  // Of several tables:
+  MergedGroups* merged;
+  bool complete;  // it has all of them
+  uint32 at;      // the group that is given out next
 };
 static_assert(std::is_trivially_destructible_v<AggregateScanState>);
 static_assert(std::is_trivially_destructible_v<IndexCounter<Code>> &&
@@ -62,42 +72,42 @@ ChildScan child_scan(PlanState* child) {
 }
 
 template <class K>
-IndexCounter<K>* counter_of(AggregateScanState* state) {
-  return static_cast<IndexCounter<K>*>(state->counter);
+IndexCounter<K>* counter_of(const CountedTable* table) {
+  return static_cast<IndexCounter<K>*>(table->counter);
 }
 
 template <class F>
-decltype(auto) with_counter(AggregateScanState* state, F&& f) {
-  return with_key(state->words, [&]<class K>() { return f(counter_of<K>(state)); });
+void with_counter(CountedTable* table, F&& f) {
+  if (table->counter != nullptr) with_key(table->words, [&]<class K>() { f(counter_of<K>(table)); });
 }
 
 // ---- rows of the child, one by one
 
 template <class K>
-void add_child_rows(AggregateScanState* state, IndexCounter<K>* counter) {
+void add_child_rows(CountedTable* table, int measures, IndexCounter<K>* counter) {
   const KeyColumns& columns = counter->columns();
   Datum values[kMaxWords] = {};
   bool isnull[kMaxWords];
   for (;;) {
     CHECK_FOR_INTERRUPTS();
-    TupleTableSlot* row = ExecProcNode(state->child);
+    TupleTableSlot* row = ExecProcNode(table->child);
     if (TupIsNull(row)) break;
     slot_getallattrs(row);
     // Columns that nobody asked for are the same in all rows of a group, or do not matter.
     std::fill_n(isnull, columns.count, true);
     int a = 0;
-    for (int g = 0; g < list_length(state->groups); g++, a++) {
-      const int column = list_nth_int(state->groups, g);
+    for (int g = 0; g < list_length(table->groups); g++, a++) {
+      const int column = list_nth_int(table->groups, g);
       values[column] = row->tts_values[a];
       isnull[column] = row->tts_isnull[a];
     }
-    if (state->task.bucket != nullptr) {
-      values[state->task.bucket_column] = row->tts_values[a];
-      isnull[state->task.bucket_column] = row->tts_isnull[a];
+    if (table->task.bucket != nullptr) {
+      values[table->task.bucket_column] = row->tts_values[a];
+      isnull[table->task.bucket_column] = row->tts_isnull[a];
       a++;
     }
-    for (int m = 0; m < state->measures; m++) {
-      const int column = state->wanted[m].column;
+    for (int m = 0; m < measures; m++) {
+      const int column = table->wanted[m].column;
       if (column < 0) continue;
       values[column] = row->tts_values[a];
       isnull[column] = row->tts_isnull[a];
@@ -112,155 +122,272 @@ void add_child_rows(AggregateScanState* state, IndexCounter<K>* counter) {
 
 // Whether counting is possible. REQUIRES: the counter has begun.
 template <class K>
-bool countable(AggregateScanState* state, const IndexCounter<K>* counter, Snapshot snapshot) {
+bool countable(const CountedTable* table, const IndexCounter<K>* counter, Snapshot snapshot) {
   // (Fewer rows are not worth a lock on the whole table.)
   constexpr double kFewRows = 1000.0;
   if (!IsMVCCSnapshot(snapshot) || counter->recheck()) return false;
-  return !IsolationIsSerializable() || state->child->plan->plan_rows >= kFewRows;
+  return !IsolationIsSerializable() || table->child->plan->plan_rows >= kFewRows;
 }
 
 template <class K>
-void begin_counting(AggregateScanState* state) {
-  EState* estate = state->css.ss.ps.state;
-  const bool first = state->counter == nullptr;
-  ChildScan child = child_scan(state->child);
+void begin_counting(CountedTable* table, EState* estate) {
+  const bool first = table->counter == nullptr;
+  ChildScan child = child_scan(table->child);
   if (first) {
-    state->task.heap = child.heap;
-    state->task.index = child.index;
+    table->task.heap = child.heap;
+    table->task.index = child.index;
     const KeyColumns columns = key_columns_of(child.index, estate->es_query_cxt);
-    state->counter = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(IndexCounter<K>)))
-        IndexCounter<K>(state->task, columns, estate->es_query_cxt);
+    table->counter = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(IndexCounter<K>)))
+        IndexCounter<K>(table->task, columns, estate->es_query_cxt);
   }
   if (child.runtime_nkeys > 0) {
     ResetExprContext(child.runtime_context);
     ExecIndexEvalRuntimeKeys(child.runtime_context, child.runtime_keys, child.runtime_nkeys);
   }
-  IndexCounter<K>* counter = counter_of<K>(state);
+  IndexCounter<K>* counter = counter_of<K>(table);
   counter->begin(child.keys, child.nkeys, estate->es_snapshot, !first);
-  state->by_rows = !countable(state, counter, estate->es_snapshot);
+  table->by_rows = !countable(table, counter, estate->es_snapshot);
   // A DELETE changes no page of the index, and a transaction that must not overlook it locks the table, as a sequential scan does.
-  if (!state->by_rows) PredicateLockRelation(child.heap, estate->es_snapshot);
-  state->begun = true;
-  state->at = state->end = 0;
+  if (!table->by_rows) PredicateLockRelation(child.heap, estate->es_snapshot);
+  table->begun = true;
+  table->at = table->end = 0;
 }
 
 // Goes on to groups that have not been given out. False: there are none.
 template <class K>
-bool more_groups(AggregateScanState* state) {
-  IndexCounter<K>* counter = counter_of<K>(state);
-  state->at = 0;
-  if (state->by_rows) {
-    if (state->end > 0 || counter->rows_finished()) return false;
-    add_child_rows<K>(state, counter);
+bool more_groups(CountedTable* table, int measures) {
+  IndexCounter<K>* counter = counter_of<K>(table);
+  table->at = 0;
+  if (table->by_rows) {
+    if (table->end > 0 || counter->rows_finished()) return false;
+    add_child_rows<K>(table, measures, counter);
   } else if (!counter->next_batch()) {
     return false;
   }
-  state->end = counter->complete();
+  table->end = counter->complete();
   return true;
 }
 
+// The next one that has rows. False: there is none.
 template <class K>
-void give_group(AggregateScanState* state, uint32 g, TupleTableSlot* slot) {
-  const IndexCounter<K>* counter = counter_of<K>(state);
-  const CountedGroup<K>& group = counter->groups().at(g);
-  const KeyColumns& columns = counter->columns();
-  auto* storage = static_cast<RowStorage*>(palloc(sizeof(RowStorage)));
-  int a = 0;
-  if (state->groups != NIL) {
-    Datum values[kMaxWords];
-    bool isnull[kMaxWords];
-    row_of_key<K>(columns, group.key, values, isnull, storage);
-    for (; a < list_length(state->groups); a++) {
-      const int column = list_nth_int(state->groups, a);
-      slot->tts_values[a] = values[column];
-      slot->tts_isnull[a] = isnull[column];
+bool next_group(AggregateScanState* state, CountedTable* table, uint32* g) {
+  if (!table->begun) begin_counting<K>(table, state->css.ss.ps.state);
+  for (;;) {
+    while (table->at >= table->end) {
+      if (!more_groups<K>(table, state->measures)) return false;
     }
-  }
-  if (state->task.bucket != nullptr) {
-    slot->tts_values[a] = group.bucket;
-    slot->tts_isnull[a] = group.bucket_null;
-    a++;
-  }
-  for (int m = 0; m < state->measures; m++, a++) {
-    const WantedMeasure& wanted = state->wanted[m];
-    const KeyColumn* column = wanted.column < 0 ? nullptr : &columns.column[wanted.column];
-    const Measure* measure =
-        wanted.measured < 0 ? nullptr : &counter->groups().measure(g, static_cast<unsigned>(wanted.measured));
-    slot->tts_values[a] =
-        measure_result(wanted, column, group.rows, measure,
-                       static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))), &slot->tts_isnull[a]);
+    *g = table->at++;
+    if (!state->grouped || counter_of<K>(table)->groups().at(*g).rows > 0) return true;
   }
 }
 
+// The values that a group is by. Returns how many. `storage` must live as long as they.
 template <class K>
-TupleTableSlot* next_group(AggregateScanState* state) {
-  TupleTableSlot* slot = state->css.ss.ss_ScanTupleSlot;
-  ExecClearTuple(slot);
-  if (!state->begun) begin_counting<K>(state);
-  for (;;) {
-    while (state->at >= state->end) {
-      if (!more_groups<K>(state)) return slot;
+int values_of_group(const CountedTable* table, const CountedGroup<K>& group, RowStorage* storage,
+                    NullableDatum* result) {
+  int a = 0;
+  if (table->groups != NIL) {
+    Datum values[kMaxWords];
+    bool isnull[kMaxWords];
+    row_of_key<K>(counter_of<K>(table)->columns(), group.key, values, isnull, storage);
+    for (; a < list_length(table->groups); a++) {
+      const int column = list_nth_int(table->groups, a);
+      result[a] = {values[column], isnull[column]};
     }
-    const uint32 g = state->at++;
-    if (state->grouped && counter_of<K>(state)->groups().at(g).rows == 0) continue;
+  }
+  if (table->task.bucket != nullptr) result[a++] = {group.bucket, group.bucket_null};
+  return a;
+}
+
+constexpr int kMostValues = static_cast<int>(kMaxWords) + 1;
+
+const KeyColumn* column_of(const KeyColumns& columns, const WantedMeasure& wanted) {
+  return wanted.column < 0 ? nullptr : &columns.column[wanted.column];
+}
+
+// (In memory of the tuple's.)
+int give_values(TupleTableSlot* slot, const NullableDatum* values, int n) {
+  for (int a = 0; a < n; a++) {
+    slot->tts_values[a] = values[a].value;
+    slot->tts_isnull[a] = values[a].isnull;
+  }
+  return n;
+}
+
+void give_measure(TupleTableSlot* slot, int a, const WantedMeasure& wanted, const KeyColumn* column,
+                  uint64 rows, const Measure* measure) {
+  slot->tts_values[a] =
+      measure_result(wanted, column, rows, measure, static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))),
+                     &slot->tts_isnull[a]);
+}
+
+template <class K>
+void give_group(const AggregateScanState* state, const CountedTable* table, uint32 g, TupleTableSlot* slot) {
+  const IndexCounter<K>* counter = counter_of<K>(table);
+  const CountedGroup<K>& group = counter->groups().at(g);
+  NullableDatum values[kMostValues];
+  auto* storage = static_cast<RowStorage*>(palloc(sizeof(RowStorage)));
+  int a = give_values(slot, values, values_of_group<K>(table, group, storage, values));
+  for (int m = 0; m < state->measures; m++, a++) {
+    const WantedMeasure& wanted = table->wanted[m];
+    const Measure* measure =
+        wanted.measured < 0 ? nullptr : &counter->groups().measure(g, static_cast<unsigned>(wanted.measured));
+    give_measure(slot, a, wanted, column_of(counter->columns(), wanted), group.rows, measure);
+  }
+}
+
+// The groups of one table, as they are complete.
+TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
+  CountedTable* table = state->table;
+  return with_key(table->words, [&]<class K>() {
+    uint32 g;
+    if (!next_group<K>(state, table, &g)) return slot;
     const MemoryContext before =
         MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
-    give_group<K>(state, g, slot);
+    give_group<K>(state, table, g, slot);
     MemoryContextSwitchTo(before);
     return ExecStoreVirtualTuple(slot);
+  });
+}
+
+// ---- groups of several tables
+
+template <class K>
+void merge_table(AggregateScanState* state, CountedTable* table) {
+  RowStorage storage;
+  NullableDatum values[kMostValues];
+  uint32 g;
+  while (next_group<K>(state, table, &g)) {
+    const CountedGroups<K>& groups = counter_of<K>(table)->groups();
+    const CountedGroup<K>& group = groups.at(g);
+    values_of_group<K>(table, group, &storage, values);
+    MergedGroup* merged = state->merged->add(values);
+    for (int m = 0; m < state->measures; m++) {
+      const int measured = table->wanted[m].measured;
+      // (A column that is NULL nowhere in one table may be so in another: rows are values.)
+      if (measured < 0) {
+        merged->measures[m].not_null = group.rows;
+      } else {
+        merged->measures[m] = groups.measure(g, static_cast<unsigned>(measured));
+      }
+    }
   }
+  counter_of<K>(table)->release();
+}
+
+void give_merged(const AggregateScanState* state, const MergedGroup& group, TupleTableSlot* slot) {
+  const CountedTable* table = state->table;
+  const int columns =
+      slot->tts_tupleDescriptor->natts - state->measures - (table->task.bucket != nullptr ? 1 : 0);
+  int a = give_values(slot, group.values, columns);
+  with_key(table->words, [&]<class K>() {
+    for (int m = 0; m < state->measures; m++, a++) {
+      WantedMeasure wanted = table->wanted[m];
+      if (wanted.kind == MeasureKind::rows) wanted.kind = MeasureKind::not_null;
+      give_measure(slot, a, wanted, column_of(counter_of<K>(table)->columns(), wanted), 0,
+                   &group.measures[m]);
+    }
+  });
+}
+
+TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
+  if (!state->complete) {
+    for (int t = 0; t < state->tables; t++)
+      with_key(state->table[t].words, [&]<class K>() { merge_table<K>(state, &state->table[t]); });
+    state->merged->finish();
+    state->complete = true;
+    state->at = 0;
+  }
+  if (state->at >= state->merged->size()) return slot;
+  const MemoryContext before = MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+  give_merged(state, state->merged->at(state->at++), slot);
+  MemoryContextSwitchTo(before);
+  return ExecStoreVirtualTuple(slot);
 }
 
 TupleTableSlot* access_group(ScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
-  return with_key(state->words, [state]<class K>() { return next_group<K>(state); });
+  TupleTableSlot* slot = node->ss_ScanTupleSlot;
+  ExecClearTuple(slot);
+  return state->merged == nullptr ? stream_group(state, slot) : merged_group(state, slot);
 }
 
 bool recheck_group(ScanState*, TupleTableSlot*) { return true; }
+
+void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int flags) {
+  EState* estate = node->ss.ps.state;
+  table->child = ExecInitNode(child, estate, flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+  if (!IsA(table->child, IndexScanState) && !IsA(table->child, IndexOnlyScanState))
+    elog(ERROR, "LearnedAggregate is not above an index scan");
+  node->custom_ps = lappend(node->custom_ps, table->child);
+  const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
+  if (auto* bucket = static_cast<Expr*>(lsecond(plan->custom_private)); bucket != nullptr) {
+    TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+    ExprState* expr = ExecInitExpr(bucket, &node->ss.ps);
+    // The column is the last of the node's tuple.
+    table->task.bucket = new (palloc(sizeof(Bucket)))
+        Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
+               static_cast<AttrNumber>(tuple->natts), table->zoned);
+  }
+  if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) table->words = key_words_of(child_scan(table->child).index);
+}
 
 // ---- the node's methods
 
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
-  state->child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
-                              flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
-  if (!IsA(state->child, IndexScanState) && !IsA(state->child, IndexOnlyScanState))
-    elog(ERROR, "LearnedAggregate is not above an index scan");
-  node->custom_ps = list_make1(state->child);
-  if (auto* bucket = static_cast<Expr*>(list_nth(plan->custom_private, 4)); bucket != nullptr) {
-    TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-    ExprState* expr = ExecInitExpr(bucket, &node->ss.ps);
-    // The column is the last of the node's tuple.
-    state->task.bucket = new (palloc(sizeof(Bucket)))
-        Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
-               static_cast<AttrNumber>(tuple->natts), state->zoned);
-  }
-  state->grouped = state->task.bucket != nullptr || state->task.group_words > 0;
-  if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) state->words = key_words_of(child_scan(state->child).index);
+  for (int t = 0; t < state->tables; t++)
+    begin_table(node, &state->table[t], static_cast<Plan*>(list_nth(plan->custom_plans, t)), flags);
+  const CountTask& task = state->table[0].task;
+  state->grouped = task.bucket != nullptr || task.group_words > 0;
+  if (state->tables == 1) return;
+  const int columns = list_length(state->table[0].groups) + (task.bucket != nullptr ? 1 : 0);
+  const MemoryContext context =
+      AllocSetContextCreate(estate->es_query_cxt, "groups of several tables", ALLOCSET_DEFAULT_SIZES);
+  state->merged = new (palloc(sizeof(MergedGroups)))
+      MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, columns, state->measures);
 }
 
 TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, recheck_group); }
 
+void release(CountedTable* table) {
+  with_counter(table, [](auto* counter) { counter->release(); });
+}
+
 void end(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
-  if (state->counter != nullptr) with_counter(state, [](auto* counter) { counter->release(); });
-  ExecEndNode(state->child);
+  for (int t = 0; t < state->tables; t++) {
+    release(&state->table[t]);
+    ExecEndNode(state->table[t].child);
+  }
 }
 
 void rescan(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
-  if (state->counter != nullptr) with_counter(state, [](auto* counter) { counter->release(); });
-  state->begun = false;
-  if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(state->child, node->ss.ps.chgParam);
-  if (state->by_rows && state->child->chgParam == nullptr) ExecReScan(state->child);
+  for (int t = 0; t < state->tables; t++) {
+    CountedTable* table = &state->table[t];
+    release(table);
+    table->begun = false;
+    if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(table->child, node->ss.ps.chgParam);
+    if (table->by_rows && table->child->chgParam == nullptr) ExecReScan(table->child);
+  }
+  if (state->merged != nullptr) state->merged->clear();
+  state->complete = false;
 }
 
 void explain(CustomScanState* node, List*, ExplainState* es) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   if (!es->analyze) return;
   CountWork work;
-  if (state->counter != nullptr) with_counter(state, [&work](auto* counter) { work = counter->work(); });
+  for (int t = 0; t < state->tables; t++) {
+    with_counter(&state->table[t], [&work](auto* counter) {
+      work.leaves += counter->work().leaves;
+      work.segments += counter->work().segments;
+      work.decoded += counter->work().decoded;
+      work.visited += counter->work().visited;
+    });
+  }
   ExplainPropertyUInteger("Leaf Pages", nullptr, work.leaves, es);
   ExplainPropertyUInteger("Segments Counted", nullptr, work.segments, es);
   ExplainPropertyUInteger("Entries Decoded", nullptr, work.decoded, es);
@@ -294,27 +421,36 @@ int measured_number(MeasuredColumns* measured, const WantedMeasure& wanted) {
   return static_cast<int>(m);
 }
 
+// What the planner says of a table.
+void tell(const List* told, CountedTable* table, int* count) {
+  table->groups = static_cast<List*>(linitial(told));
+  table->task.group_words = static_cast<unsigned>(intVal(lsecond(told)));
+  const auto* measures = static_cast<const List*>(lthird(told));
+  *count = list_length(measures) / 3;
+  table->wanted = static_cast<WantedMeasure*>(
+      palloc0(std::max<Size>(1, static_cast<Size>(*count)) * sizeof(WantedMeasure)));
+  for (int m = 0; m < *count; m++) {
+    WantedMeasure& wanted = table->wanted[m];
+    wanted = {static_cast<MeasureKind>(list_nth_int(measures, m * 3)), list_nth_int(measures, m * 3 + 1), -1,
+              static_cast<Oid>(list_nth_int(measures, m * 3 + 2))};
+    wanted.measured = measured_number(&table->task.measured, wanted);
+  }
+  const auto* bucket = static_cast<const List*>(lfourth(told));
+  if (bucket != NIL) {
+    table->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
+    table->zoned = lsecond_int(bucket) != 0;
+  }
+}
+
 Node* create_state(CustomScan* plan) {
   auto* state = static_cast<AggregateScanState*>(palloc0(sizeof(AggregateScanState)));
   NodeSetTag(state, T_CustomScanState);
   state->css.methods = &kExecMethods;
-  state->groups = static_cast<List*>(linitial(plan->custom_private));
-  state->task.group_words = static_cast<unsigned>(intVal(lsecond(plan->custom_private)));
-  const auto* measures = static_cast<const List*>(lthird(plan->custom_private));
-  state->measures = list_length(measures) / 3;
-  state->wanted = static_cast<WantedMeasure*>(
-      palloc0(std::max<Size>(1, static_cast<Size>(state->measures)) * sizeof(WantedMeasure)));
-  for (int m = 0; m < state->measures; m++) {
-    WantedMeasure& wanted = state->wanted[m];
-    wanted = {static_cast<MeasureKind>(list_nth_int(measures, m * 3)), list_nth_int(measures, m * 3 + 1), -1,
-              static_cast<Oid>(list_nth_int(measures, m * 3 + 2))};
-    wanted.measured = measured_number(&state->task.measured, wanted);
-  }
-  const auto* bucket = static_cast<const List*>(lfourth(plan->custom_private));
-  if (bucket != NIL) {
-    state->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
-    state->zoned = lsecond_int(bucket) != 0;
-  }
+  const auto* tables = static_cast<const List*>(linitial(plan->custom_private));
+  state->tables = list_length(tables);
+  state->table = static_cast<CountedTable*>(palloc0(static_cast<Size>(state->tables) * sizeof(CountedTable)));
+  for (int t = 0; t < state->tables; t++)
+    tell(static_cast<const List*>(list_nth(tables, t)), &state->table[t], &state->measures);
   return reinterpret_cast<Node*>(state);
 }
 
@@ -334,24 +470,18 @@ Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*
     const auto number = static_cast<AttrNumber>(list_length(tuple) + 1);
     tuple = lappend(tuple, makeTargetEntry(copy, number, nullptr, false));
   };
-  const auto* exprs = static_cast<const List*>(lfourth(path->custom_private));
+  const auto* exprs = static_cast<const List*>(lsecond(path->custom_private));
   for (int i = 0; i < list_length(exprs); i++) add(list_nth(exprs, i));
-  const auto* bucket = static_cast<const List*>(list_nth(path->custom_private, 5));
-  List* numbers = NIL;
-  void* expr = nullptr;
-  if (bucket != NIL) {
-    numbers = list_make2_int(intVal(linitial(bucket)), intVal(lsecond(bucket)));
-    expr = lthird(bucket);
-    add(lfourth(bucket));
-  }
+  const auto* bucket = static_cast<const List*>(lfourth(path->custom_private));
+  if (bucket != NIL) add(lsecond(bucket));
   plan->scan.plan.targetlist = target;
-  plan->scan.plan.qual = static_cast<List*>(list_nth(path->custom_private, 4));
+  plan->scan.plan.qual = static_cast<List*>(lthird(path->custom_private));
   plan->scan.scanrelid = 0;
   plan->flags = path->flags;
   plan->custom_plans = children;
   plan->custom_scan_tlist = tuple;
-  plan->custom_private = list_make5(linitial(path->custom_private), lsecond(path->custom_private),
-                                    lthird(path->custom_private), numbers, expr);
+  plan->custom_private =
+      list_make2(linitial(path->custom_private), bucket == NIL ? nullptr : linitial(bucket));
   plan->methods = &kScanMethods;
   return &plan->scan.plan;
 }

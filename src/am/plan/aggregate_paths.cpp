@@ -10,6 +10,7 @@
 #include "am/count/aggregate_plan.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
+#include "am/plan/aggregate_children.hpp"
 #include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/server/compat.hpp"
@@ -32,6 +33,7 @@ constexpr double kBucket = 30.0;
 constexpr double kZonedBucket = 250.0;
 // How much of the way from a sequential read to one at random the next leaf is: a build leaves them in their order, splits do not.
 constexpr double kHalf = 0.5;
+constexpr int kAnyBucket = -2;  // beside the numbers of groups and -1
 
 // What a query wants.
 struct Question {
@@ -45,7 +47,7 @@ struct Question {
 // How an index answers it.
 struct Answer {
   IndexOptInfo* index;
-  List* groups;      // columns
+  List* groups;      // columns, in the order of the question's groups
   int columns;       // that are groups or fixed, in front
   int bucket;        // the column that the bucket is of; -1: there is none
   int bucket_group;  // the number of its expression among the groups
@@ -69,17 +71,17 @@ bool has_other_pieces(Node* node, void* context) {
   return compat::walk_expression(node, has_other_pieces, context);
 }
 
-// One table, all of whose rows are the query's.
+// One table, all of whose rows are the query's; or one that has others below it, all of whose rows are.
 const RangeTblEntry* counted_table(PlannerInfo* root, RelOptInfo* input) {
   const Query* parse = root->parse;
   if (root->hasPseudoConstantQuals) return nullptr;
-  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
-      IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
-      parse->hasTargetSRFs || parse->groupingSets != NIL || parse->commandType != CMD_SELECT) {
+  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || IS_DUMMY_REL(input) ||
+      input->lateral_relids != nullptr || parse->rowMarks != NIL || parse->hasTargetSRFs ||
+      parse->groupingSets != NIL || parse->commandType != CMD_SELECT) {
     return nullptr;
   }
   const RangeTblEntry* rte = root->simple_rte_array[input->relid];
-  return rte->inh || rte->tablesample != nullptr ? nullptr : rte;
+  return rte->tablesample != nullptr ? nullptr : rte;
 }
 
 // The operator that min() and max() give the first value by; InvalidOid: it is another aggregate.
@@ -221,8 +223,7 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
   answer->columns = 0;
   answer->bucket = answer->bucket_group = -1;
   Bitmapset* found = nullptr;
-  List* columns = NIL;  // of the groups, in the order in which they were found
-  List* numbers = NIL;
+  auto* columns = static_cast<int*>(palloc0(static_cast<Size>(wanted + 1) * sizeof(int)));  // of the groups
   while (answer->columns < index->nkeycolumns && bms_num_members(found) < wanted) {
     const int c = answer->columns;
     int group = 0;
@@ -235,8 +236,7 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
       // Of several codes that are equal, which is given out is not certain.
       if (is_float(index->opcintype[c])) return false;
       found = bms_add_member(found, group);
-      columns = lappend_int(columns, c);
-      numbers = lappend_int(numbers, group);
+      columns[group] = c;
     } else if (!has_equality(conditions, index, c)) {
       break;
     }
@@ -258,7 +258,9 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
   if (answer->columns > 0 &&
       (!equal_by_words(index, answer->columns) || words_of_columns(index, answer->columns) == 0))
     return false;
-  answer->groups = columns;
+  for (int group = 0; group < wanted; group++) {
+    if (group != answer->bucket_group) answer->groups = lappend_int(answer->groups, columns[group]);
+  }
   return true;
 }
 
@@ -437,8 +439,17 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
   return {startup, cost + startup};
 }
 
-void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
-                RelOptInfo* output) {
+// A table that is counted by an index, of what the node is told.
+struct CountedTable {
+  IndexPath* path;
+  ScanDirection direction;
+  List* told;
+  double groups;
+  CountCost cost;
+};
+
+CountedTable count_table(PlannerInfo* root, const Question& question, const Answer& answer,
+                         const List* conditions, const RelOptInfo* output) {
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
   // Where a plain index descends, its pages ascend.
@@ -451,58 +462,71 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
                                        has_everything(table, index), nullptr, 1.0, false);
   // What rows are made of where they are read one by one.
   PathTarget* target = create_empty_pathtarget();
-  List* exprs = NIL;
-  const auto group_of = [&](int column) {
-    for (int g = 0; g < list_length(question.groups); g++) {
-      auto* group = static_cast<Expr*>(list_nth(question.groups, g));
-      if (match_index_to_operand(reinterpret_cast<Node*>(group), column, index)) return group;
-    }
-    return static_cast<Expr*>(nullptr);
-  };
-  for (int g = 0; g < list_length(answer.groups); g++) {
-    Expr* group = group_of(list_nth_int(answer.groups, g));
-    add_column_to_pathtarget(target, group, 0);
-    exprs = lappend(exprs, group);
+  for (int g = 0; g < list_length(question.groups); g++) {
+    if (g != answer.bucket_group)
+      add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(question.groups, g)), 0);
   }
   List* bucket = NIL;
   if (answer.bucket >= 0) {
-    auto* expr = static_cast<Node*>(list_nth(question.groups, answer.bucket_group));
+    MonotoneExpression expression;
+    is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+    add_column_to_pathtarget(target, reinterpret_cast<Expr*>(const_cast<Node*>(expression.operand)), 0);
+    bucket = list_make2_int(answer.bucket, expression.zoned ? 1 : 0);
+  }
+  for (int m = 0; m < list_length(answer.measured); m++)
+    add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);
+  child->path.pathtarget = target;
+  const unsigned words =
+      answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
+  List* told = list_make4(answer.groups, makeInteger(static_cast<int>(words)), answer.measures, bucket);
+  // (What is expected of all tables may be more than one has rows.)
+  const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
+                                 std::max(child->path.rows, 1.0));
+  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(question, answer))};
+}
+
+// The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
+CustomPath* make_path(const Question& question, int bucket_group, RelOptInfo* output) {
+  List* exprs = NIL;
+  for (int g = 0; g < list_length(question.groups); g++) {
+    if (g != bucket_group) exprs = lappend(exprs, list_nth(question.groups, g));
+  }
+  List* bucket = NIL;
+  if (bucket_group >= 0) {
+    auto* expr = static_cast<Node*>(list_nth(question.groups, bucket_group));
     MonotoneExpression expression;
     is_monotone(expr, &expression);
-    auto* operand = reinterpret_cast<Expr*>(const_cast<Node*>(expression.operand));
-    add_column_to_pathtarget(target, operand, 0);
     exprs = lappend(exprs, expr);
     // By itself, for the server would take it for the column of that name.
     const auto column =
         static_cast<AttrNumber>(list_length(question.groups) + list_length(question.aggregates) + 1);
     Var* var = makeVar(INDEX_VAR, column, exprType(expression.operand), exprTypmod(expression.operand),
                        InvalidOid, 0);
-    bucket = list_make4(makeInteger(answer.bucket), makeInteger(expression.zoned ? 1 : 0),
-                        with_operand(expr, expression, reinterpret_cast<Node*>(var)), operand);
+    bucket = list_make2(with_operand(expr, expression, reinterpret_cast<Node*>(var)),
+                        const_cast<Node*>(expression.operand));
   }
-  for (int m = 0; m < list_length(answer.measured); m++)
-    add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);
   exprs = list_concat(exprs, question.aggregates);
-  child->path.pathtarget = target;
-
-  const double groups = estimate_groups(root, question, answer, &child->path, output);
-  const CountCost cost = cost_of(root, child, groups, cost_of_border(question, answer));
   CustomPath* path = makeNode(CustomPath);
   path->path.pathtype = T_CustomScan;
   path->path.parent = output;
   path->path.pathtarget = question.target;
-  path->path.rows = groups;
-  path->path.startup_cost = question.groups == NIL ? cost.total : cost.startup;
-  path->path.total_cost = cost.total + groups * cpu_tuple_cost;
-  path->path.pathkeys = question.groups == NIL ? NIL : order_of_groups(root, question, index, direction);
   path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_paths = list_make1(child);
-  const unsigned words =
-      answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
-  path->custom_private = list_make5(answer.groups, makeInteger(static_cast<int>(words)), answer.measures,
-                                    exprs, question.having);
-  path->custom_private = lappend(path->custom_private, bucket);
+  path->custom_private = list_make4(NIL, exprs, question.having, bucket);
   path->methods = aggregate_path_methods();
+  return path;
+}
+
+void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
+                RelOptInfo* output) {
+  const CountedTable table = count_table(root, question, answer, conditions, output);
+  CustomPath* path = make_path(question, answer.bucket_group, output);
+  path->custom_paths = list_make1(table.path);
+  linitial(path->custom_private) = list_make1(table.told);
+  path->path.rows = table.groups;
+  path->path.startup_cost = question.groups == NIL ? table.cost.total : table.cost.startup;
+  path->path.total_cost = table.cost.total + table.groups * cpu_tuple_cost;
+  path->path.pathkeys =
+      question.groups == NIL ? NIL : order_of_groups(root, question, answer.index, table.direction);
   add_path(output, &path->path);
 }
 
@@ -519,23 +543,101 @@ bool has_index_that_may(const RelOptInfo* input) {
   return false;
 }
 
+// Whether an index answers the question, under which conditions.
+bool find_answer(PlannerInfo* root, const Question& question, IndexOptInfo* index, Answer* answer,
+                 const List** conditions) {
+  if (!may_count(index)) return false;
+  *answer = {};
+  answer->index = index;
+  if (!find_measures(question, root->simple_rte_array[index->rel->relid], answer)) return false;
+  bool possible;
+  *conditions = all_conditions(root, index, &possible);
+  return possible && find_groups(question, *conditions, answer);
+}
+
+// The table's cheapest index that has the bucket for the same group as the others of its parent; of the first one (-2), for any.
+bool count_child(PlannerInfo* root, const Question& question, const RelOptInfo* table,
+                 const RelOptInfo* output, int* bucket_group, CountedTable* best) {
+  bool found = false;
+  int of_best = *bucket_group;
+  for (int i = 0; i < list_length(table->indexlist); i++) {
+    Answer answer;
+    const List* conditions;
+    auto* index = static_cast<IndexOptInfo*>(list_nth(table->indexlist, i));
+    if (!find_answer(root, question, index, &answer, &conditions)) continue;
+    if (*bucket_group != kAnyBucket && answer.bucket_group != *bucket_group) continue;
+    const CountedTable counted = count_table(root, question, answer, conditions, output);
+    if (found && counted.cost.total >= best->cost.total) continue;
+    *best = counted;
+    of_best = answer.bucket_group;
+    found = true;
+  }
+  *bucket_group = of_best;
+  return found;
+}
+
+// All tables below one, each with an index of its own: groups of several tables are merged by the node.
+void add_children(PlannerInfo* root, const Question& question, const RelOptInfo* input, RelOptInfo* output) {
+  const List* leaves = leaf_tables(root, input, question.groups, question.aggregates);
+  int bucket_group = kAnyBucket;
+  List* paths = NIL;
+  List* told = NIL;
+  CountCost cost = {0.0, 0.0};
+  double groups = 0.0;
+  for (int i = 0; i < list_length(leaves); i++) {
+    const auto* leaf = static_cast<const LeafTable*>(list_nth(leaves, i));
+    Question child = question;
+    child.groups = leaf->groups;
+    child.aggregates = leaf->aggregates;
+    CountedTable counted;
+    if (!count_child(root, child, leaf->rel, output, &bucket_group, &counted)) return;
+    paths = lappend(paths, counted.path);
+    told = lappend(told, counted.told);
+    cost.startup += counted.cost.startup;
+    cost.total += counted.cost.total;
+    groups += counted.groups;
+  }
+  if (paths == NIL) return;
+  double rows = groups;
+  if (list_length(paths) > 1) {
+    if (!may_merge_groups(question.groups, question.group_operators)) return;
+    rows = 1.0;
+    if (question.groups != NIL)
+      rows = output->pathlist == NIL
+                 ? groups
+                 : std::min(groups, static_cast<const Path*>(linitial(output->pathlist))->rows);
+    if (question.groups != NIL &&
+        rows * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
+            work_mem * 1024.0)
+      return;
+    cost.total += merging_cost(groups);
+  }
+  CustomPath* path = make_path(question, bucket_group, output);
+  path->custom_paths = paths;
+  linitial(path->custom_private) = told;
+  path->path.rows = rows;
+  path->path.startup_cost = question.groups == NIL || list_length(paths) > 1 ? cost.total : cost.startup;
+  path->path.total_cost = cost.total + rows * cpu_tuple_cost;
+  add_path(output, &path->path);
+}
+
 void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
   const RangeTblEntry* rte = counted_table(root, input);
-  if (rte == nullptr || !has_index_that_may(input)) return;
+  if (rte == nullptr || (!rte->inh && !has_index_that_may(input))) return;
   Question question;
   if (stage == UPPERREL_DISTINCT ? !understand_distinct(root, input, &question)
                                  : !understand(root, &question))
     return;
+  if (rte->inh) {
+    add_children(root, question, input, output);
+    return;
+  }
   for (int i = 0; i < list_length(input->indexlist); i++) {
     auto* index = static_cast<IndexOptInfo*>(list_nth(input->indexlist, i));
-    if (!may_count(index)) continue;
-    Answer answer{};
-    answer.index = index;
-    if (!find_measures(question, rte, &answer)) continue;
-    bool possible;
-    const List* conditions = all_conditions(root, index, &possible);
-    if (!possible || !find_groups(question, conditions, &answer)) continue;
-    add_answer(root, question, answer, conditions, output);
+    Answer answer;
+    const List* conditions;
+    if (find_answer(root, question, index, &answer, &conditions))
+      add_answer(root, question, answer, conditions, output);
   }
 }
 

@@ -1,0 +1,97 @@
+#include "am/count/merged_groups.hpp"
+
+namespace learned {
+
+void add_measure(Measure* to, const Measure& from) {
+  to->not_null += from.not_null;
+  to->least = std::min(to->least, from.least);
+  to->greatest = std::max(to->greatest, from.greatest);
+  to->sum += from.sum;
+}
+
+MergedGroups::MergedGroups(MemoryContext context, TupleDesc tuple, int columns, int measures)
+    : context_(context), tuple_(tuple), columns_(columns), measures_(measures) {
+  const MemoryContext parent = MemoryContextGetParent(context);
+  order_ = static_cast<FmgrInfo*>(
+      MemoryContextAllocZero(parent, static_cast<Size>(columns + 1) * sizeof(FmgrInfo)));
+  for (int c = 0; c < columns; c++) {
+    const Oid type = TupleDescAttr(tuple, c)->atttypid;
+    const TypeCacheEntry* entry = lookup_type_cache(type, TYPECACHE_CMP_PROC);
+    if (!OidIsValid(entry->cmp_proc)) elog(ERROR, "type %u has no order", type);
+    fmgr_info_cxt(entry->cmp_proc, &order_[c], parent);
+  }
+}
+
+void MergedGroups::clear() {
+  MemoryContextReset(context_);
+  groups_ = nullptr;
+  size_ = capacity_ = 0;
+}
+
+int MergedGroups::compare(const void* a, const void* b, void* groups) {
+  auto* self = static_cast<MergedGroups*>(groups);
+  const NullableDatum* x = static_cast<const MergedGroup*>(a)->values;
+  const NullableDatum* y = static_cast<const MergedGroup*>(b)->values;
+  for (int c = 0; c < self->columns_; c++) {
+    if (x[c].isnull || y[c].isnull) {
+      if (x[c].isnull != y[c].isnull) return x[c].isnull ? 1 : -1;
+      continue;
+    }
+    const int order = DatumGetInt32(FunctionCall2Coll(
+        &self->order_[c], TupleDescAttr(self->tuple_, c)->attcollation, x[c].value, y[c].value));
+    if (order != 0) return order;
+  }
+  return 0;
+}
+
+void MergedGroups::finish() {
+  if (size_ < 2) return;
+  qsort_arg(groups_, size_, sizeof(MergedGroup), compare, this);
+  uint32 kept = 0;
+  for (uint32 g = 1; g < size_; g++) {
+    CHECK_FOR_INTERRUPTS();
+    if (compare(&groups_[kept], &groups_[g], this) != 0) {
+      groups_[++kept] = groups_[g];
+      continue;
+    }
+    for (int m = 0; m < measures_; m++) add_measure(&groups_[kept].measures[m], groups_[g].measures[m]);
+    for (int c = 0; c < columns_; c++) {
+      if (!groups_[g].values[c].isnull && !TupleDescAttr(tuple_, c)->attbyval)
+        pfree(DatumGetPointer(groups_[g].values[c].value));
+    }
+    pfree(groups_[g].values);
+  }
+  size_ = kept + 1;
+}
+
+void MergedGroups::make_room() {
+  constexpr uint32 kFirst = 64;
+  finish();
+  // (Merging again and again for a few places would take longer than all the rest.)
+  if (capacity_ > 0 && size_ <= capacity_ / 2) return;
+  capacity_ = capacity_ == 0 ? kFirst : capacity_ * 2;
+  const Size bytes = capacity_ * sizeof(MergedGroup);
+  groups_ = static_cast<MergedGroup*>(groups_ == nullptr ? MemoryContextAllocHuge(context_, bytes)
+                                                         : repalloc_huge(groups_, bytes));
+}
+
+MergedGroup* MergedGroups::add(const NullableDatum* values) {
+  if (size_ == capacity_) make_room();
+  const Size columns = static_cast<Size>(columns_) * sizeof(NullableDatum);
+  MergedGroup* group = &groups_[size_];
+  const MemoryContext before = MemoryContextSwitchTo(context_);
+  char* memory = static_cast<char*>(palloc(columns + static_cast<Size>(measures_ + 1) * sizeof(Measure)));
+  group->values = reinterpret_cast<NullableDatum*>(memory);
+  group->measures = reinterpret_cast<Measure*>(memory + columns);
+  for (int c = 0; c < columns_; c++) {
+    const Form_pg_attribute type = TupleDescAttr(tuple_, c);
+    group->values[c] = values[c];
+    if (!values[c].isnull) group->values[c].value = datumCopy(values[c].value, type->attbyval, type->attlen);
+  }
+  MemoryContextSwitchTo(before);
+  for (int m = 0; m < measures_; m++) group->measures[m] = Measure{};
+  size_++;
+  return group;
+}
+
+}  // namespace learned
