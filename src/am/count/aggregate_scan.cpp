@@ -1,7 +1,8 @@
 // The node that counts: LearnedAggregate. See aggregate_plan.hpp for what it is told.
 //
 // It never runs its child, an index scan, but takes its index, its conditions and its locks, and counts the entries by itself
-// (index_counter.hpp). Of several children, one for each table, the groups are merged when all are complete (merged_groups.hpp). Where that is not possible, it reads the child's rows and adds them up: under a snapshot that is not an MVCC one, under
+// (index_counter.hpp). Of several children, one for each table, the groups are merged when all are complete (merged_groups.hpp). Where counting is not
+// possible, it reads the child's rows and adds them up: under a snapshot that is not an MVCC one, under
 // conditions that must be rechecked, and for few rows of a SERIALIZABLE transaction, which then locks no more than these.
 #include "am/count/index_counter.hpp"
 #include "am/count/measure_result.hpp"
