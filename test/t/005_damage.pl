@@ -125,9 +125,11 @@ sub damage_of_shape
 
 	# Damage in the large.
 	my $last = $#pages;
+	# The last one that something is lost with.
+	my ($in_use) = grep { page_kind($pages[$_], $_) !~ /^deleted/ } reverse 1 .. $last;
 	my @large = (
 		[ 'undamaged', join('', @pages), 1 ],
-		[ 'last page cut off', join('', @pages[ 0 .. $last - 1 ]), 1 ],
+		[ 'last page cut off', join('', @pages[ 0 .. $in_use - 1 ]), 1 ],
 		[ 'half of the file cut off', join('', @pages[ 0 .. $last / 2 ]), 1 ],
 		[ 'cut within a page', substr(join('', @pages), 0, $last * $PAGE_SIZE - 4096), 1 ],
 		[ 'metapage only', $pages[0], 1 ],

@@ -368,7 +368,7 @@ void rescan(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   for (int t = 0; t < state->tables; t++) {
     CountedTable* table = &state->table[t];
-    release(table);
+    with_counter(table, [](auto* counter) { counter->stop(); });
     table->begun = false;
     if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(table->child, node->ss.ps.chgParam);
     if (table->by_rows && table->child->chgParam == nullptr) ExecReScan(table->child);

@@ -58,11 +58,17 @@ void IndexCounter<K>::OnLeaf::operator()(Buffer leaf) const {
 }
 
 template <class K>
-void IndexCounter<K>::release() {
+void IndexCounter<K>::stop() {
   visibility_.release();
-  suspects_.release();
+  suspects_.clear();
   walk_.forget();
   next_ = Next::nowhere;
+}
+
+template <class K>
+void IndexCounter<K>::release() {
+  stop();
+  suspects_.release();
 }
 
 template <class K>

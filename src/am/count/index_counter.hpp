@@ -52,7 +52,9 @@ class IndexCounter {
   uint32 complete() const { return complete_; }
   const KeyColumns& columns() const { return columns_; }
   const CountWork& work() const { return work_; }
-  // Lets go of all that is pinned.
+  // Ends what begin() began; it may be called again.
+  void stop();
+  // The same, and lets go of the table and of most of the memory.
   void release();
 
   // Instead of next_batch(): rows that were found otherwise, in the physical order of the index or the reverse. All groups are complete

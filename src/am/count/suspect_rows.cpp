@@ -61,7 +61,15 @@ void SuspectRows<K>::end_visit() {
 
 template <class K>
 void SuspectRows<K>::release() {
-  size_ = 0;
+  if (rows_ != nullptr) {
+    pfree(rows_);
+    pfree(groups_);
+    if (with_keys_) pfree(keys_);
+  }
+  rows_ = nullptr;
+  groups_ = nullptr;
+  keys_ = nullptr;
+  size_ = capacity_ = 0;
   if (fetch_ == nullptr) return;
   ExecDropSingleTupleTableSlot(slot_);
   table_index_fetch_end(fetch_);

@@ -21,6 +21,7 @@ class SuspectRows {
     size_++;
   }
   uint32 size() const { return size_; }
+  void clear() { size_ = 0; }
   // So many that they should be visited now.
   bool full() const { return size_ >= limit_; }
 
@@ -36,7 +37,7 @@ class SuspectRows {
     }
     end_visit();
   }
-  // Lets go of the table.
+  // Lets go of the table, and of the memory.
   void release();
 
  private:

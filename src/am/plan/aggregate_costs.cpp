@@ -1,0 +1,142 @@
+#include "am/plan/aggregate_costs.hpp"
+
+#include "am/callbacks.hpp"
+#include "am/plan/monotone.hpp"
+#include "am/plan/path_parts.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+// Of the processor, in units of cpu_operator_cost, which stands for some 8 nanoseconds here.
+constexpr double kDescent = 30.0;  // to the first leaf (cost.cpp)
+constexpr double kLeaf = 25.0;     // a leaf's header and the models of its segments
+constexpr double kDecoded = 0.6;   // an entry that has to be decoded
+constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
+constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
+constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
+// To find a bucket's border its function is called some ten times: a few machine instructions, or with a time zone a look-up of its offset.
+constexpr double kBucket = 30.0;
+constexpr double kZonedBucket = 250.0;
+// How much of the way from a sequential read to one at random the next leaf is: a build leaves them in their order, splits do not.
+constexpr double kHalf = 0.5;
+
+// A value of an integer, a date or a timestamp as a number.
+double number_of(Oid type, Datum value) {
+  switch (type) {
+    case INT2OID:
+      return DatumGetInt16(value);
+    case INT4OID:
+    case DATEOID:
+      return DatumGetInt32(value);
+    default:
+      return static_cast<double>(DatumGetInt64(value));
+  }
+}
+
+// How many buckets of a width the values of an operand fall into, `rows` of them, by the histogram of statistics. 0: no idea.
+double count_buckets(PlannerInfo* root, const MonotoneExpression& expression, double rows) {
+  if (expression.width <= 0.0) return 0.0;
+  VariableStatData variable;
+  examine_variable(root, const_cast<Node*>(expression.operand), 0, &variable);
+  AttStatsSlot histogram;
+  double buckets = 0.0;
+  if (HeapTupleIsValid(variable.statsTuple) &&
+      get_attstatsslot(&histogram, variable.statsTuple, STATISTIC_KIND_HISTOGRAM, InvalidOid,
+                       ATTSTATSSLOT_VALUES)) {
+    const double rows_between = rows / std::max(histogram.nvalues - 1, 1);
+    for (int i = 1; i < histogram.nvalues; i++) {
+      const double range = number_of(variable.vartype, histogram.values[i]) -
+                           number_of(variable.vartype, histogram.values[i - 1]);
+      buckets += std::min(range / expression.width, rows_between);
+    }
+    if (histogram.nvalues > 1) buckets += 2.0;
+    free_attstatsslot(&histogram);
+  }
+  ReleaseVariableStats(variable);
+  return buckets;
+}
+
+// How many elements lists in the conditions have: one search each.
+double listed_keys(PlannerInfo* root, const IndexPath* child) {
+  double keys = 1.0;
+  for (int i = 0; i < list_length(child->indexclauses); i++) {
+    const auto* condition = static_cast<const IndexClause*>(list_nth(child->indexclauses, i));
+    const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
+    if (!IsA(clause, ScalarArrayOpExpr)) continue;
+    auto* array = static_cast<Node*>(lsecond(reinterpret_cast<const ScalarArrayOpExpr*>(clause)->args));
+    keys *= std::max(1.0, compat::array_length(root, array));
+  }
+  return keys;
+}
+
+}  // namespace
+
+double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
+                       const RelOptInfo* output) {
+  if (question.groups == NIL) return 1.0;
+  const double expected =
+      output->pathlist == NIL ? child->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  if (answer.bucket < 0) return expected;
+  MonotoneExpression expression;
+  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+  const double tuples = std::max(answer.index->rel->tuples, 1.0);
+  const double all = count_buckets(root, expression, tuples);
+  if (all <= 0.0) return expected;
+  // Conditions narrow the range in proportion; other groups have all of it.
+  const double share = answer.columns == 0 ? std::clamp(child->rows / tuples, 0.0, 1.0) : 1.0;
+  const double buckets = all * share + 1.0;
+  if (answer.groups == NIL) return std::clamp(std::ceil(buckets), 1.0, std::max(expected, 1.0));
+  List* exprs = NIL;
+  for (int g = 0; g < list_length(question.groups); g++) {
+    if (g != answer.bucket_group) exprs = lappend(exprs, list_nth(question.groups, g));
+  }
+  const double others = estimate_num_groups(root, exprs, child->rows, nullptr, nullptr);
+  return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
+}
+
+double cost_of_border(const Question& question, const Answer& answer) {
+  if (answer.bucket < 0) return kGroup;
+  MonotoneExpression expression;
+  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
+  return kGroup + (expression.zoned ? kZonedBucket : kBucket);
+}
+
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
+  const IndexOptInfo* index = child->indexinfo;
+  const RelOptInfo* table = index->rel;
+  Cost startup;
+  Cost total;
+  Selectivity selectivity;
+  double correlation;
+  double pages;
+  learned_cost_estimate(root, child, 1.0, &startup, &total, &selectivity, &correlation, &pages);
+  const double rows = std::max(1.0, selectivity * table->tuples);
+  const double stretches = std::max(skipped_stretches(root, child), listed_keys(root, child) - 1.0);
+  const double leaves = std::min(std::max<double>(1.0, index->pages),
+                                 std::max(1.0, std::ceil(selectivity * index->pages) + stretches));
+  const double open = std::clamp(1.0 - table->allvisfrac, 0.0, 1.0);
+  double random;
+  double sequential;
+  get_tablespace_page_costs(index->reltablespace, &random, &sequential);
+  Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * border;
+  if (open > 0.0) {
+    // Where the table is in the order of the index, most segments have no open block.
+    const double ordered = correlation * correlation;
+    const double decoded = rows * (open * ordered + (1.0 - ordered));
+    operations += decoded * kDecoded + rows * open * kVisited;
+    get_tablespace_page_costs(table->reltablespace, &random, &sequential);
+    const double spread =
+        std::min<double>(rows, selectivity * ordered * table->pages + (1.0 - ordered) * table->pages);
+    const double visited = std::ceil(spread * open);
+    // In order, but for the gaps: as a bitmap scan's.
+    const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
+    cost += visited * (random - (random - sequential) * share);
+  }
+  cost += operations * cpu_operator_cost;
+  return {startup, cost + startup};
+}
+
+}  // namespace learned

@@ -1,0 +1,41 @@
+// What counting by an index costs, for the planner, and how many groups there will be.
+#pragma once
+
+#include "am/plan/index_info.hpp"
+
+namespace learned {
+
+// What a query wants.
+struct Question {
+  List* groups;           // expressions
+  List* group_operators;  // their equalities
+  List* aggregates;       // Aggrefs, each once
+  PathTarget* target;     // what is made of them
+  List* having;           // conditions on them
+};
+
+// How an index answers it.
+struct Answer {
+  IndexOptInfo* index;
+  List* groups;      // columns, in the order of the question's groups
+  int columns;       // that are groups or fixed, in front
+  int bucket;        // the column that the bucket is of; -1: there is none
+  int bucket_group;  // the number of its expression among the groups
+  List* measures;    // three numbers each
+  List* measured;    // the columns of those that have one, as expressions
+};
+
+struct CountCost {
+  Cost startup;
+  Cost total;
+};
+
+// How many groups the planner may expect: by a monotone expression it has no idea, and takes as many as its operand has values.
+double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
+                       const RelOptInfo* output);
+// Of each group, in units of cpu_operator_cost.
+double cost_of_border(const Question& question, const Answer& answer);
+// Of all, with so many groups of which each costs `border`.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border);
+
+}  // namespace learned
