@@ -100,8 +100,12 @@ class LeafTallyTest : public ::testing::Test {
         }
         ASSERT_EQ(found.suspects, suspects);
         ASSERT_EQ(found.clear_rows, clear.size());
-        if (keys) ASSERT_EQ(found.clear_keys, clear);
-        if (spans && open_.empty() && page.dead() == 0) ASSERT_EQ(found.decoded_entries, 0u);
+        if (keys) {
+          ASSERT_EQ(found.clear_keys, clear);
+        }
+        if (spans && open_.empty() && page.dead() == 0) {
+          ASSERT_EQ(found.decoded_entries, 0u);
+        }
         whole_ += found.whole_segments;
         decoded_ += found.decoded_entries;
       }
@@ -203,7 +207,9 @@ TEST_F(LeafTallyTest, BoundsPartsOfAColumn) {
             ASSERT_LE(part.lo, ref.tid_at(k));
             ASSERT_GE(part.hi, ref.tid_at(k));
           }
-          if (all != Span{0, kMaxTid}) ASSERT_LE(part.hi - part.lo, all.hi - all.lo);
+          if (all != Span{0, kMaxTid}) {
+            ASSERT_LE(part.hi - part.lo, all.hi - all.lo);
+          }
           narrower += part.hi - part.lo < all.hi - all.lo ? 1 : 0;
         }
       }
