@@ -436,7 +436,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     Question child = question;
     child.groups = leaf->groups;
     child.aggregates = leaf->aggregates;
-    CountedTable counted;
+    CountedTable counted{};
     if (!count_child(root, child, leaf->rel, output, &bucket_group, &counted)) return;
     paths = lappend(paths, counted.path);
     told = lappend(told, counted.told);
