@@ -210,7 +210,9 @@ while_stopped(
 		$standby->promote;
 		$standby->safe_psql('postgres', $_) for "BEGIN; INSERT INTO $table SELECT " . keys_of($leaves[5], 50) . ", 'x'; ROLLBACK",
 		  "INSERT INTO $table SELECT " . keys_of($leaves[6], 50) . ", 'x'", "DELETE FROM $table WHERE hashint8(k) % 5 = 0";
-	});
+	},
+	# (19 does not end the promotion while a page is held: it is let go after a time, then. The answer must be right.)
+	either => qr/(?!)/);
 push @found, run_in($cursor, 'FETCH 2 FROM counts');
 is(same_in($old, 1, @questions), '', 'after promotion, in a snapshot from before it');
 $standby->safe_psql('postgres', $_) for vacuum($table), join('; ', of_shapes('on_', 'INSERT(20001, 20500)')), "BEGIN; INSERT INTO $table SELECT generate_series(1, 300); ROLLBACK", vacuum($table);
