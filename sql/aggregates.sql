@@ -16,25 +16,8 @@ SET datestyle = 'ISO, YMD';
 SET cpu_tuple_cost = 1;
 SET cpu_index_tuple_cost = 1;
 
--- The plan, whether it counts; how many rows, and a hash of them in any order.
-CREATE FUNCTION answer(query text, counted bool) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  result text;
-  line text;
-  plan text := '';
-BEGIN
-  PERFORM set_config('learned_index.enable_aggregates', counted::text, true), set_config('enable_indexscan', counted::text, true),
-          set_config('enable_indexonlyscan', counted::text, true), set_config('enable_bitmapscan', 'off', true),
-          set_config('enable_seqscan', (NOT counted)::text, true);
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    plan := plan || line;
-  END LOOP;
-  EXECUTE 'SELECT count(*) || '' '' || coalesce(md5(string_agg(q::text, E''\n'' ORDER BY q::text COLLATE "C")), '''') FROM (' || query || ') q' INTO result;
-  PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
-          set_config('enable_bitmapscan', 'on', true), set_config('enable_seqscan', 'on', true),
-          set_config('learned_index.enable_aggregates', 'on', true);
-  RETURN (plan LIKE '%LearnedAggregate%') || ' ' || result;
-END $$;
+\set answer :tests '/sql/answer.inc'
+\i :answer
 -- Queries that do not count where they should, or the other way round, or answer otherwise.
 CREATE FUNCTION wrong(counted bool, queries text[]) RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
   SELECT * FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(queries) query) q
@@ -186,7 +169,9 @@ INSERT INTO zones SELECT t, extract(minute FROM t)::int FROM generate_series(tim
 INSERT INTO zones VALUES ('infinity', 1), ('-infinity', 1), ('4700-01-01 BC', 2), ('290000-01-01', 2), (NULL, 3);
 CREATE INDEX zones_ts ON zones USING learned (ts);
 CREATE INDEX zones_d_ts ON zones USING learned (d, ts DESC);
-VACUUM ANALYZE zones;
+CREATE TABLE days AS SELECT date '2009-10-01' + i AS day FROM generate_series(0, 3000) i, generate_series(1, 2);
+CREATE INDEX days_day ON days USING learned (day);
+VACUUM ANALYZE zones, days;
 CREATE FUNCTION wrong_in(zone text) RETURNS TABLE (z text, query text, answer text, expected text) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('timezone', zone, true);
@@ -195,6 +180,9 @@ BEGIN
     'SELECT date_trunc(''hour'', ts), count(*) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1',
     'SELECT date_trunc(''month'', ts), count(*) FROM zones GROUP BY 1',
     'SELECT ts::date, count(*) FROM zones GROUP BY 1',
+    'SELECT date_trunc(''day'', day), count(*) FROM days GROUP BY 1',
+    'SELECT date_trunc(''week'', day), count(*) FROM days GROUP BY 1',
+    'SELECT day::timestamptz::date, count(*) FROM days GROUP BY 1',
     'SELECT d, date_trunc(''day'', ts), count(*) FROM zones WHERE d < 7 AND ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1, 2']) w;
 END $$;
 SELECT w.* FROM unnest(ARRAY['UTC', 'Europe/Berlin', 'America/Havana', 'Asia/Amman', 'America/Asuncion', 'Atlantic/Azores', 'America/St_Johns',

@@ -16,25 +16,8 @@ SET datestyle = 'ISO, YMD';
 SET cpu_tuple_cost = 1;
 SET cpu_index_tuple_cost = 1;
 
--- The plan, whether it counts; how many rows, and a hash of them in any order.
-CREATE FUNCTION answer(query text, counted bool) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  result text;
-  line text;
-  plan text := '';
-BEGIN
-  PERFORM set_config('learned_index.enable_aggregates', counted::text, true), set_config('enable_indexscan', counted::text, true),
-          set_config('enable_indexonlyscan', counted::text, true), set_config('enable_bitmapscan', 'off', true),
-          set_config('enable_seqscan', (NOT counted)::text, true);
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    plan := plan || line;
-  END LOOP;
-  EXECUTE 'SELECT count(*) || '' '' || coalesce(md5(string_agg(q::text, E''\n'' ORDER BY q::text COLLATE "C")), '''') FROM (' || query || ') q' INTO result;
-  PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
-          set_config('enable_bitmapscan', 'on', true), set_config('enable_seqscan', 'on', true),
-          set_config('learned_index.enable_aggregates', 'on', true);
-  RETURN (plan LIKE '%LearnedAggregate%') || ' ' || result;
-END $$;
+\set answer :tests '/sql/answer.inc'
+\i :answer
 CREATE FUNCTION counts(query text) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE
   line text;

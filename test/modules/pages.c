@@ -1,12 +1,17 @@
 /*
  * For 015_vacuum_answers.pl and 018_check_reuse.pl: pages of an index are read and changed behind its back, in the buffers and in the log as any
- * change is; and an access method's handler is asked twice.
+ * change is; and an access method's handler is asked twice. For the tests that count: a page that nobody can read until a file appears, so that
+ * another session stops there, in the middle of a walk over leaves or of visits to the table, for as long as a test wants.
  */
 #include "postgres.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "access/amapi.h"
 #include "access/generic_xlog.h"
 #include "access/genam.h"
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -14,6 +19,7 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -22,10 +28,40 @@
 
 PG_MODULE_MAGIC;
 
+PG_FUNCTION_INFO_V1(hold_page);
 PG_FUNCTION_INFO_V1(read_page);
 PG_FUNCTION_INFO_V1(write_page);
 PG_FUNCTION_INFO_V1(write_pages_before);
 PG_FUNCTION_INFO_V1(same_routine);
+
+/*
+ * hold_page(relation, block, path): locks the page, makes a file path.held, and lets go when there is a file `path`. False: that
+ * took more than twenty seconds.
+ */
+Datum
+hold_page(PG_FUNCTION_ARGS)
+{
+	Relation	relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Buffer		buffer = ReadBuffer(relation, (BlockNumber) PG_GETARG_INT32(1));
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *held = psprintf("%s.held", path);
+	struct stat status;
+	bool		released = false;
+	FILE	   *file;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	file = fopen(held, "w");
+	if (file != NULL)
+		fclose(file);
+	for (int i = 0; i < 10000 && !released; i++)
+	{
+		pg_usleep(2000);
+		released = stat(path, &status) == 0;
+	}
+	UnlockReleaseBuffer(buffer);
+	relation_close(relation, AccessShareLock);
+	PG_RETURN_BOOL(released);
+}
 
 /* read_page(index, block) */
 Datum

@@ -30,12 +30,12 @@ my ($library, $holds, $answers, $others) = ('', 0, 0, 0);
 sub prepare_counting
 {
 	my ($node) = @_;
-	$library ||= build_module('hold_page');
+	$library ||= build_module('pages');
 	my $settings = sub { return join ' ', map { /SET LOCAL (.*?);/ ? "SET $1" : () } split /(?<=;) /, $_[0] };
 	my ($by_table, $by_count) = map { $settings->($_) } $BY_TABLE, $BY_COUNT;
 	$node->safe_psql('postgres', qq{
 CREATE FUNCTION hold_page(relation regclass, block int, path text) RETURNS bool LANGUAGE c AS '$library';
-CREATE FUNCTION page_bytes(relation regclass, block int) RETURNS bytea LANGUAGE c AS '$library';
+CREATE FUNCTION read_page(index regclass, block int) RETURNS bytea LANGUAGE c AS '$library';
 CREATE FUNCTION all_rows(q text) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
   SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
 \$\$;
@@ -222,7 +222,7 @@ sub questions
 sub leaves
 {
 	my ($node, $index, $words, $tree) = @_;
-	my @pages = split /\n/, query($node, "SELECT encode(page_bytes('$index', b), 'hex') FROM generate_series(1, pg_relation_size('$index')::int / 8192 - 1) b");
+	my @pages = split /\n/, query($node, "SELECT encode(read_page('$index', b), 'hex') FROM generate_series(1, pg_relation_size('$index')::int / 8192 - 1) b");
 	my (%right, %low, %seen);
 	for my $block (1 .. @pages)
 	{

@@ -8,10 +8,13 @@
 #include "am/count/measure_result.hpp"
 #include "am/count/merged_groups.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
+
+constexpr char kName[] = "LearnedAggregate";
 
 // A table that is counted.
 struct CountedTable {
@@ -313,13 +316,9 @@ TupleTableSlot* access_group(ScanState* node) {
   return state->merged == nullptr ? stream_group(state, slot) : merged_group(state, slot);
 }
 
-bool recheck_group(ScanState*, TupleTableSlot*) { return true; }
-
 void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int flags) {
   EState* estate = node->ss.ps.state;
-  table->child = ExecInitNode(child, estate, flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
-  if (!IsA(table->child, IndexScanState) && !IsA(table->child, IndexOnlyScanState))
-    elog(ERROR, "LearnedAggregate is not above an index scan");
+  table->child = init_index_scan(child, estate, flags, kName);
   node->custom_ps = lappend(node->custom_ps, table->child);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
   if (auto* bucket = static_cast<Expr*>(lsecond(plan->custom_private)); bucket != nullptr) {
@@ -350,7 +349,7 @@ void begin(CustomScanState* node, EState* estate, int flags) {
       MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, columns, state->measures);
 }
 
-TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, recheck_group); }
+TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, never_rechecked); }
 
 void release(CountedTable* table) {
   with_counter(table, [](auto* counter) { counter->release(); });
@@ -397,7 +396,7 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
 
 constexpr CustomExecMethods make_exec_methods() {
   CustomExecMethods methods{};
-  methods.CustomName = "LearnedAggregate";
+  methods.CustomName = kName;
   methods.BeginCustomScan = begin;
   methods.ExecCustomScan = execute;
   methods.EndCustomScan = end;
@@ -455,45 +454,19 @@ Node* create_state(CustomScan* plan) {
   return reinterpret_cast<Node*>(state);
 }
 
-constexpr CustomScanMethods make_scan_methods() {
-  CustomScanMethods methods{};
-  methods.CustomName = "LearnedAggregate";
-  methods.CreateCustomScanState = create_state;
-  return methods;
-}
-constexpr CustomScanMethods kScanMethods = make_scan_methods();
+constexpr CustomScanMethods kScanMethods = custom_scan_methods(kName, create_state);
 
 Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*, List* children) {
-  CustomScan* plan = makeNode(CustomScan);
-  List* tuple = NIL;
-  const auto add = [&tuple](const void* expr) {
-    auto* copy = static_cast<Expr*>(copyObjectImpl(expr));
-    const auto number = static_cast<AttrNumber>(list_length(tuple) + 1);
-    tuple = lappend(tuple, makeTargetEntry(copy, number, nullptr, false));
-  };
-  const auto* exprs = static_cast<const List*>(lsecond(path->custom_private));
-  for (int i = 0; i < list_length(exprs); i++) add(list_nth(exprs, i));
+  List* exprs = list_copy(static_cast<const List*>(lsecond(path->custom_private)));
   const auto* bucket = static_cast<const List*>(lfourth(path->custom_private));
-  if (bucket != NIL) add(lsecond(bucket));
-  plan->scan.plan.targetlist = target;
+  if (bucket != NIL) exprs = lappend(exprs, lsecond(bucket));
+  CustomScan* plan = make_custom_scan(path, target, children, exprs, &kScanMethods);
   plan->scan.plan.qual = static_cast<List*>(lthird(path->custom_private));
-  plan->scan.scanrelid = 0;
-  plan->flags = path->flags;
-  plan->custom_plans = children;
-  plan->custom_scan_tlist = tuple;
   plan->custom_private =
       list_make2(linitial(path->custom_private), bucket == NIL ? nullptr : linitial(bucket));
-  plan->methods = &kScanMethods;
   return &plan->scan.plan;
 }
-
-constexpr CustomPathMethods make_path_methods() {
-  CustomPathMethods methods{};
-  methods.CustomName = "LearnedAggregate";
-  methods.PlanCustomPath = plan_path;
-  return methods;
-}
-constexpr CustomPathMethods kPathMethods = make_path_methods();
+constexpr CustomPathMethods kPathMethods = custom_path_methods(kName, plan_path);
 
 }  // namespace
 

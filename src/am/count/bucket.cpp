@@ -10,6 +10,8 @@ void Bucket::start(KeyType type, bool descending) {
 }
 
 const BucketStretch* Bucket::find(Code word) {
+  // Where columns in front begin anew, so do words.
+  if (at_ > 0 && count_ > 0 && word <= stretch_[at_ - 1].last && word >= stretch_[0].first) at_ = 0;
   for (; at_ < count_; at_++) {
     if (word < stretch_[at_].first) return nullptr;
     if (word <= stretch_[at_].last) return &stretch_[at_];

@@ -16,19 +16,14 @@ constexpr uint32 kRepeating = 4;
 
 template <class K>
 IndexCounter<K>::IndexCounter(const CountTask& task, const KeyColumns& columns, MemoryContext context)
-    : heap_(task.heap),
-      index_(task.index),
-      group_words_(task.group_words),
-      bucket_(task.bucket),
-      bucket_column_(task.bucket_column),
-      measured_(task.measured),
+    : task_(task),
       columns_(columns),
       parts_(task.index, columns, context),
       store_(task.index),
       walk_(&store_),
       visibility_(task.heap, RelationNeedsWAL(task.index), context),
-      groups_(columns_, measured_, context),
-      suspects_(task.heap, measured_.count > 0, context) {}
+      groups_(columns_, task_.measured, context),
+      suspects_(task.heap, task.measured.count > 0, context) {}
 
 template <class K>
 void IndexCounter<K>::Sink::whole(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, unsigned removed) {
@@ -43,18 +38,11 @@ void IndexCounter<K>::Sink::whole(const BasicSegmentRef<K>& ref, unsigned i, uns
 template <class K>
 void IndexCounter<K>::Sink::suspect(const K* key, Tid tid) {
   if (tid_block(tid) >= counter->heap_blocks_) {
-    counter->heap_blocks_ = RelationGetNumberOfBlocks(counter->heap_);
+    counter->heap_blocks_ = RelationGetNumberOfBlocks(counter->task_.heap);
     if (tid_block(tid) >= counter->heap_blocks_)
       counter->store_.corrupt(counter->walk_.leaf().block(), "entry points beyond the table");
   }
   counter->suspects_.add(tid, counter->group_, key);
-}
-
-// As in a scan, for each leaf and before its content lock goes: an insert that is not counted finds the predicate lock.
-template <class K>
-void IndexCounter<K>::OnLeaf::operator()(Buffer leaf) const {
-  PredicateLockPage(counter->index_, BufferGetBlockNumber(leaf), counter->snapshot_);
-  compat::test_for_old_snapshot(counter->snapshot_, counter->index_, leaf);
 }
 
 template <class K>
@@ -89,9 +77,9 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
     group_end_ = KeyTraits<K>::highest();
   }
   // (The words of a plain index ascend, whatever its order.)
-  if (bucket_ != nullptr) {
-    const KeyColumn& column = columns_.column[bucket_column_];
-    bucket_->start(column.type, column.descending && !columns_.plain());
+  if (task_.bucket != nullptr) {
+    const KeyColumn& column = columns_.column[task_.bucket_column];
+    task_.bucket->start(column.type, column.descending && !columns_.plain());
   }
   next_ = parts_.count() == 0 ? Next::nowhere : Next::part;
   parts_.go_to(0);
@@ -101,46 +89,40 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
 
 template <class K>
 Buffer IndexCounter<K>::next_leaf() {
-  const OnLeaf on_leaf{this};
   switch (next_) {
-    case Next::part:
-      pgstat_count_index_scan(index_);
-      return walk_.enter(parts_.current(), true, on_leaf);
     case Next::leaf:
-      return walk_.next(true, on_leaf);
+      return walk_.next(true, read_leaf());
     case Next::position:
-      return walk_.take_over(parts_.current().tree, position_, kNoBlock, true, on_leaf);
+      pgstat_count_index_scan(task_.index);
+      return walk_.take_over(parts_.current().tree, position_, kNoBlock, true, read_leaf());
     default:
-      return InvalidBuffer;
+      pgstat_count_index_scan(task_.index);
+      return walk_.enter(parts_.current(), true, read_leaf());
   }
 }
 
-// From a leaf that is done, to what comes then. False: nothing does.
+// From a leaf that is done, to what comes then.
 template <class K>
-bool IndexCounter<K>::go_on() {
+void IndexCounter<K>::go_on() {
   const TreeRange part = parts_.current();
-  if (walk_.leaf().goes_on(part, true)) {
-    next_ = Next::leaf;
-    if constexpr (KeyTraits<K>::kWords > 1) {
-      const KeySet* filter = parts_.filter();
-      if (filter == nullptr) return true;
-      const Entry fence = walk_.leaf().fence(true);
-      position_ = fence;
-      if (!go_to_admitted(*filter, true, &position_) || part.last() < position_) {
-        next_ = Next::nowhere;
-        return false;
-      }
-      if (position_ != fence) {
-        next_ = Next::position;
-        pgstat_count_index_scan(index_);
-      }
-    }
-    return true;
+  if (!walk_.leaf().goes_on(part, true)) {
+    const int after = parts_.after(parts_.number(), true);
+    next_ = after < 0 ? Next::nowhere : Next::part;
+    if (after >= 0) parts_.go_to(after);
+    return;
   }
-  const int after = parts_.after(parts_.number(), true);
-  next_ = after < 0 ? Next::nowhere : Next::part;
-  if (after >= 0) parts_.go_to(after);
-  return after >= 0;
+  next_ = Next::leaf;
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const KeySet* filter = parts_.filter();
+    if (filter == nullptr) return;
+    const Entry fence = walk_.leaf().fence(true);
+    position_ = fence;
+    if (!go_to_admitted(*filter, true, &position_) || part.last() < position_) {
+      next_ = Next::nowhere;
+    } else if (position_ != fence) {
+      next_ = Next::position;
+    }
+  }
 }
 
 template <class K>
@@ -179,13 +161,13 @@ void IndexCounter<K>::visit_suspects() {
 
 template <class K>
 void IndexCounter<K>::add_row(const RowKey<K>& row) {
-  if (bucket_ != nullptr) {
+  if (task_.bucket != nullptr) {
     Code word = 0;
     const bool null = !bucket_word(row.tree, row.key, &word);
     bool isnull;
-    const Datum value = bucket_->value(word, null, &isnull);
+    const Datum value = task_.bucket->value(word, null, &isnull);
     open_bucket(row.tree, row.key, value, isnull);
-  } else if (group_words_ > 0) {
+  } else if (task_.group_words > 0) {
     const bool same = groups_.size() > 0 && row.tree == groups_.at(group_).key.tree &&
                       same_words(groups_.at(group_).key.key, row.key);
     if (!same) {
@@ -246,10 +228,12 @@ typename IndexCounter<K>::Needs IndexCounter<K>::tally_leaf_once(Buffer leaf, bo
 // is read anew, for it may have changed. (If it does so again, it is read by the live map.)
 template <class K>
 void IndexCounter<K>::tally_leaf(Buffer leaf) {
-  // Builds lay leaves out one behind the other; what one waits for is memory.
-  constexpr Block kAhead = 4;
   work_.leaves++;
-  if (const Block right = walk_.leaf().link(true); right != kNoBlock) store_.expect(right + kAhead - 1);
+  // Whoever has gone from one leaf to the next may go on. Builds lay leaves out one behind the other; what one waits for is memory.
+  constexpr Block kAhead = 4;
+  if (next_ == Next::leaf && walk_.leaf().goes_on(parts_.current(), true) &&
+      walk_.leaf().link(true) != kNoBlock)
+    store_.expect(walk_.leaf().link(true) + kAhead - 1);
   bool may_copy = true;
   for (;;) {
     const Needs needs = tally_leaf_once(leaf, may_copy);
@@ -261,17 +245,16 @@ void IndexCounter<K>::tally_leaf(Buffer leaf) {
     Entry position = begin;
     if (needs == Needs::map) {
       visibility_.copy();
-      work_.copies++;
       live_ = 0;
       may_copy = false;
     } else {
       Code word = 0;
       bucket_word(parts_.current().tree, unknown_, &word);
-      bucket_->learn(word);
+      task_.bucket->learn(word);
       // What lies before was tallied.
       position = std::max(begin, Entry{unknown_, 0});
     }
-    leaf = walk_.take_over(parts_.current().tree, position, block, true, OnLeaf{this});
+    leaf = walk_.take_over(parts_.current().tree, position, block, true, read_leaf());
   }
   UnlockReleaseBuffer(leaf);
 }
@@ -300,7 +283,7 @@ bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Co
     *word = key;
     return tree != TreeId::nulls;
   } else {
-    const KeyColumn& column = columns_.column[bucket_column_];
+    const KeyColumn& column = columns_.column[task_.bucket_column];
     *word = key.word[column.place.first];
     return key.flag(column.place.first) != (column.null_flag() != 0);
   }
@@ -308,7 +291,7 @@ bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Co
 
 template <class K>
 uint32 IndexCounter<K>::first_open_group() const {
-  const uint32 open = bucket_ != nullptr ? kRepeating : 1;
+  const uint32 open = task_.bucket != nullptr ? kRepeating : 1;
   return groups_.size() > open ? groups_.size() - open : 0;
 }
 
@@ -330,13 +313,13 @@ void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool i
 template <class K>
 bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
   if (!grouped() || (!fresh_ && tree == group_tree_ && key <= group_end_)) return true;
-  if (bucket_ != nullptr) {
+  if (task_.bucket != nullptr) {
     Code word;
     K end = key;
     if (!bucket_word(tree, key, &word)) {
       open_bucket(tree, key, Datum{0}, true);
     } else {
-      const BucketStretch* stretch = bucket_->find(word);
+      const BucketStretch* stretch = task_.bucket->find(word);
       if (stretch == nullptr) {
         unknown_ = key;
         return false;
@@ -345,14 +328,14 @@ bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
       if constexpr (KeyTraits<K>::kWords == 1) {
         end = stretch->last;
       } else {
-        end.word[columns_.column[bucket_column_].place.first] = stretch->last;
+        end.word[columns_.column[task_.bucket_column].place.first] = stretch->last;
       }
     }
-    group_end_ = key_prefix_end(end, group_words_ + 1);
+    group_end_ = key_prefix_end(end, task_.group_words + 1);
   } else {
     groups_.begin({tree, key});
     group_ = groups_.size() - 1;
-    group_end_ = key_prefix_end(key, group_words_);
+    group_end_ = key_prefix_end(key, task_.group_words);
   }
   group_tree_ = tree;
   fresh_ = false;

@@ -11,6 +11,7 @@
 #include "am/count/heap_visibility.hpp"
 #include "am/count/measures.hpp"
 #include "am/count/suspect_rows.hpp"
+#include "am/scan/read_leaf.hpp"
 #include "am/scan/scan_parts.hpp"
 #include "am/store/buffer_store.hpp"
 
@@ -22,7 +23,6 @@ struct CountWork {
   uint64 segments = 0;  // or parts of some, counted whole
   uint64 decoded = 0;   // entries
   uint64 visited = 0;   // rows of the table
-  uint64 copies = 0;    // of the visibility map
 };
 
 // What is counted, of which tables.
@@ -30,8 +30,7 @@ struct CountTask {
   Relation heap;
   Relation index;
   unsigned group_words;  // that are the same in a group, in front
-  Bucket*
-      bucket;  // groups are by this, too; else nullptr. If it is, and there are no words, all is one group
+  Bucket* bucket;        // groups are by this, too; nullptr: they are not
   unsigned bucket_column;
   MeasuredColumns measured;
 };
@@ -82,25 +81,22 @@ class IndexCounter {
     void passed_over(unsigned n) { counter->work_.segments += n; }
     void decoded(unsigned n) { counter->work_.decoded += n; }
   };
-  struct OnLeaf {
-    IndexCounter* counter;
-    void operator()(Buffer leaf) const;
-  };
 
-  // Goes to the next leaf that may have entries, locked. InvalidBuffer: there is none.
+  ReadLeaf read_leaf() const { return {task_.index, snapshot_}; }
+  // Goes to the next leaf that may have entries, locked. REQUIRES: there is one.
   Buffer next_leaf();
-  bool go_on();
+  void go_on();
   void tally_leaf(Buffer leaf);
   // False: it came to a key whose bucket is not known, unknown_.
   template <class Open>
   bool tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
   enum class Needs : std::uint8_t { nothing, map, bucket };
   Needs tally_leaf_once(Buffer leaf, bool may_copy);
-  bool grouped() const { return group_words_ > 0 || bucket_ != nullptr; }
+  bool grouped() const { return task_.group_words > 0 || task_.bucket != nullptr; }
   bool open_group(TreeId tree, const K& key);
   // Whether two keys have the same words in front, as many as groups do.
   bool same_words(const K& a, const K& b) const {
-    return group_words_ == 0 || key_prefix(a, group_words_) == key_prefix(b, group_words_);
+    return task_.group_words == 0 || key_prefix(a, task_.group_words) == key_prefix(b, task_.group_words);
   }
   void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
   bool bucket_word(TreeId tree, const K& key, Code* word) const;
@@ -110,12 +106,7 @@ class IndexCounter {
   void visit_suspects();
   [[noreturn]] void damaged() { store_.corrupt(walk_.leaf().block(), "page does not decode"); }
 
-  Relation heap_;
-  Relation index_;
-  unsigned group_words_;
-  Bucket* bucket_;
-  unsigned bucket_column_;
-  MeasuredColumns measured_;
+  CountTask task_;
   KeyColumns columns_;
   BasicScanParts<K> parts_;
   Store store_;

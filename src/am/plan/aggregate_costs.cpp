@@ -1,7 +1,6 @@
 #include "am/plan/aggregate_costs.hpp"
 
 #include "am/callbacks.hpp"
-#include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/server/compat.hpp"
 
@@ -79,10 +78,8 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   const double expected =
       output->pathlist == NIL ? child->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
   if (answer.bucket < 0) return expected;
-  MonotoneExpression expression;
-  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
   const double tuples = std::max(answer.index->rel->tuples, 1.0);
-  const double all = count_buckets(root, expression, tuples);
+  const double all = count_buckets(root, answer.expression, tuples);
   if (all <= 0.0) return expected;
   // Conditions narrow the range in proportion; other groups have all of it.
   const double share = answer.columns == 0 ? std::clamp(child->rows / tuples, 0.0, 1.0) : 1.0;
@@ -96,11 +93,9 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 
-double cost_of_border(const Question& question, const Answer& answer) {
+double cost_of_border(const Answer& answer) {
   if (answer.bucket < 0) return kGroup;
-  MonotoneExpression expression;
-  is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
-  return kGroup + (expression.zoned ? kZonedBucket : kBucket);
+  return kGroup + (answer.expression.zoned ? kZonedBucket : kBucket);
 }
 
 CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {

@@ -1,7 +1,7 @@
 // What counting by an index costs, for the planner, and how many groups there will be.
 #pragma once
 
-#include "am/plan/index_info.hpp"
+#include "am/plan/monotone.hpp"
 
 namespace learned {
 
@@ -17,12 +17,13 @@ struct Question {
 // How an index answers it.
 struct Answer {
   IndexOptInfo* index;
-  List* groups;      // columns, in the order of the question's groups
-  int columns;       // that are groups or fixed, in front
-  int bucket;        // the column that the bucket is of; -1: there is none
-  int bucket_group;  // the number of its expression among the groups
-  List* measures;    // three numbers each
-  List* measured;    // the columns of those that have one, as expressions
+  List* groups;                   // columns, in the order of the question's groups
+  int columns;                    // that are groups or fixed, in front
+  int bucket;                     // the column that the bucket is of; -1: there is none
+  int bucket_group;               // the number of its expression among the groups
+  MonotoneExpression expression;  // that, taken apart
+  List* measures;                 // three numbers each
+  List* measured;                 // the columns of those that have one, as expressions
 };
 
 struct CountCost {
@@ -34,7 +35,7 @@ struct CountCost {
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);
 // Of each group, in units of cpu_operator_cost.
-double cost_of_border(const Question& question, const Answer& answer);
+double cost_of_border(const Answer& answer);
 // Of all, with so many groups of which each costs `border`.
 CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border);
 

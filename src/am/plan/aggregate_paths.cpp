@@ -40,28 +40,6 @@ bool has_other_pieces(Node* node, void* context) {
   return compat::walk_expression(node, has_other_pieces, context);
 }
 
-// One table, all of whose rows are the query's; or one that has others below it, all of whose rows are.
-const RangeTblEntry* counted_table(PlannerInfo* root, RelOptInfo* input) {
-  const Query* parse = root->parse;
-  if (root->hasPseudoConstantQuals) return nullptr;
-  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || IS_DUMMY_REL(input) ||
-      input->lateral_relids != nullptr || parse->rowMarks != NIL || parse->hasTargetSRFs ||
-      parse->groupingSets != NIL || parse->commandType != CMD_SELECT) {
-    return nullptr;
-  }
-  const RangeTblEntry* rte = root->simple_rte_array[input->relid];
-  return rte->tablesample != nullptr ? nullptr : rte;
-}
-
-// The operator that min() and max() give the first value by; InvalidOid: it is another aggregate.
-Oid first_operator(const Aggref* aggregate) {
-  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
-  if (!HeapTupleIsValid(tuple)) return InvalidOid;
-  const Oid first = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
-  ReleaseSysCache(tuple);
-  return first;
-}
-
 void note_groups(PlannerInfo* root, const List* clauses, Question* question) {
   for (int i = 0; i < list_length(clauses); i++) {
     auto* clause = static_cast<SortGroupClause*>(list_nth(clauses, i));
@@ -99,7 +77,7 @@ bool understand(PlannerInfo* root, Question* question) {
         aggregate->aggdirectargs != NIL || aggregate->aggvariadic || list_length(aggregate->args) > 1) {
       return false;
     }
-    counts = counts || !OidIsValid(first_operator(aggregate));
+    counts = counts || !OidIsValid(first_value_operator(aggregate));
   }
   return counts;
 }
@@ -115,7 +93,7 @@ bool has_ordered_codes(Oid type) {
 }
 
 bool extreme_of(const Aggref* aggregate, const IndexOptInfo* index, int column, MeasureKind* kind) {
-  const Oid first = first_operator(aggregate);
+  const Oid first = first_value_operator(aggregate);
   if (!OidIsValid(first) || column >= index->nkeycolumns) return false;
   const int strategy = get_op_opfamily_strategy(first, index->opfamily[column]);
   *kind = strategy == BTLessStrategyNumber ? MeasureKind::least : MeasureKind::greatest;
@@ -180,10 +158,6 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
   return true;
 }
 
-bool is_equality(Oid operation, const IndexOptInfo* index, int column) {
-  return get_op_opfamily_strategy(operation, index->opfamily[column]) == BTEqualStrategyNumber;
-}
-
 // Finds the groups among the first columns of the index. False: they are not there.
 bool find_groups(const Question& question, const List* conditions, Answer* answer) {
   IndexOptInfo* index = answer->index;
@@ -195,13 +169,8 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
   auto* columns = static_cast<int*>(palloc0(static_cast<Size>(wanted + 1) * sizeof(int)));  // of the groups
   while (answer->columns < index->nkeycolumns && bms_num_members(found) < wanted) {
     const int c = answer->columns;
-    int group = 0;
-    while (group < wanted &&
-           !(match_index_to_operand(static_cast<Node*>(list_nth(question.groups, group)), c, index) &&
-             is_equality(list_nth_oid(question.group_operators, group), index, c))) {
-      group++;
-    }
-    if (group < wanted) {
+    const int group = group_of_column(question.groups, question.group_operators, index, c);
+    if (group >= 0) {
       // Of several codes that are equal, which is given out is not certain.
       if (is_float(index->opcintype[c])) return false;
       found = bms_add_member(found, group);
@@ -215,9 +184,8 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
   if (bms_num_members(found) == wanted - 1 && answer->columns < index->nkeycolumns) {
     int group = 0;
     while (bms_is_member(group, found)) group++;
-    MonotoneExpression expression;
-    if (is_monotone(static_cast<Node*>(list_nth(question.groups, group)), &expression) &&
-        match_index_to_operand(const_cast<Node*>(expression.operand), answer->columns, index)) {
+    if (is_monotone(static_cast<Node*>(list_nth(question.groups, group)), &answer->expression) &&
+        match_index_to_operand(const_cast<Node*>(answer->expression.operand), answer->columns, index)) {
       answer->bucket = answer->columns;
       answer->bucket_group = group;
       found = bms_add_member(found, group);
@@ -300,9 +268,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
   // Where a plain index descends, its pages ascend.
-  KeyKind kind;
-  const bool plain =
-      index->ncolumns == 1 && key_kind_of_type(index->opcintype[0], &kind) && key_words(kind) == 1;
+  const bool plain = index->ncolumns == 1 && words_of_columns(index, 1) == 1;
   const ScanDirection direction =
       plain && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
   IndexPath* child = create_index_path(root, index, const_cast<List*>(conditions), NIL, NIL, NIL, direction,
@@ -315,10 +281,9 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   }
   List* bucket = NIL;
   if (answer.bucket >= 0) {
-    MonotoneExpression expression;
-    is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
-    add_column_to_pathtarget(target, reinterpret_cast<Expr*>(const_cast<Node*>(expression.operand)), 0);
-    bucket = list_make2_int(answer.bucket, expression.zoned ? 1 : 0);
+    auto* operand = const_cast<Node*>(answer.expression.operand);
+    add_column_to_pathtarget(target, reinterpret_cast<Expr*>(operand), 0);
+    bucket = list_make2_int(answer.bucket, answer.expression.zoned ? 1 : 0);
   }
   for (int m = 0; m < list_length(answer.measured); m++)
     add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);
@@ -329,7 +294,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(question, answer))};
+  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(answer))};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
@@ -469,13 +434,15 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
 }
 
 void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
-  const RangeTblEntry* rte = counted_table(root, input);
-  if (rte == nullptr || (!rte->inh && !has_index_that_may(input))) return;
+  if (!is_of_one_table(root, input)) return;
+  // (One that has others below it may have no index itself.)
+  const bool has_children = root->simple_rte_array[input->relid]->inh;
+  if (!has_children && !has_index_that_may(input)) return;
   Question question;
   if (stage == UPPERREL_DISTINCT ? !understand_distinct(root, input, &question)
                                  : !understand(root, &question))
     return;
-  if (rte->inh) {
+  if (has_children) {
     add_children(root, question, input, output);
     return;
   }

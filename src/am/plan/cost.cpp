@@ -2,6 +2,7 @@
 #include "am/store/buffer_store.hpp"
 #include "am/callbacks.hpp"
 #include "am/key/key_columns.hpp"
+#include "am/plan/path_parts.hpp"
 #include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
@@ -24,10 +25,6 @@ struct ColumnUse {
   bool points = false;   // an equality is among them: what follows them is still a bound
   double values = 1.0;   // so many of the column's values are stepped through
 };
-
-bool is_equality(const IndexOptInfo* index, int column, Oid operation) {
-  return get_op_opfamily_strategy(operation, index->opfamily[column]) == BTEqualStrategyNumber;
-}
 
 // The conditions on a column go to *conditions.
 ColumnUse use_of_column(PlannerInfo* root, const IndexPath* path, int column, List** conditions) {

@@ -45,24 +45,12 @@ struct Plan {
   const List* conditions;  // IndexClauses
 };
 
-// The number of the group expression that is this column; -1 if none is.
-int group_of_column(const Wanted& wanted, IndexOptInfo* index, int column) {
-  for (int g = 0; g < list_length(wanted.groups); g++) {
-    if (match_index_to_operand(static_cast<Node*>(list_nth(wanted.groups, g)), column, index) &&
-        get_op_opfamily_strategy(list_nth_oid(wanted.group_operators, g), index->opfamily[column]) ==
-            BTEqualStrategyNumber) {
-      return g;
-    }
-  }
-  return -1;
-}
-
 // How many of the index's first columns are the groups, each of them and fixed ones among them; 0 if they are not.
 int columns_of_groups(const Wanted& wanted, IndexOptInfo* index, const List* conditions) {
   Bitmapset* found = nullptr;
   int columns = 0;
   while (columns < index->nkeycolumns && bms_num_members(found) < list_length(wanted.groups)) {
-    const int group = group_of_column(wanted, index, columns);
+    const int group = group_of_column(wanted.groups, wanted.group_operators, index, columns);
     if (group >= 0) {
       found = bms_add_member(found, group);
     } else if (!has_equality(conditions, index, columns)) {
@@ -202,16 +190,12 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
 // One table, and nothing between its scan and the groups.
 const RangeTblEntry* table_of(PlannerInfo* root, RelOptInfo* input) {
   const Query* parse = root->parse;
-  // (A condition that is the same for all rows becomes a node of its own, between ours and the index scan.)
-  if (root->hasPseudoConstantQuals) return nullptr;
-  if (input->reloptkind != RELOPT_BASEREL || input->rtekind != RTE_RELATION || input->indexlist == NIL ||
-      IS_DUMMY_REL(input) || input->lateral_relids != nullptr || parse->rowMarks != NIL ||
-      parse->hasTargetSRFs || parse->hasWindowFuncs || parse->groupingSets != NIL ||
-      parse->havingQual != nullptr || parse->commandType != CMD_SELECT) {
+  if (!is_of_one_table(root, input) || input->indexlist == NIL || parse->hasWindowFuncs ||
+      parse->havingQual != nullptr) {
     return nullptr;
   }
   const RangeTblEntry* rte = root->simple_rte_array[input->relid];
-  return rte->inh || rte->tablesample != nullptr ? nullptr : rte;
+  return rte->inh ? nullptr : rte;
 }
 
 OrderItem* order_item(Expr* expr, Oid less, bool nulls_first, bool nulls_anywhere) {
@@ -251,10 +235,7 @@ OrderItem* order_of(const Aggref* aggregate) {
       list_length(aggregate->args) != 1 || aggregate->agglevelsup != 0) {
     return nullptr;
   }
-  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
-  if (!HeapTupleIsValid(tuple)) return nullptr;
-  const Oid less = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
-  ReleaseSysCache(tuple);
+  const Oid less = first_value_operator(aggregate);
   if (!OidIsValid(less)) return nullptr;
   return order_item(static_cast<TargetEntry*>(linitial(aggregate->args))->expr, less, false, true);
 }

@@ -92,9 +92,8 @@ constexpr double kDay = static_cast<double>(USECS_PER_DAY);
 // What date_trunc() rounds to, in microseconds; 0: unknown.
 double width_of_unit(const Const* unit) {
   int value;
-  const auto* text = DatumGetPointer(unit->constvalue);
-  char* low =
-      downcase_truncate_identifier(VARDATA_ANY(text), static_cast<int>(VARSIZE_ANY_EXHDR(text)), false);
+  const char* name = TextDatumGetCString(unit->constvalue);
+  char* low = downcase_truncate_identifier(name, static_cast<int>(std::strlen(name)), false);
   if (DecodeUnits(0, low, &value) != UNITS) return 0.0;
   switch (value) {
     case DTK_SECOND:

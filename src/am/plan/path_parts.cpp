@@ -5,15 +5,44 @@
 
 namespace learned {
 
+bool is_of_one_table(PlannerInfo* root, RelOptInfo* input) {
+  const Query* parse = root->parse;
+  // (A condition that is the same for all rows becomes a node of its own above the scan.)
+  return !root->hasPseudoConstantQuals && input->reloptkind == RELOPT_BASEREL &&
+         input->rtekind == RTE_RELATION && !IS_DUMMY_REL(input) && input->lateral_relids == nullptr &&
+         parse->rowMarks == NIL && !parse->hasTargetSRFs && parse->groupingSets == NIL &&
+         parse->commandType == CMD_SELECT && root->simple_rte_array[input->relid]->tablesample == nullptr;
+}
+
+bool is_equality(const IndexOptInfo* index, int column, Oid operation) {
+  return get_op_opfamily_strategy(operation, index->opfamily[column]) == BTEqualStrategyNumber;
+}
+
+int group_of_column(const List* groups, const List* equalities, IndexOptInfo* index, int column) {
+  for (int g = 0; g < list_length(groups); g++) {
+    if (match_index_to_operand(static_cast<Node*>(list_nth(groups, g)), column, index) &&
+        is_equality(index, column, list_nth_oid(equalities, g))) {
+      return g;
+    }
+  }
+  return -1;
+}
+
+Oid first_value_operator(const Aggref* aggregate) {
+  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+  if (!HeapTupleIsValid(tuple)) return InvalidOid;
+  const Oid first = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
+  ReleaseSysCache(tuple);
+  return first;
+}
+
 bool has_equality(const List* conditions, const IndexOptInfo* index, int column) {
   for (int i = 0; i < list_length(conditions); i++) {
     const auto* condition = static_cast<const IndexClause*>(list_nth(conditions, i));
     if (condition->indexcol != column) continue;
     const auto* clause = static_cast<const RestrictInfo*>(linitial(condition->indexquals))->clause;
-    if (IsA(clause, OpExpr) && get_op_opfamily_strategy(reinterpret_cast<const OpExpr*>(clause)->opno,
-                                                        index->opfamily[column]) == BTEqualStrategyNumber) {
+    if (IsA(clause, OpExpr) && is_equality(index, column, reinterpret_cast<const OpExpr*>(clause)->opno))
       return true;
-    }
   }
   return false;
 }

@@ -5,6 +5,14 @@
 
 namespace learned {
 
+// Whether a query is of the rows of one table, and nothing stands between their scan and groups: no locks of rows, no sets, no sample.
+bool is_of_one_table(PlannerInfo* root, RelOptInfo* input);
+// Whether an operator is the equality of a column.
+bool is_equality(const IndexOptInfo* index, int column, Oid operation);
+// The number of the group, of expressions and their equalities, that is this column; -1: none is.
+int group_of_column(const List* groups, const List* equalities, IndexOptInfo* index, int column);
+// The operator by which min() or max() gives the first value; InvalidOid: the aggregate is neither.
+Oid first_value_operator(const Aggref* aggregate);
 // Whether an equality on the column is among conditions (IndexClauses).
 bool has_equality(const List* conditions, const IndexOptInfo* index, int column);
 // Whether keys that are equal have equal words in the first columns: not those of a float that is the last one.

@@ -1,8 +1,12 @@
 #include "am/scan/group_scan.hpp"
 
+#include "am/server/custom_node.hpp"
+
 namespace learned {
 
 namespace {
+
+constexpr char kName[] = "LearnedGroups";
 
 struct GroupScanState {
   CustomScanState css;  // first: the server knows the node as this
@@ -12,10 +16,6 @@ struct GroupScanState {
   bool given;               // the child stands on the group that was given last
 };
 static_assert(std::is_trivially_destructible_v<GroupScanState>);
-
-bool is_index_scan(const PlanState* child) {
-  return IsA(child, IndexScanState) || IsA(child, IndexOnlyScanState);
-}
 
 IndexScanDesc scan_of(PlanState* child) {
   return IsA(child, IndexScanState) ? reinterpret_cast<IndexScanState*>(child)->iss_ScanDesc
@@ -38,18 +38,14 @@ TupleTableSlot* next_group(ScanState* node) {
   return ExecStoreVirtualTuple(slot);
 }
 
-bool recheck_group(ScanState*, TupleTableSlot*) { return true; }
-
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<GroupScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
-  state->child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
-                              flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
-  if (!is_index_scan(state->child)) elog(ERROR, "LearnedGroups is not above an index scan");
+  state->child = init_index_scan(static_cast<Plan*>(linitial(plan->custom_plans)), estate, flags, kName);
   node->custom_ps = list_make1(state->child);
 }
 
-TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, next_group, recheck_group); }
+TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, next_group, never_rechecked); }
 
 void end(CustomScanState* node) { ExecEndNode(reinterpret_cast<GroupScanState*>(node)->child); }
 
@@ -64,7 +60,7 @@ void rescan(CustomScanState* node) {
 
 constexpr CustomExecMethods make_exec_methods() {
   CustomExecMethods methods{};
-  methods.CustomName = "LearnedGroups";
+  methods.CustomName = kName;
   methods.BeginCustomScan = begin;
   methods.ExecCustomScan = execute;
   methods.EndCustomScan = end;
@@ -83,40 +79,16 @@ Node* create_state(CustomScan* plan) {
   return reinterpret_cast<Node*>(state);
 }
 
-constexpr CustomScanMethods make_scan_methods() {
-  CustomScanMethods methods{};
-  methods.CustomName = "LearnedGroups";
-  methods.CreateCustomScanState = create_state;
-  return methods;
-}
-constexpr CustomScanMethods kScanMethods = make_scan_methods();
+constexpr CustomScanMethods kScanMethods = custom_scan_methods(kName, create_state);
 
 // custom_private of the path has one thing more: what the columns of the child's tuples are called here (expressions).
 Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*, List* children) {
-  CustomScan* plan = makeNode(CustomScan);
   const auto* exprs = static_cast<const List*>(lthird(path->custom_private));
-  List* tuple = NIL;
-  for (int i = 0; i < list_length(exprs); i++) {
-    auto* expr = static_cast<Expr*>(copyObjectImpl(list_nth(exprs, i)));
-    tuple = lappend(tuple, makeTargetEntry(expr, static_cast<AttrNumber>(i + 1), nullptr, false));
-  }
-  plan->scan.plan.targetlist = target;
-  plan->scan.scanrelid = 0;
-  plan->flags = path->flags;
-  plan->custom_plans = children;
-  plan->custom_scan_tlist = tuple;
+  CustomScan* plan = make_custom_scan(path, target, children, exprs, &kScanMethods);
   plan->custom_private = list_make2(linitial(path->custom_private), lsecond(path->custom_private));
-  plan->methods = &kScanMethods;
   return &plan->scan.plan;
 }
-
-constexpr CustomPathMethods make_path_methods() {
-  CustomPathMethods methods{};
-  methods.CustomName = "LearnedGroups";
-  methods.PlanCustomPath = plan_path;
-  return methods;
-}
-constexpr CustomPathMethods kPathMethods = make_path_methods();
+constexpr CustomPathMethods kPathMethods = custom_path_methods(kName, plan_path);
 
 }  // namespace
 

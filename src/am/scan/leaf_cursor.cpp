@@ -1,21 +1,12 @@
 #include "am/scan/leaf_cursor.hpp"
 
-#include "am/server/compat.hpp"
+#include "am/scan/read_leaf.hpp"
 
 namespace learned {
 
 namespace {
 
-// What a scan owes to whom it reads beside, for each leaf and before its content lock goes: an insert that it does not see
-// finds the predicate lock.
-struct OnLeaf {
-  IndexScanDesc scan;
-
-  void operator()(Buffer leaf) const {
-    PredicateLockPage(scan->indexRelation, BufferGetBlockNumber(leaf), scan->xs_snapshot);
-    compat::test_for_old_snapshot(scan->xs_snapshot, scan->indexRelation, leaf);
-  }
-};
+ReadLeaf read_leaf(IndexScanDesc scan) { return {scan->indexRelation, scan->xs_snapshot}; }
 
 }  // namespace
 
@@ -104,7 +95,7 @@ void BasicLeafCursor<K>::enter(IndexScanDesc scan, const TreeRange& part, bool f
     select(part, &ranks);
   } else {
     set_kill_marks();
-    load(scan, part, walk_.enter(part, forward, OnLeaf{scan}));
+    load(scan, part, walk_.enter(part, forward, read_leaf(scan)));
   }
   stand_at_start(forward);
 }
@@ -112,7 +103,7 @@ void BasicLeafCursor<K>::enter(IndexScanDesc scan, const TreeRange& part, bool f
 template <class K>
 void BasicLeafCursor<K>::cross(IndexScanDesc scan, const TreeRange& part, bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.next(forward, OnLeaf{scan}));
+  load(scan, part, walk_.next(forward, read_leaf(scan)));
   stand_at_start(forward);
 }
 
@@ -130,7 +121,7 @@ template <class K>
 void BasicLeafCursor<K>::take_over(IndexScanDesc scan, const TreeRange& part, Entry fence, Block hint,
                                    bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.take_over(part.tree, fence, hint, forward, OnLeaf{scan}));
+  load(scan, part, walk_.take_over(part.tree, fence, hint, forward, read_leaf(scan)));
   stand_at_start(forward);
 }
 
@@ -138,7 +129,7 @@ template <class K>
 void BasicLeafCursor<K>::return_to(IndexScanDesc scan, const TreeRange& part, Entry entry, Block hint,
                                    bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.enter_at(part.tree, entry, hint, OnLeaf{scan}));
+  load(scan, part, walk_.enter_at(part.tree, entry, hint, read_leaf(scan)));
   // Forward goes on behind the entry, backward before it.
   const Entry limit = forward ? Entry{entry.code, entry.tid + 1} : entry;
   const int before = count_before(limit);

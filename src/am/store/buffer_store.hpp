@@ -67,7 +67,7 @@ class BasicBufferStore {
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
   // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
-  // others hold move along with entries; whoever reads takes them (OnLeaf in leaf_cursor.cpp).
+  // others hold move along with entries; whoever reads takes them (read_leaf.hpp).
   void inserting(Handle h);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
   void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
