@@ -98,6 +98,12 @@ double cost_of_border(const Answer& answer) {
   return kGroup + (answer.expression.zoned ? kZonedBucket : kBucket);
 }
 
+Cost least_cost(const IndexOptInfo* index) {
+  double random;
+  get_tablespace_page_costs(index->reltablespace, &random, nullptr);
+  return random + (kDescent + kLeaf) * cpu_operator_cost;
+}
+
 CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;

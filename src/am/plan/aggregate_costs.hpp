@@ -36,6 +36,8 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
                        const RelOptInfo* output);
 // Of each group, in units of cpu_operator_cost.
 double cost_of_border(const Answer& answer);
+// What no count by an index can cost less than: a look at one leaf.
+Cost least_cost(const IndexOptInfo* index);
 // Of all, with so many groups of which each costs `border`.
 CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border);
 

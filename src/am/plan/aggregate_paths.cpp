@@ -86,16 +86,21 @@ bool understand(PlannerInfo* root, Question* question) {
 
 bool is_float(Oid type) { return type == FLOAT4OID || type == FLOAT8OID; }
 
-// Whether the least and the greatest values are those of the codes of one word.
-bool has_ordered_codes(Oid type) {
+// Whether the least and the greatest value of a column are those of its codes, of one word.
+bool has_ordered_codes(const IndexOptInfo* index, int column, Oid type) {
   KeyKind kind;
-  return key_kind_of_type(type, &kind) && key_words(kind) == 1 && !is_float(type);
+  if (!key_kind_of_type(type, &kind) || key_words(kind) != 1) return false;
+  // (Floats with key columns behind them are merged: what was stored is not known.)
+  return !is_float(type) || column >= index->nkeycolumns - 1;
 }
 
-bool extreme_of(const Aggref* aggregate, const IndexOptInfo* index, int column, MeasureKind* kind) {
+// min() and max(), by the order of the type, which is the index's: an included column has no operator family.
+bool extreme_of(const Aggref* aggregate, Oid type, MeasureKind* kind) {
   const Oid first = first_value_operator(aggregate);
-  if (!OidIsValid(first) || column >= index->nkeycolumns) return false;
-  const int strategy = get_op_opfamily_strategy(first, index->opfamily[column]);
+  if (!OidIsValid(first)) return false;
+  const TypeCacheEntry* entry = lookup_type_cache(getBaseType(type), TYPECACHE_BTREE_OPFAMILY);
+  if (!OidIsValid(entry->btree_opf)) return false;
+  const int strategy = get_op_opfamily_strategy(first, entry->btree_opf);
   *kind = strategy == BTLessStrategyNumber ? MeasureKind::least : MeasureKind::greatest;
   return strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber;
 }
@@ -117,7 +122,7 @@ bool kind_of(const Aggref* aggregate, const IndexOptInfo* index, int column, Oid
       return type == INT2OID || type == INT4OID || type == INT8OID;
     }
     default:
-      return has_ordered_codes(type) && extreme_of(aggregate, index, column, kind);
+      return has_ordered_codes(index, column, type) && extreme_of(aggregate, type, kind);
   }
 }
 
@@ -348,9 +353,16 @@ bool may_count(const IndexOptInfo* index) {
          (index->indpred == NIL || index->predOK);
 }
 
-bool has_index_that_may(const RelOptInfo* input) {
+// Whether an index of the table may count for less than the server's own plans cost: a look-up is not asked whether it could be counted.
+bool worth_a_try(const RelOptInfo* input, const RelOptInfo* output) {
+  Cost cheapest = std::numeric_limits<Cost>::infinity();
+  for (int i = 0; i < list_length(output->pathlist); i++) {
+    const auto* path = static_cast<const Path*>(list_nth(output->pathlist, i));
+    if (!compat::is_disabled(path)) cheapest = std::min(cheapest, path->total_cost);
+  }
   for (int i = 0; i < list_length(input->indexlist); i++) {
-    if (may_count(static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)))) return true;
+    const auto* index = static_cast<const IndexOptInfo*>(list_nth(input->indexlist, i));
+    if (may_count(index) && least_cost(index) < cheapest) return true;
   }
   return false;
 }
@@ -437,7 +449,7 @@ void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo*
   if (!is_of_one_table(root, input)) return;
   // (One that has others below it may have no index itself.)
   const bool has_children = root->simple_rte_array[input->relid]->inh;
-  if (!has_children && !has_index_that_may(input)) return;
+  if (!has_children && !worth_a_try(input, output)) return;
   Question question;
   if (stage == UPPERREL_DISTINCT ? !understand_distinct(root, input, &question)
                                  : !understand(root, &question))

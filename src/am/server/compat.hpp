@@ -400,6 +400,15 @@ inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) 
 // Whether a boolean column as a condition, `WHERE flag`, is matched with indexes of families that are not built in.
 inline constexpr bool kBooleanConditionsOfAnyFamily = PG_VERSION_NUM >= 160000;
 
+// Whether a setting forbids a path, which is there because nothing else is. (Up to 17 such a path costs a fortune.)
+inline bool is_disabled([[maybe_unused]] const Path* path) {
+#if PG_VERSION_NUM >= 180000
+  return path->disabled_nodes > 0;
+#else
+  return false;
+#endif
+}
+
 // Calls `walker` for what an expression is made of, until one call returns true. (Older servers declare the pointer without its parameters.)
 using ExpressionWalker = bool (*)(Node* node, void* context);
 inline bool walk_expression(Node* node, ExpressionWalker walker, void* context) {
