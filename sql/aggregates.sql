@@ -243,6 +243,58 @@ SELECT * FROM wrong(false, ARRAY[
 ]);
 SELECT * FROM wrong(true, ARRAY['SELECT o::regclass::oid, count(*) FROM ends WHERE o > 2147483646 GROUP BY 1', 'SELECT count(o::int4), min(o::regclass), max(o) FROM ends']);
 
+-- Borders are searched for among values that no row has: functions that fail for these only do not fail, and constants that they never take are left to plans that
+-- call them for rows only, if there are any.
+CREATE TABLE borders (a int4, t timestamp, tz timestamptz, d date, gone timestamp) WITH (autovacuum_enabled = off);
+INSERT INTO borders SELECT i, timestamp '3900-01-01 BC' + i * interval '2 years', timestamptz '2020-01-01' + i * interval '1 hour', date '3900-01-01 BC' + i * 400, now() FROM generate_series(0, 2000) i;
+SELECT format('CREATE INDEX ON borders USING learned (%s)', c) FROM unnest('{a,a DESC,t,tz,d,gone}'::text[]) c \gexec
+CREATE INDEX borders_down ON borders USING learned (t DESC, a);
+CREATE INDEX borders_d_down ON borders USING learned (d DESC, a);
+VACUUM ANALYZE borders;
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT width_bucket(a, 0, 2001, 2147483646), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''99000000 days'', tz, ''4714-11-24 00:00 BC''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', t, ''2000-01-01''), count(*), max(t) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', t, ''2000-01-01''), count(*), sum(a) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', d::timestamp, ''2000-01-01''), count(*), sum(a) FROM borders GROUP BY 1',
+  'SELECT date_trunc(''millennium'', t), count(*), sum(a) FROM borders WHERE t > ''3000-01-01 BC'' GROUP BY 1',
+  'SELECT date_trunc(''century'', date_trunc(''decade'', t)), count(*), sum(a) FROM borders GROUP BY 1'
+]);
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT width_bucket(a, 0, 2001, 2147483647), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''100000000 days'', tz, ''2001-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', t, ''294276-01-01''), count(*) FROM borders WHERE t > ''2000-01-01'' GROUP BY 1'
+]);
+-- No row that anybody sees, but entries.
+UPDATE borders SET gone = NULL, a = NULL;
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT date_trunc(''foo'', gone), count(*) FROM borders WHERE gone IS NOT NULL GROUP BY 1',
+  'SELECT date_trunc(''timezone'', gone), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''0'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''-1 day'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 month'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', gone, ''infinity''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', gone, ''-infinity''), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 0, 1, 0), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 1, 1, 7), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 0, ''NaN'', 7), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, ''-infinity'', 1, 7), count(*) FROM borders GROUP BY 1'
+]);
+-- To plan an expression takes as long as it is deep, not the square of that.
+CREATE FUNCTION fastest_plan(depth int) RETURNS interval LANGUAGE plpgsql AS $$
+DECLARE
+  began timestamptz;
+  fastest interval := '1 day';
+BEGIN
+  FOR i IN 1 .. 5 LOOP
+    began := clock_timestamp();
+    EXECUTE 'EXPLAIN SELECT a' || repeat(' / 1', depth) || ', count(*) FROM borders GROUP BY 1';
+    fastest := least(fastest, clock_timestamp() - began);
+  END LOOP;
+  RETURN fastest;
+END $$;
+SELECT fastest_plan(1000) < 30 * fastest_plan(100) AS "not quadratic";
+
 -- Groups come in the order that the plan says, without a sort or with one.
 CREATE TABLE ordered (a int4, b int4);
 INSERT INTO ordered SELECT CASE WHEN i % 11 <> 0 THEN i % 40 - 20 END, CASE WHEN i % 7 <> 0 THEN i % 60 - 30 END FROM generate_series(1, 6000) i;

@@ -187,6 +187,41 @@ for my $name (sort keys %scan)
 $node->safe_psql('postgres', 'DROP INDEX large_two');
 is(query($node, 'SET enable_seqscan = off; SELECT count(*) FROM large WHERE k IS NOT NULL'), $rows, 'all rows are found after cancelled scans');
 
+# Groups of several tables are sorted to be merged, which takes a good part of the time that counting them does: it stops at once, whenever.
+if ($IS_LEARNED)
+{
+	my $many = 3 * $rows / 2;
+	$node->safe_psql('postgres', qq{
+CREATE TABLE halves (k int8) WITH (autovacuum_enabled = off);
+CREATE TABLE other_half () INHERITS (halves) WITH (autovacuum_enabled = off);
+INSERT INTO halves SELECT hashint8extended(i, 2) FROM generate_series(1, $many) i;
+INSERT INTO other_half SELECT hashint8extended(i, 3) FROM generate_series(1, $many) i;
+CREATE INDEX halves_k ON halves USING $AM (k);
+CREATE INDEX other_half_k ON other_half USING $AM (k);
+VACUUM halves, other_half;
+});
+	my $settings = "SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '2GB';";
+	my $statement = 'SELECT count(*) FROM (SELECT k, count(*) FROM halves GROUP BY k OFFSET 0) s';
+	like(query($node, "$settings EXPLAIN $statement"), qr/LearnedAggregate/, 'groups of two tables are merged');
+	my $whole = elapsed(sub { $node->safe_psql('postgres', "$settings $statement") });
+	note("merging groups takes $whole s");
+	my $longest = 0;
+	my $cancelled = 0;
+	for my $part (0.4, 0.5, 0.6, 0.7, 0.8)
+	{
+		my $milliseconds = 1 + int($whole * $part * 1000);
+		my ($code, $out, $err);
+		my $took = elapsed(sub { ($code, $out, $err) = $node->psql('postgres', "$settings SET statement_timeout = $milliseconds; $statement") });
+		next if $code == 0;
+		$cancelled++;
+		my $late = $took - $milliseconds / 1000;
+		$longest = $late if $late > $longest;
+	}
+	cmp_ok($cancelled, '>=', 2, 'merging groups: some were cancelled on the way');
+	cmp_ok($longest, '<', 0.15 + 0.1 * $whole, 'merging groups: in time');
+	$node->safe_psql('postgres', 'DROP TABLE halves CASCADE');
+}
+
 # VACUUM: cancelled while it works and while it sleeps; it must not sleep with a page locked.
 $node->safe_psql('postgres', 'DELETE FROM large WHERE id % 10 = 0');
 my $delay = 'SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 1;';

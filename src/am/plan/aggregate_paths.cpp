@@ -318,7 +318,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
     MonotoneExpression expression;
     is_monotone(static_cast<Node*>(list_nth(question.groups, answer.bucket_group)), &expression);
     add_column_to_pathtarget(target, reinterpret_cast<Expr*>(const_cast<Node*>(expression.operand)), 0);
-    bucket = list_make2_int(answer.bucket, expression.zoned ? 1 : 0);
+    bucket = list_make3_int(answer.bucket, expression.zoned ? 1 : 0, expression.reach);
   }
   for (int m = 0; m < list_length(answer.measured); m++)
     add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);
