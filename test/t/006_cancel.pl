@@ -175,6 +175,7 @@ $node->safe_psql('postgres', $build_of_two =~ s/large_k/large_two/r);
 $scan{'skipping scan'} = [ 'SET enable_seqscan = off; SET enable_bitmapscan = off;', 'SELECT count(*) FROM large WHERE id IN (-1, -5, -7)' ];
 $scan{'skipping bitmap scan'} = [ 'SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;', 'SELECT count(*) FROM large WHERE id < 0 AND k > -9000000000000000000' ];
 $scan{'first rows of groups'} = [ 'SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off;', 'SELECT count(id) FROM (SELECT DISTINCT ON (k) k, id FROM large ORDER BY k, id) s' ];
+$scan{'counting groups'} = [ 'SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1;', 'SELECT count(*) FROM (SELECT k, count(*), sum(k) FROM large GROUP BY k OFFSET 0) s' ] if $IS_LEARNED;
 $scan{'check of two columns'} = [ '', "SELECT learned_index_check('large_two', true)" ];
 delete $scan{stats} unless $IS_LEARNED;
 for my $name (sort keys %scan)
@@ -200,7 +201,7 @@ CREATE INDEX halves_k ON halves USING $AM (k);
 CREATE INDEX other_half_k ON other_half USING $AM (k);
 VACUUM halves, other_half;
 });
-	my $settings = "SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '2GB';";
+	my $settings = "SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '2GB';";
 	my $statement = 'SELECT count(*) FROM (SELECT k, count(*) FROM halves GROUP BY k OFFSET 0) s';
 	like(query($node, "$settings EXPLAIN $statement"), qr/LearnedAggregate/, 'groups of two tables are merged');
 	my $whole = elapsed(sub { $node->safe_psql('postgres', "$settings $statement") });
