@@ -295,6 +295,38 @@ BEGIN
 END $$;
 SELECT fastest_plan(1000) < 30 * fastest_plan(100) AS "not quadratic";
 
+-- Who may not execute an aggregate does not get around that, as nobody does in the server's own plans.
+CREATE ROLE regress_learned_other;
+CREATE INDEX borders_gone_a ON borders USING learned (gone, a);
+GRANT USAGE ON SCHEMA aggregates TO regress_learned_other;
+GRANT SELECT ON borders TO regress_learned_other;
+CREATE AGGREGATE least_of(int4) (sfunc = int4smaller, stype = int4, sortop = <);
+REVOKE EXECUTE ON FUNCTION least_of(int4) FROM PUBLIC;
+BEGIN;
+REVOKE EXECUTE ON FUNCTION count(), sum(int4) FROM PUBLIC;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+SET LOCAL enable_hashagg = off;
+EXPLAIN (COSTS OFF) SELECT count(*), sum(a), least_of(a) FROM borders;
+SET LOCAL ROLE regress_learned_other;
+SAVEPOINT before;
+SELECT count(*) FROM borders;
+ROLLBACK TO before;
+SELECT sum(a) FROM borders;
+ROLLBACK TO before;
+SELECT min(a), count(a), least_of(a) FROM borders;
+ROLLBACK TO before;
+SELECT min(a), count(a) FROM borders;
+SET LOCAL ROLE NONE;
+SET LOCAL learned_index.enable_aggregates = off;
+SET LOCAL learned_index.enable_groups = on;
+EXPLAIN (COSTS OFF) SELECT gone, least_of(a) FROM borders GROUP BY gone;
+SET LOCAL ROLE regress_learned_other;
+SELECT gone, least_of(a) FROM borders GROUP BY gone;
+ROLLBACK;
+DROP OWNED BY regress_learned_other;
+DROP ROLE regress_learned_other;
+
 -- Groups come in the order that the plan says, without a sort or with one.
 CREATE TABLE ordered (a int4, b int4);
 INSERT INTO ordered SELECT CASE WHEN i % 11 <> 0 THEN i % 40 - 20 END, CASE WHEN i % 7 <> 0 THEN i % 60 - 30 END FROM generate_series(1, 6000) i;

@@ -339,6 +339,7 @@ void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int fl
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
+  compat::check_may_aggregate(plan->custom_scan_tlist);
   for (int t = 0; t < state->tables; t++)
     begin_table(node, &state->table[t], static_cast<Plan*>(list_nth(plan->custom_plans, t)), flags);
   const CountTask& task = state->table[0].task;

@@ -1,5 +1,7 @@
 #include "am/scan/group_scan.hpp"
 
+#include "am/server/compat.hpp"
+
 namespace learned {
 
 namespace {
@@ -43,6 +45,7 @@ bool recheck_group(ScanState*, TupleTableSlot*) { return true; }
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<GroupScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
+  compat::check_may_aggregate(plan->custom_scan_tlist);
   state->child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
                               flags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
   if (!is_index_scan(state->child)) elog(ERROR, "LearnedGroups is not above an index scan");
