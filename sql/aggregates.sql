@@ -234,6 +234,90 @@ SELECT * FROM wrong(false, ARRAY[
 ]);
 SELECT * FROM wrong(true, ARRAY['SELECT o::regclass::oid, count(*) FROM ends WHERE o > 2147483646 GROUP BY 1', 'SELECT count(o::int4), min(o::regclass), max(o) FROM ends']);
 
+-- Borders are searched for among values that no row has: functions that fail for these only do not fail, and constants that they never take are left to plans that
+-- call them for rows only, if there are any.
+CREATE TABLE borders (a int4, t timestamp, tz timestamptz, d date, gone timestamp) WITH (autovacuum_enabled = off);
+INSERT INTO borders SELECT i, timestamp '3900-01-01 BC' + i * interval '2 years', timestamptz '2020-01-01' + i * interval '1 hour', date '3900-01-01 BC' + i * 400, now() FROM generate_series(0, 2000) i;
+SELECT format('CREATE INDEX ON borders USING learned (%s)', c) FROM unnest('{a,a DESC,t,tz,d,gone}'::text[]) c \gexec
+CREATE INDEX borders_down ON borders USING learned (t DESC, a);
+CREATE INDEX borders_d_down ON borders USING learned (d DESC, a);
+VACUUM ANALYZE borders;
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT width_bucket(a, 0, 2001, 2147483646), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''99000000 days'', tz, ''4714-11-24 00:00 BC''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', t, ''2000-01-01''), count(*), max(t) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', t, ''2000-01-01''), count(*), sum(a) FROM borders GROUP BY 1',
+  'SELECT date_bin(''400000 days'', d::timestamp, ''2000-01-01''), count(*), sum(a) FROM borders GROUP BY 1',
+  'SELECT date_trunc(''millennium'', t), count(*), sum(a) FROM borders WHERE t > ''3000-01-01 BC'' GROUP BY 1',
+  'SELECT date_trunc(''century'', date_trunc(''decade'', t)), count(*), sum(a) FROM borders GROUP BY 1'
+]);
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT width_bucket(a, 0, 2001, 2147483647), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''100000000 days'', tz, ''2001-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', t, ''294276-01-01''), count(*) FROM borders WHERE t > ''2000-01-01'' GROUP BY 1'
+]);
+-- No row that anybody sees, but entries.
+UPDATE borders SET gone = NULL, a = NULL;
+SELECT * FROM wrong(false, ARRAY[
+  'SELECT date_trunc(''foo'', gone), count(*) FROM borders WHERE gone IS NOT NULL GROUP BY 1',
+  'SELECT date_trunc(''timezone'', gone), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''0'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''-1 day'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 month'', gone, ''2000-01-01''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', gone, ''infinity''), count(*) FROM borders GROUP BY 1',
+  'SELECT date_bin(''1 day'', gone, ''-infinity''), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 0, 1, 0), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 1, 1, 7), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, 0, ''NaN'', 7), count(*) FROM borders GROUP BY 1',
+  'SELECT width_bucket(a, ''-infinity'', 1, 7), count(*) FROM borders GROUP BY 1'
+]);
+-- To plan an expression takes as long as it is deep, not the square of that.
+CREATE FUNCTION fastest_plan(depth int) RETURNS interval LANGUAGE plpgsql AS $$
+DECLARE
+  began timestamptz;
+  fastest interval := '1 day';
+BEGIN
+  FOR i IN 1 .. 5 LOOP
+    began := clock_timestamp();
+    EXECUTE 'EXPLAIN SELECT a' || repeat(' / 1', depth) || ', count(*) FROM borders GROUP BY 1';
+    fastest := least(fastest, clock_timestamp() - began);
+  END LOOP;
+  RETURN fastest;
+END $$;
+SELECT fastest_plan(1000) < 30 * fastest_plan(100) AS "not quadratic";
+
+-- Who may not execute an aggregate does not get around that, as nobody does in the server's own plans.
+CREATE ROLE regress_learned_other;
+CREATE INDEX borders_gone_a ON borders USING learned (gone, a);
+GRANT USAGE ON SCHEMA aggregates TO regress_learned_other;
+GRANT SELECT ON borders TO regress_learned_other;
+CREATE AGGREGATE least_of(int4) (sfunc = int4smaller, stype = int4, sortop = <);
+REVOKE EXECUTE ON FUNCTION least_of(int4) FROM PUBLIC;
+BEGIN;
+REVOKE EXECUTE ON FUNCTION count(), sum(int4) FROM PUBLIC;
+SELECT * FROM wrong(true, ARRAY['SELECT count(*) FROM borders', 'SELECT sum(a) FROM borders', 'SELECT min(a), count(a), least_of(a) FROM borders']);
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+SET LOCAL enable_hashagg = off;
+SET LOCAL ROLE regress_learned_other;
+SAVEPOINT before;
+SELECT count(*) FROM borders;
+ROLLBACK TO before;
+SELECT sum(a) FROM borders;
+ROLLBACK TO before;
+SELECT min(a), count(a), least_of(a) FROM borders;
+ROLLBACK TO before;
+SELECT min(a), count(a) FROM borders;
+SET LOCAL ROLE NONE;
+SET LOCAL learned_index.enable_aggregates = off;
+SET LOCAL learned_index.enable_groups = on;
+EXPLAIN (COSTS OFF) SELECT gone, least_of(a) FROM borders GROUP BY gone;
+SET LOCAL ROLE regress_learned_other;
+SELECT gone, least_of(a) FROM borders GROUP BY gone;
+ROLLBACK;
+DROP OWNED BY regress_learned_other;
+DROP ROLE regress_learned_other;
+
 -- Groups come in the order that the plan says, without a sort or with one.
 CREATE TABLE ordered (a int4, b int4);
 INSERT INTO ordered SELECT CASE WHEN i % 11 <> 0 THEN i % 40 - 20 END, CASE WHEN i % 7 <> 0 THEN i % 60 - 30 END FROM generate_series(1, 6000) i;

@@ -175,6 +175,7 @@ $node->safe_psql('postgres', $build_of_two =~ s/large_k/large_two/r);
 $scan{'skipping scan'} = [ 'SET enable_seqscan = off; SET enable_bitmapscan = off;', 'SELECT count(*) FROM large WHERE id IN (-1, -5, -7)' ];
 $scan{'skipping bitmap scan'} = [ 'SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;', 'SELECT count(*) FROM large WHERE id < 0 AND k > -9000000000000000000' ];
 $scan{'first rows of groups'} = [ 'SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off;', 'SELECT count(id) FROM (SELECT DISTINCT ON (k) k, id FROM large ORDER BY k, id) s' ];
+$scan{'counting groups'} = [ 'SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1;', 'SELECT count(*) FROM (SELECT k, count(*), sum(k) FROM large GROUP BY k OFFSET 0) s' ] if $IS_LEARNED;
 $scan{'check of two columns'} = [ '', "SELECT learned_index_check('large_two', true)" ];
 delete $scan{stats} unless $IS_LEARNED;
 for my $name (sort keys %scan)
@@ -186,6 +187,41 @@ for my $name (sort keys %scan)
 }
 $node->safe_psql('postgres', 'DROP INDEX large_two');
 is(query($node, 'SET enable_seqscan = off; SELECT count(*) FROM large WHERE k IS NOT NULL'), $rows, 'all rows are found after cancelled scans');
+
+# Groups of several tables are sorted to be merged, which takes a good part of the time that counting them does: it stops at once, whenever.
+if ($IS_LEARNED)
+{
+	my $many = 3 * $rows / 2;
+	$node->safe_psql('postgres', qq{
+CREATE TABLE halves (k int8) WITH (autovacuum_enabled = off);
+CREATE TABLE other_half () INHERITS (halves) WITH (autovacuum_enabled = off);
+INSERT INTO halves SELECT hashint8extended(i, 2) FROM generate_series(1, $many) i;
+INSERT INTO other_half SELECT hashint8extended(i, 3) FROM generate_series(1, $many) i;
+CREATE INDEX halves_k ON halves USING $AM (k);
+CREATE INDEX other_half_k ON other_half USING $AM (k);
+VACUUM halves, other_half;
+});
+	my $settings = "SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '2GB';";
+	my $statement = 'SELECT count(*) FROM (SELECT k, count(*) FROM halves GROUP BY k OFFSET 0) s';
+	like(query($node, "$settings EXPLAIN $statement"), qr/LearnedAggregate/, 'groups of two tables are merged');
+	my $whole = elapsed(sub { $node->safe_psql('postgres', "$settings $statement") });
+	note("merging groups takes $whole s");
+	my $longest = 0;
+	my $cancelled = 0;
+	for my $part (0.4, 0.5, 0.6, 0.7, 0.8)
+	{
+		my $milliseconds = 1 + int($whole * $part * 1000);
+		my ($code, $out, $err);
+		my $took = elapsed(sub { ($code, $out, $err) = $node->psql('postgres', "$settings SET statement_timeout = $milliseconds; $statement") });
+		next if $code == 0;
+		$cancelled++;
+		my $late = $took - $milliseconds / 1000;
+		$longest = $late if $late > $longest;
+	}
+	cmp_ok($cancelled, '>=', 2, 'merging groups: some were cancelled on the way');
+	cmp_ok($longest, '<', 0.15 + 0.1 * $whole, 'merging groups: in time');
+	$node->safe_psql('postgres', 'DROP TABLE halves CASCADE');
+}
 
 # VACUUM: cancelled while it works and while it sleeps; it must not sleep with a page locked.
 $node->safe_psql('postgres', 'DELETE FROM large WHERE id % 10 = 0');

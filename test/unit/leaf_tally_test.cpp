@@ -106,6 +106,11 @@ class LeafTallyTest : public ::testing::Test {
         if (spans && open_.empty() && page.dead() == 0) {
           ASSERT_EQ(found.decoded_entries, 0u);
         }
+        if (spans && open_.empty() && !keys) {
+          std::set<unsigned> touched;
+          for (unsigned r = begin; r < end; r++) touched.insert(segment_of_rank(page, r));
+          ASSERT_EQ(found.whole_segments, touched.size());
+        }
         whole_ += found.whole_segments;
         decoded_ += found.decoded_entries;
       }

@@ -22,6 +22,7 @@ struct CountedTable {
   CountTask task;
   List* groups;  // columns of the index
   bool zoned;    // the bucket's expression depends on the time zone
+  int reach;     // of it
   WantedMeasure* wanted;
   unsigned words;  // of a key
   void* counter;   // IndexCounter<K>, made when rows are first asked for
@@ -327,7 +328,7 @@ void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int fl
     // The column is the last of the node's tuple.
     table->task.bucket = new (palloc(sizeof(Bucket)))
         Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
-               static_cast<AttrNumber>(tuple->natts), table->zoned);
+               static_cast<AttrNumber>(tuple->natts), table->zoned, table->reach);
   }
   if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) table->words = key_words_of(child_scan(table->child).index);
 }
@@ -337,6 +338,7 @@ void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int fl
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
+  compat::check_may_aggregate(plan->custom_scan_tlist);
   for (int t = 0; t < state->tables; t++)
     begin_table(node, &state->table[t], static_cast<Plan*>(list_nth(plan->custom_plans, t)), flags);
   const CountTask& task = state->table[0].task;
@@ -439,6 +441,7 @@ void tell(const List* told, CountedTable* table, int* count) {
   if (bucket != NIL) {
     table->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
     table->zoned = lsecond_int(bucket) != 0;
+    table->reach = lthird_int(bucket);
   }
 }
 

@@ -42,10 +42,14 @@ bool Bucket::same(Code word, const BucketStretch& stretch) {
   return isnull == stretch.isnull && (isnull || value == stretch.value);
 }
 
-// The last word up to which the expression may be asked from this one on: not beyond the type's finite values, nor a change of the time zone.
+// The last word up to which the expression may be asked from this one on: not beyond the type's finite values, nor a change of the time zone. Nor where
+// functions of times may fail: date_bin() subtracts an origin, which may be the first time there is, and what is rounded down may come before that.
+// A key there is asked for itself only.
 Code Bucket::limit(Code word) const {
   Code lo = 0;
   Code hi = kMaxCode;
+  const int64 first_day = DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE + int64{reach_};
+  constexpr int64 kLastDay = (PG_INT64_MAX + MIN_TIMESTAMP) / USECS_PER_DAY - 2;
   switch (type_.kind) {
     case KeyKind::int2:
       lo = code_from_int(PG_INT16_MIN);
@@ -56,13 +60,13 @@ Code Bucket::limit(Code word) const {
       hi = code_from_int(PG_INT32_MAX);
       break;
     case KeyKind::date:
-      lo = code_from_int(DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE);
-      hi = code_from_int(TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE - 1);
+      lo = code_from_int(first_day);
+      hi = code_from_int(kLastDay);
       break;
     case KeyKind::timestamp:
     case KeyKind::timestamptz:
-      lo = code_from_int(MIN_TIMESTAMP);
-      hi = code_from_int(END_TIMESTAMP - 1);
+      lo = code_from_int(first_day * USECS_PER_DAY);
+      hi = code_from_int(kLastDay * USECS_PER_DAY);
       break;
     default:
       break;

@@ -22,9 +22,11 @@ struct BucketStretch {
 
 class Bucket {
  public:
-  // `slot` has the column as attribute `attribute`, and nothing else is asked of it. `zoned`: the expression depends on the time zone.
-  Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute, bool zoned)
-      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), zoned_(zoned) {}
+  // `slot` has the column as attribute `attribute`, and nothing else is asked of it. `zoned`: the expression depends on the time zone. `reach`: of times, so
+  // many days below them it may come.
+  Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute, bool zoned,
+         int reach)
+      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), zoned_(zoned), reach_(reach) {}
 
   // `descending`: words are complemented.
   void start(KeyType type, bool descending);
@@ -50,6 +52,7 @@ class Bucket {
   TupleTableSlot* slot_;
   AttrNumber attribute_;
   bool zoned_;
+  int reach_;
   KeyType type_{};
   Code turn_ = 0;
   Code length_ = 1;     // of the last stretch

@@ -12,7 +12,11 @@ struct MonotoneExpression {
   bool zoned;  // it depends on the time zone, and is monotone between two changes of its offset only
   // So far apart are operands of different values, about; 0: no idea. In units of the operand: microseconds, days, or what it counts.
   double width;
+  // So many days its value, or that of a part, lies below the operand at most, where these are times.
+  int reach;
 };
+// More is not taken: there are not many more days.
+inline constexpr double kMostReach = 100e6;
 
 // Takes an expression apart: functions of pg_catalog with constants beside one operand, and casts. Its value is passed by value and compared bit by bit; it is strict.
 // False: it is not known to be monotone, or is nothing but its operand.

@@ -1,5 +1,6 @@
 #include "am/scan/group_scan.hpp"
 
+#include "am/server/compat.hpp"
 #include "am/server/custom_node.hpp"
 
 namespace learned {
@@ -41,6 +42,7 @@ TupleTableSlot* next_group(ScanState* node) {
 void begin(CustomScanState* node, EState* estate, int flags) {
   auto* state = reinterpret_cast<GroupScanState*>(node);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
+  compat::check_may_aggregate(plan->custom_scan_tlist);
   state->child = init_index_scan(static_cast<Plan*>(linitial(plan->custom_plans)), estate, flags, kName);
   node->custom_ps = list_make1(state->child);
 }

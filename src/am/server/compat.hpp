@@ -209,6 +209,23 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
+// Raises ERRCODE_INSUFFICIENT_PRIVILEGE where the user may not execute an aggregate that is one of a plan's columns, as the server's
+// node for aggregates does.
+inline void check_may_aggregate(const List* columns) {
+  for (int i = 0; i < list_length(columns); i++) {
+    const auto* column = static_cast<const TargetEntry*>(list_nth(columns, i));
+    if (!IsA(column->expr, Aggref)) continue;
+    const Oid function = reinterpret_cast<const Aggref*>(column->expr)->aggfnoid;
+#if PG_VERSION_NUM >= 160000
+    const AclResult result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+    const AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+    if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_AGGREGATE, get_func_name(function));
+    InvokeFunctionExecuteHook(function);
+  }
+}
+
 // Whether a role may maintain a table of which it is not the owner, as VACUUM and REINDEX do: from 17 on.
 inline bool may_maintain([[maybe_unused]] Oid table, [[maybe_unused]] Oid role) {
 #if PG_VERSION_NUM >= 170000

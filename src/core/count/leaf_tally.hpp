@@ -40,7 +40,9 @@ class LeafTally {
     if (end > page_.encoded()) return false;
     if (open_.none() && !sink_.needs_keys()) {
       // Not even the models are looked at.
-      sink_.passed_over(page_.segments());
+      const bool all = end - begin == page_.encoded();
+      sink_.passed_over(all ? page_.segments()
+                            : segment_of_rank(page_, end - 1) - segment_of_rank(page_, begin) + 1);
       sink_.clear(end - begin - (has_dead_ ? count_bits(page_.dead_map(), begin, end) : 0));
       return true;
     }
