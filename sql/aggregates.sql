@@ -187,6 +187,15 @@ BEGIN
     'SELECT date_trunc(''week'', day), count(*) FROM days GROUP BY 1',
     'SELECT day::timestamptz::date, count(*) FROM days GROUP BY 1',
     'SELECT d, date_trunc(''day'', ts), count(*) FROM zones WHERE d < 7 AND ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1, 2']) w;
+  -- Named, in a session of another.
+  PERFORM set_config('timezone', 'America/Caracas', true);
+  RETURN QUERY SELECT zone, w.* FROM wrong(true, ARRAY[
+    format('SELECT date_trunc(''day'', ts, %L), count(*), min(ts), max(ts) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1', zone),
+    format('SELECT date_trunc(''month'', ts, %L), count(*) FROM zones GROUP BY 1', zone),
+    format('SELECT date_trunc(''day'', ts AT TIME ZONE %L), count(*) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1', zone),
+    format('SELECT (ts AT TIME ZONE %L)::date, count(*) FROM zones GROUP BY 1', zone),
+    format('SELECT date_trunc(''day'', date_trunc(''day'', ts, %L)), count(*) FROM zones WHERE ts BETWEEN ''2000-01-01'' AND ''2020-01-01'' GROUP BY 1', zone),
+    format('SELECT d, (ts AT TIME ZONE %L)::date, count(*) FROM zones WHERE d < 7 GROUP BY 1, 2', zone)]) w;
 END $$;
 SELECT w.* FROM unnest(ARRAY['UTC', 'Europe/Berlin', 'America/Havana', 'Asia/Amman', 'America/Asuncion', 'Atlantic/Azores', 'America/St_Johns',
   'Australia/Lord_Howe', 'Africa/Casablanca', 'Pacific/Apia', 'Asia/Gaza', 'America/Sao_Paulo', 'Asia/Kathmandu']) zone, wrong_in(zone) w;

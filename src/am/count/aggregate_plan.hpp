@@ -6,8 +6,7 @@
 //     words     of those first columns, together (Integer); 0: there are none
 //     measures  IntList, three numbers for each aggregate, in the order in which the node's tuple has them behind the groups:
 //               a MeasureKind, the column of the index (from 0 on; -1 for count(*)), and the Oid of the aggregate's result
-//     bucket    IntList: the number of the column that groups are by a monotone expression of, too, whether that depends on the time zone,
-//               and how many days it may come below the column (MonotoneExpression). NIL: they are not
+//     bucket    IntList: the number of the column that groups are by a monotone expression of, too. NIL: they are not
 //   exprs       of the node's tuple: the group columns, the bucket's expression, the aggregates (Aggref nodes of the query)
 //   having      conditions on that tuple
 //   bucket      the expression, in which the column is the last one of the node's tuple, then the column as an expression of the table; NIL, or both

@@ -21,8 +21,6 @@ struct CountedTable {
   PlanState* child;
   CountTask task;
   List* groups;  // columns of the index
-  bool zoned;    // the bucket's expression depends on the time zone
-  int reach;     // of it
   WantedMeasure* wanted;
   unsigned words;  // of a key
   void* counter;   // IndexCounter<K>, made when rows are first asked for
@@ -323,12 +321,15 @@ void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int fl
   node->custom_ps = lappend(node->custom_ps, table->child);
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
   if (auto* bucket = static_cast<Expr*>(lsecond(plan->custom_private)); bucket != nullptr) {
+    MonotoneExpression expression;
+    if (!is_monotone(reinterpret_cast<Node*>(bucket), &expression))
+      elog(ERROR, "the bucket of %s is not monotone", kName);
     TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
     ExprState* expr = ExecInitExpr(bucket, &node->ss.ps);
     // The column is the last of the node's tuple.
     table->task.bucket = new (palloc(sizeof(Bucket)))
         Bucket(expr, CreateExprContext(estate), MakeSingleTupleTableSlot(tuple, &TTSOpsVirtual),
-               static_cast<AttrNumber>(tuple->natts), table->zoned, table->reach);
+               static_cast<AttrNumber>(tuple->natts), expression);
   }
   if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) table->words = key_words_of(child_scan(table->child).index);
 }
@@ -440,8 +441,6 @@ void tell(const List* told, CountedTable* table, int* count) {
   const auto* bucket = static_cast<const List*>(lfourth(told));
   if (bucket != NIL) {
     table->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
-    table->zoned = lsecond_int(bucket) != 0;
-    table->reach = lthird_int(bucket);
   }
 }
 

@@ -2,6 +2,42 @@
 
 namespace learned {
 
+namespace {
+
+constexpr int64 kEpochs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY;
+
+pg_time_t seconds_of(Code code) {
+  const int64 t = int_from_code(code);
+  return static_cast<pg_time_t>((t - (t % USECS_PER_SEC + USECS_PER_SEC) % USECS_PER_SEC) / USECS_PER_SEC +
+                                kEpochs);
+}
+
+Code code_of(pg_time_t t) { return code_from_int((t - kEpochs) * USECS_PER_SEC); }
+
+// Forward to a zone's next change of offset, or backward to the last one: those of a year are looked at.
+void limit_by_changes(const pg_tz* zone, Code code, bool forward, Code* lo, Code* hi) {
+  long before;
+  long after;
+  int summer;
+  pg_time_t change;
+  if (forward) {
+    const pg_time_t now = seconds_of(code);
+    if (pg_next_dst_boundary(&now, &before, &summer, &change, &after, &summer, zone) == 1)
+      *hi = std::min(*hi, code_of(change) - 1);
+    return;
+  }
+  constexpr pg_time_t kYear = 366 * SECS_PER_DAY;
+  pg_time_t from = seconds_of(code) - kYear;
+  *lo = std::max(*lo, code_of(from));
+  while (pg_next_dst_boundary(&from, &before, &summer, &change, &after, &summer, zone) == 1 &&
+         code_of(change) <= code) {
+    *lo = std::max(*lo, code_of(change));
+    from = change;
+  }
+}
+
+}  // namespace
+
 void Bucket::start(KeyType type, bool descending) {
   type_ = type;
   turn_ = descending ? kMaxCode : 0;
@@ -48,7 +84,7 @@ bool Bucket::same(Code word, const BucketStretch& stretch) {
 Code Bucket::limit(Code word) const {
   Code lo = 0;
   Code hi = kMaxCode;
-  const int64 first_day = DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE + int64{reach_};
+  const int64 first_day = DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE + int64{expression_.reach};
   constexpr int64 kLastDay = (PG_INT64_MAX + MIN_TIMESTAMP) / USECS_PER_DAY - 2;
   switch (type_.kind) {
     case KeyKind::int2:
@@ -74,35 +110,10 @@ Code Bucket::limit(Code word) const {
   const Code code = word ^ turn_;
   // Infinite, or damaged.
   if (code < lo || code > hi) return word;
-  if (zoned_ && type_.kind == KeyKind::timestamptz) {
-    const auto seconds_of = [](Code c) {
-      const int64 t = int_from_code(c);
-      return static_cast<pg_time_t>((t - (t % USECS_PER_SEC + USECS_PER_SEC) % USECS_PER_SEC) /
-                                        USECS_PER_SEC +
-                                    int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY);
-    };
-    const auto code_of = [](pg_time_t t) {
-      return code_from_int((t - int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY) *
-                           USECS_PER_SEC);
-    };
-    // Forward to the next change. Backward from word to the last one: those of a year are looked at.
-    long before;
-    long after;
-    int summer;
-    pg_time_t change;
-    if (turn_ == 0) {
-      const pg_time_t now = seconds_of(code);
-      if (pg_next_dst_boundary(&now, &before, &summer, &change, &after, &summer, session_timezone) == 1)
-        hi = std::min(hi, code_of(change) - 1);
-    } else {
-      constexpr pg_time_t kYear = 366 * SECS_PER_DAY;
-      pg_time_t from = seconds_of(code) - kYear;
-      lo = std::max(lo, code_of(from));
-      while (pg_next_dst_boundary(&from, &before, &summer, &change, &after, &summer, session_timezone) == 1 &&
-             code_of(change) <= code) {
-        lo = std::max(lo, code_of(change));
-        from = change;
-      }
+  if (type_.kind == KeyKind::timestamptz) {
+    for (int z = 0; z < expression_.zones; z++) {
+      const pg_tz* zone = expression_.zone[z];
+      limit_by_changes(zone == nullptr ? session_timezone : zone, code, turn_ == 0, &lo, &hi);
     }
   }
   return turn_ == 0 ? hi : ~lo;

@@ -4,11 +4,12 @@
 // double, then by bisection; or at once, where the stretch is as long as the one before it. That calls functions of the server, so it is done
 // where no page is locked, and a few stretches ahead while they stay of one length.
 //
-// An expression that depends on the time zone is monotone between two changes of its offset only (where clocks are set back across midnight, a day comes
+// An expression that depends on a time zone is monotone between two changes of its offset only (where clocks are set back across midnight, a day comes
 // twice): stretches end there, and their values may repeat.
 #pragma once
 
 #include "am/key/key_columns.hpp"
+#include "am/plan/monotone.hpp"
 
 namespace learned {
 
@@ -22,11 +23,10 @@ struct BucketStretch {
 
 class Bucket {
  public:
-  // `slot` has the column as attribute `attribute`, and nothing else is asked of it. `zoned`: the expression depends on the time zone. `reach`: of times, so
-  // many days below them it may come.
-  Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute, bool zoned,
-         int reach)
-      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), zoned_(zoned), reach_(reach) {}
+  // `slot` has the column as attribute `attribute`, and nothing else is asked of it.
+  Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute,
+         const MonotoneExpression& taken_apart)
+      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), expression_(taken_apart) {}
 
   // `descending`: words are complemented.
   void start(KeyType type, bool descending);
@@ -51,8 +51,7 @@ class Bucket {
   ExprContext* context_;
   TupleTableSlot* slot_;
   AttrNumber attribute_;
-  bool zoned_;
-  int reach_;
+  MonotoneExpression expression_;
   KeyType type_{};
   Code turn_ = 0;
   Code length_ = 1;     // of the last stretch

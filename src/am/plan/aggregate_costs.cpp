@@ -95,7 +95,7 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
 
 double cost_of_border(const Answer& answer) {
   if (answer.bucket < 0) return kGroup;
-  return kGroup + (answer.expression.zoned ? kZonedBucket : kBucket);
+  return kGroup + (answer.expression.zones > 0 ? kZonedBucket : kBucket);
 }
 
 Cost least_cost(const IndexOptInfo* index) {

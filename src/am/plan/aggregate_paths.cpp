@@ -288,7 +288,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   if (answer.bucket >= 0) {
     auto* operand = const_cast<Node*>(answer.expression.operand);
     add_column_to_pathtarget(target, reinterpret_cast<Expr*>(operand), 0);
-    bucket = list_make3_int(answer.bucket, answer.expression.zoned ? 1 : 0, answer.expression.reach);
+    bucket = list_make1_int(answer.bucket);
   }
   for (int m = 0; m < list_length(answer.measured); m++)
     add_column_to_pathtarget(target, static_cast<Expr*>(list_nth(answer.measured, m)), 0);

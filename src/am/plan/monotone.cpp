@@ -7,55 +7,67 @@ namespace learned {
 
 namespace {
 
+enum class Kind : std::uint8_t {
+  truncation,    // date_trunc()
+  binning,       // date_bin()
+  time_bucket,   // TimescaleDB's
+  width_bucket,  //
+  division,      // of integers, by a positive one
+  day,           // of a time
+  first_of_day,  // the time
+  zone,          // AT TIME ZONE: the time on clocks there
+  cast,
+};
+
+constexpr int kNoZone = -1;
+constexpr int kSessionZone = -2;
+
 // A function that is monotone in one of its arguments, if the others are constants.
 struct MonotoneFunction {
   Oid function;
+  Kind kind;
   int operand;
-  bool zoned;
+  int zone;  // the argument that names the time zone it depends on
 };
 
 constexpr MonotoneFunction kFunctions[] = {
-    {F_DATE_TRUNC_TEXT_TIMESTAMP, 1, false},
-    {F_DATE_TRUNC_TEXT_TIMESTAMPTZ, 1, true},
-    {F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP, 1, false},
-    {F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ, 1, false},
-    {F_WIDTH_BUCKET_FLOAT8_FLOAT8_FLOAT8_INT4, 0, false},
-    {F_INT2DIV, 0, false},
-    {F_INT4DIV, 0, false},
-    {F_INT8DIV, 0, false},
-    {F_INT24DIV, 0, false},
-    {F_INT42DIV, 0, false},
-    {F_INT28DIV, 0, false},
-    {F_INT82DIV, 0, false},
-    {F_INT48DIV, 0, false},
-    {F_INT84DIV, 0, false},
-    {F_DATE_TIMESTAMP, 0, false},
-    {F_DATE_TIMESTAMPTZ, 0, true},
-    {F_TIMESTAMP_DATE, 0, false},
-    {F_TIMESTAMPTZ_DATE, 0, true},
-    {F_INT8_INT4, 0, false},
-    {F_INT8_INT2, 0, false},
-    {F_INT4_INT2, 0, false},
-    {F_FLOAT8_INT2, 0, false},
-    {F_FLOAT8_INT4, 0, false},
-    {F_FLOAT8_INT8, 0, false},
+    {F_DATE_TRUNC_TEXT_TIMESTAMP, Kind::truncation, 1, kNoZone},
+    {F_DATE_TRUNC_TEXT_TIMESTAMPTZ, Kind::truncation, 1, kSessionZone},
+    {F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT, Kind::truncation, 1, 2},
+    {F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP, Kind::binning, 1, kNoZone},
+    {F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ, Kind::binning, 1, kNoZone},
+    {F_WIDTH_BUCKET_FLOAT8_FLOAT8_FLOAT8_INT4, Kind::width_bucket, 0, kNoZone},
+    {F_INT2DIV, Kind::division, 0, kNoZone},
+    {F_INT4DIV, Kind::division, 0, kNoZone},
+    {F_INT8DIV, Kind::division, 0, kNoZone},
+    {F_INT24DIV, Kind::division, 0, kNoZone},
+    {F_INT42DIV, Kind::division, 0, kNoZone},
+    {F_INT28DIV, Kind::division, 0, kNoZone},
+    {F_INT82DIV, Kind::division, 0, kNoZone},
+    {F_INT48DIV, Kind::division, 0, kNoZone},
+    {F_INT84DIV, Kind::division, 0, kNoZone},
+    {F_DATE_TIMESTAMP, Kind::day, 0, kNoZone},
+    {F_DATE_TIMESTAMPTZ, Kind::day, 0, kSessionZone},
+    {F_TIMESTAMP_DATE, Kind::first_of_day, 0, kNoZone},
+    {F_TIMESTAMPTZ_DATE, Kind::first_of_day, 0, kSessionZone},
+    {F_TIMEZONE_TEXT_TIMESTAMPTZ, Kind::zone, 1, 0},
+    {F_INT8_INT4, Kind::cast, 0, kNoZone},
+    {F_INT8_INT2, Kind::cast, 0, kNoZone},
+    {F_INT4_INT2, Kind::cast, 0, kNoZone},
+    {F_FLOAT8_INT2, Kind::cast, 0, kNoZone},
+    {F_FLOAT8_INT4, Kind::cast, 0, kNoZone},
+    {F_FLOAT8_INT8, Kind::cast, 0, kNoZone},
 };
 
-bool is_division(Oid function) {
-  switch (function) {
-    case F_INT2DIV:
-    case F_INT4DIV:
-    case F_INT8DIV:
-    case F_INT24DIV:
-    case F_INT42DIV:
-    case F_INT28DIV:
-    case F_INT82DIV:
-    case F_INT48DIV:
-    case F_INT84DIV:
-      return true;
-    default:
-      return false;
-  }
+// time_bucket(width, time), of whatever version.
+bool is_time_bucket(Oid function, const List* args) {
+  if (list_length(args) != 2 || exprType(static_cast<Node*>(linitial(args))) != INTERVALOID) return false;
+  const Oid type = exprType(static_cast<Node*>(lsecond(args)));
+  if (type != TIMESTAMPOID && type != TIMESTAMPTZOID) return false;
+  const char* name = get_func_name(function);
+  if (name == nullptr || std::strcmp(name, "time_bucket") != 0 || !func_strict(function)) return false;
+  const char* extension = get_extension_name(getExtensionOfObject(ProcedureRelationId, function));
+  return extension != nullptr && std::strcmp(extension, "timescaledb") == 0;
 }
 
 // Of an integer's type.
@@ -112,94 +124,88 @@ double width_of_unit(const Const* unit) {
 
 double width_of_interval(const Const* stride) {
   const Interval* interval = DatumGetIntervalP(stride->constvalue);
-  return static_cast<double>(interval->time) + interval->day * kDay;
+  return static_cast<double>(interval->time) +
+         (interval->day + interval->month * double{DAYS_PER_MONTH}) * kDay;
 }
 
-double float_of(const List* args, int a) {
-  return DatumGetFloat8(static_cast<const Const*>(list_nth(args, a))->constvalue);
+const Const* constant_of(const List* args, int a) { return static_cast<const Const*>(list_nth(args, a)); }
+
+double float_of(const List* args, int a) { return DatumGetFloat8(constant_of(args, a)->constvalue); }
+
+// The zone of a name that stands for no other: the server looks for abbreviations first, which have no slash.
+pg_tz* zone_of_name(const Const* constant) {
+  const char* name = TextDatumGetCString(constant->constvalue);
+  const bool certain = std::strchr(name, '/') != nullptr || pg_strcasecmp(name, "UTC") == 0;
+  return certain ? pg_tzset(name) : nullptr;
 }
 
 // Borders are found by asking for values of keys that no row has, or none that is seen, so a call must not fail that would not fail for rows: its
 // constants are those that it takes, and what is left to fail is at the ends of what there is of times (am/count/bucket.cpp leaves these out).
-bool takes_constants(Oid function, const List* args) {
-  const auto* first = static_cast<const Const*>(linitial(args));
-  switch (function) {
-    case F_DATE_TRUNC_TEXT_TIMESTAMP:
-    case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-      return width_of_unit(first) > 0.0;
-    case F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP:
-    case F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ: {
-      const Interval* stride = DatumGetIntervalP(first->constvalue);
-      const int64 origin = DatumGetInt64(static_cast<const Const*>(lthird(args))->constvalue);
-      return stride->month == 0 && stride->day < kMostReach && width_of_interval(first) >= 1.0 &&
-             origin >= MIN_TIMESTAMP && origin <= PG_INT64_MAX + MIN_TIMESTAMP;
+bool takes_constants(const MonotoneFunction& call, const List* args) {
+  if (call.zone >= 0 && zone_of_name(constant_of(args, call.zone)) == nullptr) return false;
+  switch (call.kind) {
+    case Kind::truncation:
+      return width_of_unit(constant_of(args, 0)) > 0.0;
+    case Kind::binning: {
+      const Interval* stride = DatumGetIntervalP(constant_of(args, 0)->constvalue);
+      const int64 origin = DatumGetInt64(constant_of(args, 2)->constvalue);
+      return stride->month == 0 && stride->day < kMostReach &&
+             width_of_interval(constant_of(args, 0)) >= 1.0 && origin >= MIN_TIMESTAMP &&
+             origin <= PG_INT64_MAX + MIN_TIMESTAMP;
     }
-    case F_WIDTH_BUCKET_FLOAT8_FLOAT8_FLOAT8_INT4: {
+    case Kind::time_bucket: {
+      const Interval* width = DatumGetIntervalP(constant_of(args, 0)->constvalue);
+      if (width->month != 0) return width->month > 0 && width->day == 0 && width->time == 0;
+      return width->day >= 0 && width->time >= 0 && width_of_interval(constant_of(args, 0)) >= 1.0;
+    }
+    case Kind::width_bucket: {
       // (Beyond the upper bound is one bucket more.)
-      const int32 count = DatumGetInt32(static_cast<const Const*>(lfourth(args))->constvalue);
+      const int32 count = DatumGetInt32(constant_of(args, 3)->constvalue);
       return count > 0 && count < PG_INT32_MAX && std::isfinite(float_of(args, 1)) &&
              std::isfinite(float_of(args, 2)) && float_of(args, 1) != float_of(args, 2);
     }
+    case Kind::division:
+      // A negative divisor turns the order round (and -1 may overflow).
+      return integer_of(constant_of(args, 1)) > 0;
     default:
       return true;
   }
 }
 
 // How far a call's result lies below its argument at most, in days.
-double reach_of_call(Oid function, const List* args) {
-  switch (function) {
-    case F_DATE_TRUNC_TEXT_TIMESTAMP:
-    case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-      return width_of_unit(static_cast<const Const*>(linitial(args))) / kDay * 1.1 + 2.0;
-    case F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP:
-    case F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ:
-      return width_of_interval(static_cast<const Const*>(linitial(args))) / kDay + 1.0;
+double reach_of_call(const MonotoneFunction& call, const List* args) {
+  switch (call.kind) {
+    case Kind::truncation:
+      return width_of_unit(constant_of(args, 0)) / kDay * 1.1 + 2.0;
+    case Kind::binning:
+      return width_of_interval(constant_of(args, 0)) / kDay + 1.0;
+    case Kind::time_bucket:
+      return width_of_interval(constant_of(args, 0)) / kDay * 1.1 + 2.0;
     default:
       return 2.0;
   }
 }
 
-// The operand of a call. nullptr: it is not known to be monotone.
-const Node* operand_of(Oid function, const List* args, bool* zoned) {
-  for (const MonotoneFunction& known : kFunctions) {
-    if (known.function != function) continue;
-    for (int a = 0; a < list_length(args); a++) {
-      if (a == known.operand) continue;
-      const auto* constant = static_cast<const Const*>(list_nth(args, a));
-      if (!IsA(constant, Const) || constant->constisnull) return nullptr;
-      // A negative divisor turns the order round (and -1 may overflow).
-      if (is_division(function) && integer_of(constant) <= 0) return nullptr;
-    }
-    if (!takes_constants(function, args)) return nullptr;
-    *zoned = *zoned || known.zoned;
-    return static_cast<const Node*>(list_nth(args, known.operand));
-  }
-  return nullptr;
-}
-
 // Of the operand of a call whose result is `width` wide (0: any difference counts).
-double width_of_call(Oid function, const List* args, double width) {
-  const auto* first = static_cast<const Const*>(linitial(args));
-  switch (function) {
-    case F_DATE_TRUNC_TEXT_TIMESTAMP:
-    case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-      return std::max(width, width_of_unit(first));
-    case F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP:
-    case F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ:
-      return std::max(width, width_of_interval(first));
-    case F_DATE_TIMESTAMP:
-    case F_DATE_TIMESTAMPTZ:
+double width_of_call(const MonotoneFunction& call, const List* args, double width) {
+  switch (call.kind) {
+    case Kind::truncation:
+      return std::max(width, width_of_unit(constant_of(args, 0)));
+    case Kind::binning:
+    case Kind::time_bucket:
+      return std::max(width, width_of_interval(constant_of(args, 0)));
+    case Kind::day:
       return std::max(width, 1.0) * kDay;
-    case F_TIMESTAMP_DATE:
-    case F_TIMESTAMPTZ_DATE:
+    case Kind::first_of_day:
       return width / kDay;
-    case F_WIDTH_BUCKET_FLOAT8_FLOAT8_FLOAT8_INT4: {
-      const int32 count = DatumGetInt32(static_cast<const Const*>(list_nth(args, 3))->constvalue);
+    case Kind::width_bucket: {
+      const int32 count = DatumGetInt32(constant_of(args, 3)->constvalue);
       return std::abs(float_of(args, 2) - float_of(args, 1)) / std::max(count, 1) * std::max(width, 1.0);
     }
+    case Kind::division:
+      return static_cast<double>(integer_of(constant_of(args, 1))) * std::max(width, 1.0);
     default:
-      if (!is_division(function)) return width;
-      return static_cast<double>(integer_of(static_cast<const Const*>(lsecond(args)))) * std::max(width, 1.0);
+      return width;
   }
 }
 
@@ -218,6 +224,32 @@ Call call_of(const Node* expr) {
     return {get_opcode(operation->opno), operation->args};
   }
   return {InvalidOid, nullptr};
+}
+
+// What is known of a call. False: not that it is monotone in an operand.
+bool find_function(const Call& call, MonotoneFunction* found) {
+  if (call.args == nullptr) return false;
+  *found = {InvalidOid, Kind::time_bucket, 1, kNoZone};
+  for (const MonotoneFunction& known : kFunctions) {
+    if (known.function == call.function) *found = known;
+  }
+  if (!OidIsValid(found->function) && !is_time_bucket(call.function, call.args)) return false;
+  for (int a = 0; a < list_length(call.args); a++) {
+    if (a == found->operand) continue;
+    const Const* constant = constant_of(call.args, a);
+    if (!IsA(constant, Const) || constant->constisnull) return false;
+  }
+  return takes_constants(*found, call.args);
+}
+
+// False: there are too many.
+bool add_zone(MonotoneExpression* expression, pg_tz* zone) {
+  for (int z = 0; z < expression->zones; z++) {
+    if (expression->zone[z] == zone) return true;
+  }
+  if (expression->zones == kMostZones) return false;
+  expression->zone[expression->zones++] = zone;
+  return true;
 }
 
 // Types of values that are compared bit by bit.
@@ -240,17 +272,16 @@ bool is_plain_type(Oid type) {
 bool is_monotone(const Node* expr, MonotoneExpression* found) {
   if (!is_plain_type(exprType(expr))) return false;
   const Node* at = expr;
-  found->zoned = false;
-  found->width = 0.0;
+  *found = {};
   double reach = 0.0;
-  for (;;) {
-    const Call call = call_of(at);
-    const Node* operand =
-        call.args == nullptr ? nullptr : operand_of(call.function, call.args, &found->zoned);
-    if (operand == nullptr) break;
-    found->width = width_of_call(call.function, call.args, found->width);
-    reach += reach_of_call(call.function, call.args);
-    at = operand;
+  MonotoneFunction function;
+  for (Call call = call_of(at); find_function(call, &function); call = call_of(at)) {
+    if (function.zone == kSessionZone && !add_zone(found, nullptr)) return false;
+    if (function.zone >= 0 && !add_zone(found, zone_of_name(constant_of(call.args, function.zone))))
+      return false;
+    found->width = width_of_call(function, call.args, found->width);
+    reach += reach_of_call(function, call.args);
+    at = static_cast<const Node*>(list_nth(call.args, function.operand));
   }
   found->operand = at;
   if (reach > kMostReach) return false;
@@ -263,15 +294,12 @@ Node* with_operand(const Node* expr, const MonotoneExpression& taken_apart, Node
   Node* at_copy = copy;
   ListCell* place = nullptr;
   for (const Node* at = expr; at != taken_apart.operand;) {
-    const Call original = call_of(at);
-    const Call call = call_of(at_copy);
-    bool zoned = false;
-    const Node* below = operand_of(original.function, original.args, &zoned);
-    int a = 0;
-    while (list_nth(original.args, a) != below) a++;
-    place = list_nth_cell(call.args, a);
+    const Call call = call_of(at);
+    MonotoneFunction function;
+    find_function(call, &function);
+    place = list_nth_cell(call_of(at_copy).args, function.operand);
     at_copy = static_cast<Node*>(lfirst(place));
-    at = below;
+    at = static_cast<const Node*>(list_nth(call.args, function.operand));
   }
   if (place == nullptr) return operand;
   lfirst(place) = operand;

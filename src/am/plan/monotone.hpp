@@ -6,10 +6,14 @@
 
 namespace learned {
 
+inline constexpr int kMostZones = 2;
+
 // What a monotone expression is of.
 struct MonotoneExpression {
   const Node* operand;
-  bool zoned;  // it depends on the time zone, and is monotone between two changes of its offset only
+  // The time zones it depends on; nullptr: the session's. It is monotone between two changes of their offsets only.
+  int zones;
+  pg_tz* zone[kMostZones];
   // So far apart are operands of different values, about; 0: no idea. In units of the operand: microseconds, days, or what it counts.
   double width;
   // So many days its value, or that of a part, lies below the operand at most, where these are times.
