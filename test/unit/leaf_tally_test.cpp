@@ -189,6 +189,40 @@ TEST_F(LeafTallyTest, CountsBits) {
   }
 }
 
+// Rows of one key all over the table: open blocks at its end are narrowed down to, for those that are everywhere it is not tried for long.
+TEST_F(LeafTallyTest, HalvesWhereThatHelps) {
+  const auto ws = new_workspace();
+  PageBytes page;
+  std::set<Tid> tids;
+  while (tids.size() < 3000) tids.insert(make_tid(static_cast<std::uint32_t>(random_() % 1000000), 1));
+  Entries entries;
+  for (const Tid tid : tids) entries.push_back({7, tid});
+  ASSERT_GT(fill_page(page, leaf_identity(), as_items(entries), ws.get()), 0u);
+  const PageView view(page);
+  SegmentRef ref;
+  ASSERT_TRUE(load_segment(view, 0, &ref));
+  ASSERT_EQ(ref.tids.codec, TidCodec::ascending);
+  const Decoded all = naive_decode(page);
+  const auto n = static_cast<unsigned>(all.encoded.size());
+  ASSERT_GT(n, 2000u);
+  for (const bool everywhere : {false, true}) {
+    open_.clear();
+    for (unsigned r = everywhere ? 0 : n - n / 50; r < n; r += everywhere ? 50 : 1)
+      open_.insert(tid_block(all.encoded[r].tid));
+    Found found{false, {}, 0, {}, 0, 0};
+    const SomeOpen open{&open_, true};
+    LeafTally<Code, SomeOpen, Found> tally(view, open, found);
+    ASSERT_TRUE(tally.ranks(0, n));
+    EXPECT_EQ(found.suspects.size() + found.clear_rows, n);
+    EXPECT_EQ(found.suspects.size(), open_.size());
+    if (everywhere) {
+      EXPECT_EQ(found.decoded_entries, n);
+    } else {
+      EXPECT_LT(found.decoded_entries, 2 * kLeastHalved + n / 50);
+    }
+  }
+}
+
 // Bounds of any part of a column hold, and are no wider than those of all.
 TEST_F(LeafTallyTest, BoundsPartsOfAColumn) {
   const auto ws = new_workspace();

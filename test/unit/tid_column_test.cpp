@@ -36,6 +36,15 @@ TEST(TidColumnTest, OrdinalsAndTidsAreInversesInSingleAndInMany) {
       ordinals.push_back(tid_to_ordinal(tids.back(), scale));
       ASSERT_EQ(ordinal_to_tid(ordinals.back(), scale), tids.back());
     }
+    if (scale > 0) {
+      // Around a block's ends, the last ones there are.
+      for (const std::uint32_t block : {0u, 1u, 0x7FFFFFFFu, 0xFFFFFFFEu, 0xFFFFFFFFu}) {
+        for (const unsigned offset : {1u, scale}) {
+          tids.push_back(make_tid(block, static_cast<std::uint16_t>(offset)));
+          ordinals.push_back(tid_to_ordinal(tids.back(), scale));
+        }
+      }
+    }
     ordinals_to_tids(ordinals.data(), static_cast<unsigned>(ordinals.size()), scale);
     ASSERT_EQ(ordinals, tids) << scale;
   }

@@ -27,36 +27,68 @@ void SuspectRows<K>::grow() {
 }
 
 template <class K>
-void SuspectRows<K>::begin_visit() {
-  if (size_ > 1) {
-    const Size scratch = least_sort_scratch(size_);
-    auto* memory = static_cast<Entry*>(MemoryContextAllocHuge(context_, scratch * sizeof(Entry)));
-    sort_entries<Code>({rows_, size_}, {memory, scratch}, {[](void*) { CHECK_FOR_INTERRUPTS(); }, nullptr});
-    pfree(memory);
-  }
-  if (fetch_ == nullptr) {
-    const MemoryContext before = MemoryContextSwitchTo(context_);
-    fetch_ = compat::begin_index_fetch(heap_);
-    slot_ = table_slot_create(heap_, nullptr);
-    MemoryContextSwitchTo(before);
-  }
+void SuspectRows<K>::sort() {
+  if (sorted_) return;
+  const Size scratch = least_sort_scratch(size_);
+  auto* memory = static_cast<Entry*>(MemoryContextAllocHuge(context_, scratch * sizeof(Entry)));
+  sort_entries<Code>({rows_, size_}, {memory, scratch}, {[](void*) { CHECK_FOR_INTERRUPTS(); }, nullptr});
+  pfree(memory);
 }
 
-template <class K>
-bool SuspectRows<K>::visible(Tid tid, Snapshot snapshot) {
-  CHECK_FOR_INTERRUPTS();
+namespace {
+
+ItemPointerData pointer_of(Tid tid) {
   ItemPointerData pointer;
   ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
-  bool again = false;
-  bool all_dead = false;
-  return table_index_fetch_tuple(fetch_, &pointer, snapshot, slot_, &again, &all_dead);
+  return pointer;
+}
+
+}  // namespace
+
+template <class K>
+uint32 SuspectRows<K>::keep_seen(Snapshot snapshot) {
+  return heap_->rd_tableam == GetHeapamTableAmRoutine() ? keep_seen_of_heap(snapshot)
+                                                        : keep_seen_of_others(snapshot);
+}
+
+// What heapam does for one entry, for all of a block: it is locked once.
+template <class K>
+uint32 SuspectRows<K>::keep_seen_of_heap(Snapshot snapshot) {
+  uint32 kept = 0;
+  Buffer buffer = InvalidBuffer;
+  for (uint32 i = 0; i < size_;) {
+    CHECK_FOR_INTERRUPTS();
+    const BlockNumber block = tid_block(rows_[i].code);
+    buffer = ReleaseAndReadBuffer(buffer, heap_, block);
+    compat::prune_page(heap_, buffer);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    for (; i < size_ && tid_block(rows_[i].code) == block; i++) {
+      ItemPointerData pointer = pointer_of(rows_[i].code);
+      HeapTupleData row;
+      if (heap_hot_search_buffer(&pointer, heap_, buffer, snapshot, &row, nullptr, true))
+        rows_[kept++] = rows_[i];
+    }
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+  }
+  ReleaseBuffer(buffer);
+  return kept;
 }
 
 template <class K>
-void SuspectRows<K>::end_visit() {
-  ExecClearTuple(slot_);
-  table_index_fetch_reset(fetch_);
-  size_ = 0;
+uint32 SuspectRows<K>::keep_seen_of_others(Snapshot snapshot) {
+  IndexFetchTableData* fetch = compat::begin_index_fetch(heap_);
+  TupleTableSlot* slot = table_slot_create(heap_, nullptr);
+  uint32 kept = 0;
+  for (uint32 i = 0; i < size_; i++) {
+    CHECK_FOR_INTERRUPTS();
+    ItemPointerData pointer = pointer_of(rows_[i].code);
+    bool again = false;
+    bool all_dead = false;
+    if (table_index_fetch_tuple(fetch, &pointer, snapshot, slot, &again, &all_dead)) rows_[kept++] = rows_[i];
+  }
+  ExecDropSingleTupleTableSlot(slot);
+  table_index_fetch_end(fetch);
+  return kept;
 }
 
 template <class K>
@@ -70,11 +102,6 @@ void SuspectRows<K>::release() {
   groups_ = nullptr;
   keys_ = nullptr;
   size_ = capacity_ = 0;
-  if (fetch_ == nullptr) return;
-  ExecDropSingleTupleTableSlot(slot_);
-  table_index_fetch_end(fetch_);
-  fetch_ = nullptr;
-  slot_ = nullptr;
 }
 
 #define LEARNED_SUSPECT_ROWS(K) template class SuspectRows<K>;

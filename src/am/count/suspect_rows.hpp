@@ -15,6 +15,7 @@ class SuspectRows {
   // `key` may be null: then so it is when its row is seen. REQUIRES: with_keys, if it is not.
   void add(Tid tid, uint32 group, const K* key) {
     if (size_ == capacity_) grow();
+    sorted_ = size_ == 0 || (sorted_ && rows_[size_ - 1].code <= tid);
     rows_[size_] = {tid, size_};
     groups_[size_] = {group, key != nullptr};
     if (key != nullptr) keys_[size_] = *key;
@@ -29,15 +30,15 @@ class SuspectRows {
   template <class Seen>
   void visit(Snapshot snapshot, Seen seen) {
     if (size_ == 0) return;
-    begin_visit();
-    for (uint32 i = 0; i < size_; i++) {
+    sort();
+    const uint32 seen_rows = keep_seen(snapshot);
+    for (uint32 i = 0; i < seen_rows; i++) {
       const auto at = static_cast<uint32>(rows_[i].tid);
-      if (visible(rows_[i].code, snapshot))
-        seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
+      seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
     }
-    end_visit();
+    size_ = 0;
   }
-  // Lets go of the table, and of the memory.
+  // Lets go of the memory.
   void release();
 
  private:
@@ -47,9 +48,11 @@ class SuspectRows {
   };
 
   void grow();
-  void begin_visit();
-  bool visible(Tid tid, Snapshot snapshot);
-  void end_visit();
+  void sort();
+  // Those that the snapshot sees go to the front. Returns how many.
+  uint32 keep_seen(Snapshot snapshot);
+  uint32 keep_seen_of_heap(Snapshot snapshot);
+  uint32 keep_seen_of_others(Snapshot snapshot);
 
   Relation heap_;
   bool with_keys_;
@@ -57,11 +60,10 @@ class SuspectRows {
   uint32 limit_;
   uint32 size_ = 0;
   uint32 capacity_ = 0;
+  bool sorted_ = true;
   Entry* rows_ = nullptr;  // TID, number: a key and a TID to the sort
   Group* groups_ = nullptr;
   K* keys_ = nullptr;
-  IndexFetchTableData* fetch_ = nullptr;
-  TupleTableSlot* slot_ = nullptr;
 };
 
 }  // namespace learned

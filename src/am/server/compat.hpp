@@ -309,6 +309,17 @@ inline bool is_mvcc(Snapshot snapshot) {
 #endif
 }
 
+// Removes what nobody sees from a page of a table, if there is something and nobody else has it. REQUIRES: it is pinned, not locked.
+inline void prune_page(Relation heap, Buffer buffer) {
+#if PG_VERSION_NUM >= 190000
+  Buffer map = InvalidBuffer;
+  heap_page_prune_opt(heap, buffer, &map, false);
+  if (BufferIsValid(map)) ReleaseBuffer(map);
+#else
+  heap_page_prune_opt(heap, buffer);
+#endif
+}
+
 // Begins to fetch rows of a table by their TIDs.
 inline IndexFetchTableData* begin_index_fetch(Relation heap) {
 #if PG_VERSION_NUM >= 190000

@@ -40,6 +40,12 @@ void LineCodec::decode(const ColumnModel& model, const std::uint8_t* bits, unsig
   } else if (model.width <= kNarrow) {
     const std::uint64_t mask = low_mask(model.width);
     std::size_t bit = std::size_t{begin} * model.width;
+    if (model.slope == 0) {
+      // TIDs of keys in random order.
+      const std::uint64_t constant = base + sign;
+      for (unsigned i = 0; i < n; i++, bit += model.width) out[i] = constant + read_narrow(bits, bit, mask);
+      return;
+    }
     for (unsigned i = 0; i < n; i++, climb += model.slope, bit += model.width) {
       out[i] = base + ((climb >> shift) ^ sign) + read_narrow(bits, bit, mask);
     }

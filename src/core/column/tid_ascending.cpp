@@ -22,7 +22,13 @@ void TidAscending::decode(const TidColumn& column, const TidBits& data, unsigned
                           Tid* out) {
   SetBits bits(data.more, data.more_size);
   bits.skip(begin);
-  for (unsigned k = 0; k < n; k++) out[k] = ordinal(column, data, bits.next(), begin + k);
+  const unsigned width = column.model.width;
+  const std::uint64_t mask = low_mask(width);
+  std::size_t low = std::size_t{begin} * width;
+  for (unsigned k = 0; k < n; k++, low += width) {
+    const std::uint64_t high = bits.next() - (std::uint64_t{begin} + k);
+    out[k] = column.model.base + (high << width) + read_narrow(data.bits, low, mask);
+  }
   ordinals_to_tids(out, n, column.scale);
 }
 

@@ -71,6 +71,8 @@ unsigned torn_tids(const TidColumn& column, const TidBits& data, unsigned from, 
 TidColumn slice_tids(const TidColumn& column, bool front, const Tid* tids, std::size_t n,
                      std::uint32_t* scratch);
 
+// Whether bounds of a part take long: its ends have to be looked for from the front of the segment.
+inline bool dear_tid_spans(const TidColumn& column) { return column.codec == TidCodec::ascending; }
 // Bounds of the TIDs. REQUIRES: check_tids() found nothing.
 Span tid_span(const TidColumn& column, std::size_t n);
 // Bounds of TIDs [begin, begin + n), n >= 1. REQUIRES: the same.

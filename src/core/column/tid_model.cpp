@@ -2,26 +2,20 @@
 
 namespace learned {
 
-// A division by an odd scale is the dear part: multiply by the inverse.
+// A division by an odd scale is the dear part: multiply by the inverse. (2^64 / scale is rounded up by less than 2^16 / scale, which
+// for ordinals below 2^48 makes the product too large by less than 2^64 / scale: never the next block.)
 void ordinals_to_tids(std::uint64_t* values, unsigned n, unsigned scale) {
-  if (scale == 0) {
-    for (unsigned i = 0; i < n; i++) values[i] &= kMaxTid;
+  if (scale <= 1) {
+    // Raw TIDs; or offsets that are all 1.
+    const unsigned shift = scale == 0 ? 0 : 16;
+    for (unsigned i = 0; i < n; i++) values[i] = ((values[i] & kMaxTid) << shift | scale) & kMaxTid;
     return;
   }
-  const double inverse = 1.0 / scale;
+  const std::uint64_t inverse = ~std::uint64_t{0} / scale + 1;
   for (unsigned i = 0; i < n; i++) {
-    // Sound ordinals are below 2^48, exact in a double; the quotient is off by at most one.
     const std::uint64_t ordinal = values[i] & kMaxTid;
-    auto block = static_cast<std::uint64_t>(static_cast<double>(ordinal) * inverse);
-    auto rest = static_cast<std::int64_t>(ordinal - block * scale);
-    if (rest < 0) {
-      block--;
-      rest += scale;
-    } else if (rest >= static_cast<std::int64_t>(scale)) {
-      block++;
-      rest -= scale;
-    }
-    values[i] = ((block << 16) | static_cast<std::uint64_t>(rest + 1)) & kMaxTid;
+    const auto block = static_cast<std::uint64_t>(U128{ordinal} * inverse >> 64);
+    values[i] = (block << 16 | (ordinal - block * scale + 1)) & kMaxTid;
   }
 }
 

@@ -72,27 +72,33 @@ class LeafTally {
 
  private:
   static constexpr unsigned kChunk = 256;
+  // Where a span costs as much as decoding a hundred entries: open blocks are everywhere, then.
+  static constexpr unsigned kMostVain = 2;
 
-  // Entries [i, i + n) of a segment, whose TIDs lie within `span`.
-  void part(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, const Span& span) {
-    if (!open_.any_open(tid_block(span.lo), tid_block(span.hi))) {
+  // Entries [i, i + n) of a segment, whose TIDs lie within `span`. `vain`: so many times in a row was this halved, and both halves had open blocks.
+  void part(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, const Span& span, unsigned vain = 0) {
+    if (!any_open(span)) {
       const unsigned at = ref.first_rank + i;
       const unsigned removed = has_dead_ ? count_bits(page_.dead_map(), at, at + n) : 0;
       if (removed == 0 || !sink_.needs_keys()) {
         sink_.whole(ref, i, n, removed);
         return;
       }
-    } else if (n > kLeastHalved) {
+    } else if (n > kLeastHalved && vain < (dear_tid_spans(ref.tids) ? kMostVain : n)) {
       const unsigned half = n / 2;
       const Span front = tid_span(ref.tids, ref.tid_bits, i, half);
       if (front.hi - front.lo < (span.hi - span.lo) / 4 * 3) {
-        part(ref, i, half, front);
-        part(ref, i + half, n - half, tid_span(ref.tids, ref.tid_bits, i + half, n - half));
+        const Span back = tid_span(ref.tids, ref.tid_bits, i + half, n - half);
+        vain = any_open(front) && any_open(back) ? vain + 1 : 0;
+        part(ref, i, half, front, vain);
+        part(ref, i + half, n - half, back, vain);
         return;
       }
     }
     for (unsigned k = 0; k < n; k += kChunk) decode(ref, i + k, std::min(kChunk, n - k));
   }
+
+  bool any_open(const Span& span) const { return open_.any_open(tid_block(span.lo), tid_block(span.hi)); }
 
   void decode(const BasicSegmentRef<K>& ref, unsigned i, unsigned n) {
     Tid tids[kChunk];
