@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the core's unit tests under ThreadSanitizer.
+# Runs those of the core's unit tests that start threads under ThreadSanitizer.
 #
 #   scripts/test-tsan.sh     TEST_LOGS=...: logs of what failed (build/test-logs)
 #

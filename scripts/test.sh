@@ -9,7 +9,7 @@
 #   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
 #   quickstart   the first command of the README
 #   bench        the advisor, and lines of the benchmarks, with little data
-#   tsan         the unit tests under ThreadSanitizer (scripts/test-tsan.sh)
+#   tsan         unit tests that start threads, under ThreadSanitizer (scripts/test-tsan.sh)
 #   assert       regress and isolation on a server with assertions (scripts/test-assert.sh)
 #   matrix       regress, isolation and short TAP tests on other servers (scripts/test-matrix.sh)
 #
