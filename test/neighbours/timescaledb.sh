@@ -26,6 +26,19 @@ is "where there is a learned index on time, no btree is made" "$(definitions pub
 all_agree "filled" "$indexes"
 query="SELECT time_bucket('1 hour', at) AS hour, count(*), sum(id) FROM t WHERE at > '2026-01-03 05:00+00' GROUP BY 1 ORDER BY 1"
 is "time_bucket gives the same by index and by table" "$(OPTIONS=$BY_INDEX sql "$query")" "$(OPTIONS=$BY_TABLE sql "$query")"
+given "CREATE TABLE plain AS SELECT at, id FROM t; INSERT INTO plain VALUES ('infinity', 1), ('-infinity', 2), ('2025-03-30 00:30+00', 3); CREATE INDEX plain_at ON plain USING learned (at); VACUUM ANALYZE plain, t"
+counted() { # TABLE WIDTH
+  local query="SELECT time_bucket('$2', at) AS b, count(*), min(at), max(at) FROM $1 WHERE at > '2025-01-01 00:00+00' GROUP BY 1 ORDER BY 1" plan
+  local OPTIONS='-c enable_seqscan=off -c enable_bitmapscan=off' # (sorted above)
+  plan=$(sql "EXPLAIN (COSTS OFF) $query")
+  grep -q LearnedAggregate <<<"$plan"
+  result $? "time_bucket('$2') of $1 is counted" "$plan"
+  is "and right" "$(sql "$query")" "$(OPTIONS="$BY_TABLE -c learned_index.enable_aggregates=off" sql "$query")"
+}
+for width in '7 minutes' '1 hour' '3 days' '1 week' '1 month' '1 year'; do
+  counted plain "$width"
+  counted t "$width"
+done
 plan=$(sql "SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) SELECT * FROM t ORDER BY at DESC LIMIT 5")
 { grep -q 'ChunkAppend' <<<"$plan" && grep -q 'Index Scan using .*t_at on' <<<"$plan" && ! grep -q Sort <<<"$plan"; }
 result $? "ORDER BY time DESC LIMIT reads the chunks in order" "$plan"
