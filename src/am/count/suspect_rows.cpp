@@ -1,12 +1,10 @@
 #include "am/count/suspect_rows.hpp"
 
-#include "am/server/compat.hpp"
-
 namespace learned {
 
 template <class K>
 SuspectRows<K>::SuspectRows(Relation heap, bool with_keys, MemoryContext context)
-    : heap_(heap), with_keys_(with_keys), context_(context) {
+    : visits_(heap, context), with_keys_(with_keys), context_(context) {
   // Twice the entries, for the sort.
   const Size bytes = 2 * sizeof(Entry) + sizeof(Group) + (with_keys ? sizeof(K) : 0);
   limit_ = static_cast<uint32>(std::clamp<Size>(static_cast<Size>(work_mem) * 1024 / bytes, 1024, 1 << 24));
@@ -27,36 +25,13 @@ void SuspectRows<K>::grow() {
 }
 
 template <class K>
-void SuspectRows<K>::begin_visit() {
+void SuspectRows<K>::sort_rows() {
   if (size_ > 1) {
     const Size scratch = least_sort_scratch(size_);
     auto* memory = static_cast<Entry*>(MemoryContextAllocHuge(context_, scratch * sizeof(Entry)));
     sort_entries<Code>({rows_, size_}, {memory, scratch}, {[](void*) { CHECK_FOR_INTERRUPTS(); }, nullptr});
     pfree(memory);
   }
-  if (fetch_ == nullptr) {
-    const MemoryContext before = MemoryContextSwitchTo(context_);
-    fetch_ = compat::begin_index_fetch(heap_);
-    slot_ = table_slot_create(heap_, nullptr);
-    MemoryContextSwitchTo(before);
-  }
-}
-
-template <class K>
-bool SuspectRows<K>::visible(Tid tid, Snapshot snapshot) {
-  CHECK_FOR_INTERRUPTS();
-  ItemPointerData pointer;
-  ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
-  bool again = false;
-  bool all_dead = false;
-  return table_index_fetch_tuple(fetch_, &pointer, snapshot, slot_, &again, &all_dead);
-}
-
-template <class K>
-void SuspectRows<K>::end_visit() {
-  ExecClearTuple(slot_);
-  table_index_fetch_reset(fetch_);
-  size_ = 0;
 }
 
 template <class K>
@@ -70,11 +45,7 @@ void SuspectRows<K>::release() {
   groups_ = nullptr;
   keys_ = nullptr;
   size_ = capacity_ = 0;
-  if (fetch_ == nullptr) return;
-  ExecDropSingleTupleTableSlot(slot_);
-  table_index_fetch_end(fetch_);
-  fetch_ = nullptr;
-  slot_ = nullptr;
+  visits_.end();
 }
 
 #define LEARNED_SUSPECT_ROWS(K) template class SuspectRows<K>;

@@ -1,7 +1,7 @@
 // Entries whose rows must be visited to know whether a snapshot sees them, in the order of the table's blocks.
 #pragma once
 
-#include "am/server/server.hpp"
+#include "am/server/row_visits.hpp"
 #include "core/base/key.hpp"
 #include "core/sort/radix_sort.hpp"
 
@@ -29,13 +29,14 @@ class SuspectRows {
   template <class Seen>
   void visit(Snapshot snapshot, Seen seen) {
     if (size_ == 0) return;
-    begin_visit();
+    sort_rows();
     for (uint32 i = 0; i < size_; i++) {
       const auto at = static_cast<uint32>(rows_[i].tid);
-      if (visible(rows_[i].code, snapshot))
+      if (visits_.visible(rows_[i].code, snapshot))
         seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
     }
-    end_visit();
+    visits_.rest();
+    size_ = 0;
   }
   // Lets go of the table, and of the memory.
   void release();
@@ -47,11 +48,9 @@ class SuspectRows {
   };
 
   void grow();
-  void begin_visit();
-  bool visible(Tid tid, Snapshot snapshot);
-  void end_visit();
+  void sort_rows();
 
-  Relation heap_;
+  RowVisits visits_;
   bool with_keys_;
   MemoryContext context_;
   uint32 limit_;
@@ -60,8 +59,6 @@ class SuspectRows {
   Entry* rows_ = nullptr;  // TID, number: a key and a TID to the sort
   Group* groups_ = nullptr;
   K* keys_ = nullptr;
-  IndexFetchTableData* fetch_ = nullptr;
-  TupleTableSlot* slot_ = nullptr;
 };
 
 }  // namespace learned
