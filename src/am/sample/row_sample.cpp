@@ -124,12 +124,14 @@ class RowSample {
     if (tid_block(tid) >= table_blocks_) survey_.corrupt("entry points beyond the table");
   }
 
-  // Draws so many leaves. False: that would be about all there are, and now it is all, each once.
+  // Draws more, so that it is so many leaves. False: that would be about all there are, and now it is all, each once.
   bool draw(uint64 leaves) {
     const bool all = leaves >= survey_.size();
-    drawn_.clear();
-    entries_ = 0;
-    const uint64 n = all ? survey_.size() : leaves;
+    if (all) {
+      drawn_.clear();
+      entries_ = 0;
+    }
+    const uint64 n = all ? survey_.size() : leaves - drawn_.size();
     for (uint64 i = 0; i < n; i++) {
       const double place = (static_cast<double>(i) + random_.fraction()) / static_cast<double>(n);
       Drawn drawn{};
