@@ -112,6 +112,16 @@ SELECT relname, (learned_index_stats(oid)).format_version, learned_index_check(o
 SELECT pg_temp.ask(true) = pg_temp.ask(false) AS same;
 DROP TABLE kept;
 (SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
+DROP EXTENSION learned_index;
+CREATE EXTENSION learned_index VERSION '0.4.0';
+CREATE TABLE kept (a int);
+INSERT INTO kept SELECT generate_series(1, 3000);
+CREATE INDEX kept_a ON kept USING learned (a);
+SELECT to_regproc('learned_index_histogram') IS NULL AND to_regproc('learned_index_sample') IS NULL AS not_yet;
+ALTER EXTENSION learned_index UPDATE;
+SELECT (SELECT sum(entries) FROM learned_index_histogram('kept_a', 7)) AS entries, (SELECT count(*) FROM learned_index_sample('kept_a', 5000)) AS rows;
+DROP TABLE kept;
+(SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
 -- No way back, and no unknown version.
 ALTER EXTENSION learned_index UPDATE TO '0.1.0';
 ALTER EXTENSION learned_index UPDATE TO '9.9';

@@ -1,4 +1,4 @@
-# Cancelling build, scan, VACUUM and check returns within a second or so and leaves nothing broken; so
+# Cancelling build, scan, VACUUM, check and sample returns within a second or so and leaves nothing broken; so
 # does a build that runs out of temporary files or of disk space.
 #
 # LEARNED_TEST_ROWS   rows of the large table (default 1.2 million)
@@ -177,6 +177,11 @@ $scan{'skipping bitmap scan'} = [ 'SET enable_seqscan = off; SET enable_indexsca
 $scan{'first rows of groups'} = [ 'SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off;', 'SELECT count(id) FROM (SELECT DISTINCT ON (k) k, id FROM large ORDER BY k, id) s' ];
 $scan{'counting groups'} = [ 'SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1;', 'SELECT count(*) FROM (SELECT k, count(*), sum(k) FROM large GROUP BY k OFFSET 0) s' ] if $IS_LEARNED;
 $scan{'check of two columns'} = [ '', "SELECT learned_index_check('large_two', true)" ];
+if ($IS_LEARNED)
+{
+	$scan{"sample of $_->[0]"} = [ '', "SELECT count(*) FROM learned_index_sample('large_k', $_->[1])" ] for [ many => int($rows / 4) ], [ all => $rows ];
+	$scan{histograms} = [ '', "SELECT count(*) FROM generate_series(1, 20) i, learned_index_histogram('large_two', 10000 + 0 * i)" ];
+}
 delete $scan{stats} unless $IS_LEARNED;
 for my $name (sort keys %scan)
 {

@@ -63,12 +63,47 @@ void require_privileges(Oid index, Oid table, LOCKMODE mode) {
                             "pg_stat_scan_tables")));
 }
 
+// Whether a user who may not select from the table may so from all that an index on it has.
+bool may_select_columns(Oid index, Oid table, Oid user) {
+  HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+  if (!HeapTupleIsValid(tuple)) return false;
+  bool may = heap_attisnull(tuple, Anum_pg_index_indpred, nullptr);
+  const auto* form = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple));
+  for (int c = 0; may && c < form->indnatts; c++) {
+    const AttrNumber attribute = form->indkey.values[c];
+    // (0: an expression.)
+    may = attribute != 0 && pg_attribute_aclcheck(table, attribute, user, ACL_SELECT) == ACLCHECK_OK;
+  }
+  ReleaseSysCache(tuple);
+  return may;
+}
+
+void require_select(Oid index, Oid table) {
+  const Oid user = GetUserId();
+  if (pg_class_aclcheck(table, user, ACL_SELECT) != ACLCHECK_OK && !may_select_columns(index, table, user)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied for index %s", get_rel_name(index)),
+             errdetail("Only roles that may select from its table, or from all columns of an index without "
+                       "expressions and predicate, may see what is in it.")));
+  }
+  if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED) {
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("query would be affected by row-level security policy for table \"%s\"",
+                           get_rel_name(table))));
+  }
+}
+
 }  // namespace
 
-InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode) {
+InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode, Tells tells) {
   require_plain_index(oid);
   const Oid table_oid = IndexGetRelation(oid, false);
-  require_privileges(oid, table_oid, mode);
+  if (tells == Tells::rows) {
+    require_select(oid, table_oid);
+  } else {
+    require_privileges(oid, table_oid, mode);
+  }
   if (mode != AccessShareLock && RecoveryInProgress()) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("recovery is in progress"),
                     errhint("Strict checks cannot be executed during recovery; others can.")));

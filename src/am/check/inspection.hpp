@@ -1,5 +1,5 @@
-// What learned_index_check() and learned_index_stats() share: opening an index that a user named, and reading its
-// pages one by one.
+// What the functions on indexes share: opening one that a user named; and what learned_index_check() and
+// learned_index_stats() do, reading its pages one by one.
 #pragma once
 
 #include "am/server/server.hpp"
@@ -13,14 +13,23 @@ struct InspectedIndex {
   LOCKMODE mode;  // held on both
 };
 
+// What an inspection tells.
+enum class Tells : std::uint8_t {
+  structure,  // how the index is made, and whether that is sound
+  rows,       // keys, or which rows there are
+};
+
 // Opens the index that a user named: locks the table, then the index, as every other place does. Raises an error unless
-// it is a valid index of this access method that this session can read, and the current user may. Both functions
+// it is a valid index of this access method that this session can read, and the current user may. All functions
 // refuse the same, in the same order and words, because this is the one place that does.
 //
-// Who may: the owner of the index and, from 17 on, who may maintain its table: they can do something about what comes
+// Who may learn about the structure: the owner of the index and, from 17 on, who may maintain its table: they can do something about what comes
 // to light. With AccessShareLock also who has the privileges of pg_stat_scan_tables, the server's role for functions that
 // hold such a lock for long. Reading the table is not enough: an index without its table is nobody's business.
-InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode);
+//
+// About rows: who may select from the table, or from each of the index's columns, if these are all that it depends on; and nobody
+// from whom row security hides some, as in pg_stats.
+InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode, Tells tells = Tells::structure);
 // Gives the locks back: nothing was changed that others must not see before the transaction ends.
 void close_inspected_index(const InspectedIndex& opened);
 

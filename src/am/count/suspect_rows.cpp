@@ -1,12 +1,10 @@
 #include "am/count/suspect_rows.hpp"
 
-#include "am/server/compat.hpp"
-
 namespace learned {
 
 template <class K>
 SuspectRows<K>::SuspectRows(Relation heap, bool with_keys, MemoryContext context)
-    : heap_(heap), with_keys_(with_keys), context_(context) {
+    : heap_(heap), visits_(heap, context), with_keys_(with_keys), context_(context) {
   // Twice the entries, for the sort.
   const Size bytes = 2 * sizeof(Entry) + sizeof(Group) + (with_keys ? sizeof(K) : 0);
   limit_ = static_cast<uint32>(std::clamp<Size>(static_cast<Size>(work_mem) * 1024 / bytes, 1024, 1 << 24));
@@ -76,18 +74,11 @@ uint32 SuspectRows<K>::keep_seen_of_heap(Snapshot snapshot) {
 
 template <class K>
 uint32 SuspectRows<K>::keep_seen_of_others(Snapshot snapshot) {
-  IndexFetchTableData* fetch = compat::begin_index_fetch(heap_);
-  TupleTableSlot* slot = table_slot_create(heap_, nullptr);
   uint32 kept = 0;
   for (uint32 i = 0; i < size_; i++) {
-    CHECK_FOR_INTERRUPTS();
-    ItemPointerData pointer = pointer_of(rows_[i].code);
-    bool again = false;
-    bool all_dead = false;
-    if (table_index_fetch_tuple(fetch, &pointer, snapshot, slot, &again, &all_dead)) rows_[kept++] = rows_[i];
+    if (visits_.visible(rows_[i].code, snapshot)) rows_[kept++] = rows_[i];
   }
-  ExecDropSingleTupleTableSlot(slot);
-  table_index_fetch_end(fetch);
+  visits_.rest();
   return kept;
 }
 
@@ -102,6 +93,7 @@ void SuspectRows<K>::release() {
   groups_ = nullptr;
   keys_ = nullptr;
   size_ = capacity_ = 0;
+  visits_.end();
 }
 
 #define LEARNED_SUSPECT_ROWS(K) template class SuspectRows<K>;

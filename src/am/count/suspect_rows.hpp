@@ -1,7 +1,7 @@
 // Entries whose rows must be visited to know whether a snapshot sees them, in the order of the table's blocks.
 #pragma once
 
-#include "am/server/server.hpp"
+#include "am/server/row_visits.hpp"
 #include "core/base/key.hpp"
 #include "core/sort/radix_sort.hpp"
 
@@ -38,7 +38,7 @@ class SuspectRows {
     }
     size_ = 0;
   }
-  // Lets go of the memory.
+  // Lets go of the table, and of the memory.
   void release();
 
  private:
@@ -55,6 +55,7 @@ class SuspectRows {
   uint32 keep_seen_of_others(Snapshot snapshot);
 
   Relation heap_;
+  RowVisits visits_;  // of a table that is no heap
   bool with_keys_;
   MemoryContext context_;
   uint32 limit_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/count/leaf_tally.hpp"
 #include "core/page/search.hpp"
 
 namespace learned {
@@ -70,6 +71,34 @@ bool BasicLeafEntries<K>::count_before(const Entry& limit, int* count) const {
   *count = static_cast<int>(std::clamp(rank, first_rank_, end_rank_) - first_rank_);
   for (unsigned j = 0; j < deltas_ && delta_[j] < limit; j++) ++*count;
   return true;
+}
+
+template <class K>
+int BasicLeafEntries<K>::live() const {
+  if ((view_.flags() & kHasDead) == 0) return total_;
+  return total_ - static_cast<int>(count_bits(view_.dead_map(), first_rank_, end_rank_));
+}
+
+template <class K>
+int BasicLeafEntries<K>::live_number(int nth) const {
+  if ((view_.flags() & kHasDead) == 0) return nth;
+  auto left = static_cast<unsigned>(nth);
+  unsigned rank = first_rank_;
+  // Up to a delta entry, and that.
+  for (unsigned d = 0; d <= deltas_; d++) {
+    const unsigned end = d < deltas_ ? first_rank_ + delta_number_[d] - d : end_rank_;
+    const unsigned live = end - rank - count_bits(view_.dead_map(), rank, end);
+    if (left < live) {
+      for (;; rank++) {
+        if (view_.is_dead(rank)) continue;
+        if (left-- == 0) return static_cast<int>(rank - first_rank_ + d);
+      }
+    }
+    left -= live;
+    if (left-- == 0 && d < deltas_) return static_cast<int>(delta_number_[d]);
+    rank = end;
+  }
+  return total_;
 }
 
 // A page may have fifty thousand dead entries in front, so this goes by words and by runs.

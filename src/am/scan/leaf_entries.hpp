@@ -63,6 +63,9 @@ class BasicLeafEntries {
   int rank_of(int number) const;
   // How many entries are < limit.
   bool count_before(const Entry& limit, int* count) const;
+  // How many are not removed, and the number of the nth of those, from 0. REQUIRES: nth < live().
+  int live() const;
+  int live_number(int nth) const;
   // The first entry from `number` on that is neither removed nor killed; total() if there is none.
   int skip_dead(int number) const;
   // The same backward: the last one up to `number`, -1 if there is none.

@@ -49,12 +49,12 @@ class Tree {
     store_->corrupt(kMetaBlock, "no page of the tree has fences that hold a key");
   }
 
-  // The leaf whose fences hold `key`, if things are as they were the one that a link or an earlier visit named.
-  Handle locate_at(Block hint, const Entry& key, LockMode mode) {
+  // The page of `level` whose fences hold `key`, if things are as they were the one that a link or an earlier visit named.
+  Handle locate_at(Block hint, const Entry& key, LockMode mode, unsigned level = 0) {
     const Handle h = store_->read(hint, mode);
-    if (is_ours(h, 0) && view(h).covers(key)) return h;
+    if (is_ours(h, level) && view(h).covers(key)) return h;
     store_->release(h);
-    return locate(key, mode);
+    return locate(key, mode, level);
   }
 
   // The sibling to the right of a page that ended at `high` (a released page's right link and high fence).
