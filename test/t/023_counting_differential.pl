@@ -113,7 +113,7 @@ sub question
 		my @order = $index eq 'kg' ? ('k DESC NULLS LAST', 'g DESC') : @columns;
 		@order = map { /NULLS/ ? 'k NULLS FIRST' : / DESC/ ? 'g' : "$_ DESC" } @order if chance(2);
 		return 'SELECT ' . join(', ', @columns) . " FROM $table" . (@where ? ' WHERE ' . join(' AND ', @where) : '') . ' ORDER BY ' . join(', ', @order)
-		  . ' OFFSET ' . pick(random_int(101, 600), random_int(101, 6000)) . ' LIMIT ' . pick(1, 7, 1000);
+		  . ' OFFSET ' . pick(random_int(201, 700), random_int(201, 6000)) . ' LIMIT ' . pick(1, 7, 1000);
 	}
 	my $c = pick(@columns);
 	my @measures = ('count(*)', map { chance(2) ? "$_($c)" : () } qw(count min max sum avg));

@@ -175,8 +175,8 @@ our @SHAPES = (
 			'SELECT count(*), sum(k) FROM T WHERE g = 5 AND k > 0',
 			'SELECT g, k, count(*) FROM T WHERE g = 7 GROUP BY g, k',
 			'SELECT g, k FROM T ORDER BY g DESC, k DESC OFFSET 1800 LIMIT 9',
-			'SELECT k FROM T WHERE g = 5 ORDER BY k OFFSET 150 LIMIT 9',
-			'SELECT g, k FROM T WHERE g IN (1, 4, 9) AND k > 0 ORDER BY g, k OFFSET 222 LIMIT 9' ]
+			'SELECT k FROM T WHERE g = 5 ORDER BY k OFFSET 220 LIMIT 9',
+			'SELECT g, k FROM T WHERE g IN (1, 4, 9) AND k > 0 ORDER BY g, k OFFSET 250 LIMIT 9' ]
 	},
 	{
 		name => 'down', key => $scattered, index => '(g DESC NULLS LAST, k DESC) INCLUDE (id)',
