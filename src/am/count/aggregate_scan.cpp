@@ -45,35 +45,6 @@ static_assert(std::is_trivially_destructible_v<AggregateScanState>);
 static_assert(std::is_trivially_destructible_v<IndexCounter<Code>> &&
               std::is_trivially_destructible_v<IndexCounter<Words<2>>>);
 
-// What is needed of the child.
-struct ChildScan {
-  Relation index;
-  Relation heap;
-  ScanKey keys;
-  int nkeys;
-  IndexRuntimeKeyInfo* runtime_keys;
-  int runtime_nkeys;
-  ExprContext* runtime_context;
-};
-
-template <class State>
-Relation heap_of(State* state) {
-  return state->ss.ss_currentRelation;
-}
-
-ChildScan child_scan(PlanState* child) {
-  if (IsA(child, IndexScanState)) {
-    auto* s = reinterpret_cast<IndexScanState*>(child);
-    return {s->iss_RelationDesc,  heap_of(s),         s->iss_ScanKeys,
-            s->iss_NumScanKeys,   s->iss_RuntimeKeys, s->iss_NumRuntimeKeys,
-            s->iss_RuntimeContext};
-  }
-  auto* s = reinterpret_cast<IndexOnlyScanState*>(child);
-  return {s->ioss_RelationDesc,  heap_of(s),          s->ioss_ScanKeys,
-          s->ioss_NumScanKeys,   s->ioss_RuntimeKeys, s->ioss_NumRuntimeKeys,
-          s->ioss_RuntimeContext};
-}
-
 template <class K>
 IndexCounter<K>* counter_of(const CountedTable* table) {
   return static_cast<IndexCounter<K>*>(table->counter);
@@ -123,15 +94,6 @@ void add_child_rows(CountedTable* table, int measures, IndexCounter<K>* counter)
 
 // ---- groups
 
-// Whether counting is possible. REQUIRES: the counter has begun.
-template <class K>
-bool countable(const CountedTable* table, const IndexCounter<K>* counter, Snapshot snapshot) {
-  // (Fewer rows are not worth a lock on the whole table.)
-  constexpr double kFewRows = 1000.0;
-  if (!IsMVCCSnapshot(snapshot) || counter->recheck()) return false;
-  return !IsolationIsSerializable() || table->child->plan->plan_rows >= kFewRows;
-}
-
 template <class K>
 void begin_counting(CountedTable* table, EState* estate) {
   const bool first = table->counter == nullptr;
@@ -149,9 +111,7 @@ void begin_counting(CountedTable* table, EState* estate) {
   }
   IndexCounter<K>* counter = counter_of<K>(table);
   counter->begin(child.keys, child.nkeys, estate->es_snapshot, !first);
-  table->by_rows = !countable(table, counter, estate->es_snapshot);
-  // A DELETE changes no page of the index, and a transaction that must not overlook it locks the table, as a sequential scan does.
-  if (!table->by_rows) PredicateLockRelation(child.heap, estate->es_snapshot);
+  table->by_rows = !counter->may_count(table->child->plan->plan_rows);
   table->begun = true;
   table->at = table->end = 0;
 }
@@ -383,18 +343,9 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   if (!es->analyze) return;
   CountWork work;
-  for (int t = 0; t < state->tables; t++) {
-    with_counter(&state->table[t], [&work](auto* counter) {
-      work.leaves += counter->work().leaves;
-      work.segments += counter->work().segments;
-      work.decoded += counter->work().decoded;
-      work.visited += counter->work().visited;
-    });
-  }
-  ExplainPropertyUInteger("Leaf Pages", nullptr, work.leaves, es);
-  ExplainPropertyUInteger("Segments Counted", nullptr, work.segments, es);
-  ExplainPropertyUInteger("Entries Decoded", nullptr, work.decoded, es);
-  ExplainPropertyUInteger("Heap Fetches", nullptr, work.visited, es);
+  for (int t = 0; t < state->tables; t++)
+    with_counter(&state->table[t], [&work](auto* counter) { work.add(counter->work()); });
+  work.explain(es);
 }
 
 constexpr CustomExecMethods make_exec_methods() {
