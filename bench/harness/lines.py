@@ -315,6 +315,7 @@ def count_lines():
         line("thousands", "serial", "GROUP BY k / 1000", 100, query=GROUPS.format(g="k / 1000")),
         line("distinct", "distinct", "DISTINCT, 1,000 values", 100,
              query="SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM {t}) s"),
+        line("countdistinct", "distinct", "count(DISTINCT), 1,000 values", 100, query="SELECT count(DISTINCT k) FROM {t}"),
         line("sum", "serial", "sum of all keys, serial", 100, query="SELECT sum(k) FROM {t}"),
         line("sum", "distinct", "sum of all keys, 1,000 values", 10, query="SELECT sum(k) FROM {t}"),
     ]

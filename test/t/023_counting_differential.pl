@@ -117,6 +117,12 @@ sub question
 		$by = "$columns[0] / " . pick(3, 100, 7777) if @columns == 1 && chance(3);
 		$group = " GROUP BY $by";
 	}
+	# Values that differ, of the column behind those that are grouped by.
+	my $next = $by eq '' ? 0 : $by eq $columns[0] ? 1 : 2;
+	if ($next < @columns && chance(3))
+	{
+		push @measures, chance(4) ? "count(DISTINCT $columns[$next] / " . pick(3, 100, 7777) . ')' : map { "$_(DISTINCT $columns[$next])" } qw(count sum avg);
+	}
 	return "SELECT " . join(', ', ($by ? $by : ()), @measures) . " FROM $table" . (@where ? ' WHERE ' . join(' AND ', @where) : '') . $group;
 }
 

@@ -147,6 +147,7 @@ our @SHAPES = (
 			'SELECT count(*) FROM T',
 			'SELECT count(*), count(k), min(k), max(k), sum(k), avg(k) FROM T WHERE k BETWEEN 333 AND 41234',
 			'SELECT count(*) FROM T WHERE k > 20005',
+			'SELECT count(DISTINCT k / 70), count(*) FROM T WHERE k > 5000',
 			'SELECT count(*) FROM T WHERE k IS NULL' ]
 	},
 	{
@@ -161,12 +162,14 @@ our @SHAPES = (
 		ask => [
 			'SELECT g, count(*) FROM T GROUP BY g',
 			'SELECT g, count(*), sum(g), min(g), max(g) FROM T WHERE g BETWEEN 2 AND 9 GROUP BY g ORDER BY g',
+			'SELECT count(DISTINCT g), sum(DISTINCT g), sum(g) FROM T',
 			'SELECT count(g), count(*) FROM T' ]
 	},
 	{
 		name => 'pair', key => $scattered, index => '(g, k)',
 		ask => [
 			'SELECT g, count(*), count(k), min(k), max(k), sum(k) FROM T GROUP BY g',
+			'SELECT g, count(DISTINCT k), sum(DISTINCT k), avg(k) FROM T GROUP BY g ORDER BY g',
 			'SELECT count(*), sum(k) FROM T WHERE g = 5 AND k > 0',
 			'SELECT g, k, count(*) FROM T WHERE g = 7 GROUP BY g, k' ]
 	},

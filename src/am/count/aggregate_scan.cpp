@@ -23,6 +23,8 @@ struct CountedTable {
   List* groups;  // columns of the index
   bool zoned;    // the bucket's expression depends on the time zone
   int reach;     // of it
+  bool folds;    // groups into those of the query, which have the same
+  unsigned fold_words;
   WantedMeasure* wanted;
   unsigned words;  // of a key
   void* counter;   // IndexCounter<K>, made when rows are first asked for
@@ -32,12 +34,20 @@ struct CountedTable {
   uint32 end;      // of those that may be
 };
 
+constexpr int kMostValues = static_cast<int>(kMaxWords) + 1;
+
 struct AggregateScanState {
   CustomScanState css;  // first: the server knows the node as this
   int tables;
   CountedTable* table;
+  int columns;  // that groups are by
   int measures;
   bool grouped;  // not all rows are one
+  bool given;    // something, since the last rescan
+  // The group that is given out.
+  RowStorage storage;
+  NullableDatum values[kMostValues];
+  Measure* measure;  // of each aggregate
   // Of several tables:
   MergedGroups* merged;
   bool complete;  // it has all of them
@@ -93,6 +103,7 @@ void add_child_rows(CountedTable* table, int measures, IndexCounter<K>* counter)
   const KeyColumns& columns = counter->columns();
   Datum values[kMaxWords] = {};
   bool isnull[kMaxWords];
+  counter->begin_rows();
   for (;;) {
     CHECK_FOR_INTERRUPTS();
     TupleTableSlot* row = ExecProcNode(table->child);
@@ -112,13 +123,13 @@ void add_child_rows(CountedTable* table, int measures, IndexCounter<K>* counter)
       a++;
     }
     for (int m = 0; m < measures; m++) {
+      if (table->wanted[m].measured < 0) continue;
       const int column = table->wanted[m].column;
-      if (column < 0) continue;
       values[column] = row->tts_values[a];
       isnull[column] = row->tts_isnull[a];
       a++;
     }
-    counter->add_row(key_of_row<K>(columns, values, isnull));
+    if (!counter->add_row(key_of_row<K>(columns, values, isnull))) return;
   }
   counter->finish_rows();
 }
@@ -162,9 +173,9 @@ void begin_counting(CountedTable* table, EState* estate) {
 template <class K>
 bool more_groups(CountedTable* table, int measures) {
   IndexCounter<K>* counter = counter_of<K>(table);
-  table->at = 0;
+  table->at = table->end = 0;
   if (table->by_rows) {
-    if (table->end > 0 || counter->rows_finished()) return false;
+    if (counter->rows_finished()) return false;
     add_child_rows<K>(table, measures, counter);
   } else if (!counter->next_batch()) {
     return false;
@@ -173,23 +184,22 @@ bool more_groups(CountedTable* table, int measures) {
   return true;
 }
 
-// The next one that has rows. False: there is none.
+// The next one that has rows, at `table->at`. False: there is none.
 template <class K>
-bool next_group(AggregateScanState* state, CountedTable* table, uint32* g) {
+bool find_group(const AggregateScanState* state, CountedTable* table) {
   if (!table->begun) begin_counting<K>(table, state->css.ss.ps.state);
-  for (;;) {
+  for (;; table->at++) {
     while (table->at >= table->end) {
       if (!more_groups<K>(table, state->measures)) return false;
     }
-    *g = table->at++;
-    if (!state->grouped || counter_of<K>(table)->groups().at(*g).rows > 0) return true;
+    if (!state->grouped || counter_of<K>(table)->groups().at(table->at).rows > 0) return true;
   }
 }
 
-// The values that a group is by. Returns how many. `storage` must live as long as they.
+// The values that a group is by. `storage` must live as long as they.
 template <class K>
-int values_of_group(const CountedTable* table, const CountedGroup<K>& group, RowStorage* storage,
-                    NullableDatum* result) {
+void values_of_group(const CountedTable* table, const CountedGroup<K>& group, RowStorage* storage,
+                     NullableDatum* result) {
   int a = 0;
   if (table->groups != NIL) {
     Datum values[kMaxWords];
@@ -200,99 +210,108 @@ int values_of_group(const CountedTable* table, const CountedGroup<K>& group, Row
       result[a] = {values[column], isnull[column]};
     }
   }
-  if (table->task.bucket != nullptr) result[a++] = {group.bucket, group.bucket_null};
-  return a;
+  if (table->task.bucket != nullptr) result[a] = {group.bucket, group.bucket_null};
 }
-
-constexpr int kMostValues = static_cast<int>(kMaxWords) + 1;
 
 const KeyColumn* column_of(const KeyColumns& columns, const WantedMeasure& wanted) {
   return wanted.column < 0 ? nullptr : &columns.column[wanted.column];
 }
 
-// (In memory of the tuple's.)
-int give_values(TupleTableSlot* slot, const NullableDatum* values, int n) {
-  for (int a = 0; a < n; a++) {
+// What an aggregate adds up of a group. `value`: the last one of those that the group is by.
+template <class K>
+Measure measure_of_group(const CountedTable* table, const WantedMeasure& wanted, const NullableDatum& value) {
+  const IndexCounter<K>* counter = counter_of<K>(table);
+  Measure measure;
+  if (!wanted.distinct) {
+    if (wanted.measured >= 0)
+      return counter->groups().measure(table->at, static_cast<unsigned>(wanted.measured));
+    // (A column that is NULL nowhere in one table may be so in another: rows are values.)
+    measure.not_null = counter->groups().at(table->at).rows;
+  } else if (!value.isnull) {
+    const KeyColumn* column = column_of(counter->columns(), wanted);
+    measure.not_null = 1;
+    measure.least = column == nullptr ? 0 : datum_to_code(column->type, value.value);
+  }
+  return measure;
+}
+
+// Adds what an aggregate adds up of one group to that of others. A value that is to count once is the least one of its group.
+void fold_measure(const WantedMeasure& wanted, Measure* to, const Measure& from) {
+  if (!wanted.distinct) {
+    add_measure(to, from);
+  } else if (from.not_null > 0) {
+    to->not_null++;
+    to->sum += from.least;
+  }
+}
+
+// Gives out the group that was made.
+TupleTableSlot* give_group(AggregateScanState* state, const NullableDatum* values, TupleTableSlot* slot) {
+  const CountedTable* table = state->table;
+  int a = 0;
+  for (; a < state->columns; a++) {
     slot->tts_values[a] = values[a].value;
     slot->tts_isnull[a] = values[a].isnull;
   }
-  return n;
-}
-
-void give_measure(TupleTableSlot* slot, int a, const WantedMeasure& wanted, const KeyColumn* column,
-                  uint64 rows, const Measure* measure) {
-  slot->tts_values[a] =
-      measure_result(wanted, column, rows, measure, static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))),
-                     &slot->tts_isnull[a]);
-}
-
-template <class K>
-void give_group(const AggregateScanState* state, const CountedTable* table, uint32 g, TupleTableSlot* slot) {
-  const IndexCounter<K>* counter = counter_of<K>(table);
-  const CountedGroup<K>& group = counter->groups().at(g);
-  NullableDatum values[kMostValues];
-  auto* storage = static_cast<RowStorage*>(palloc(sizeof(RowStorage)));
-  int a = give_values(slot, values, values_of_group<K>(table, group, storage, values));
-  for (int m = 0; m < state->measures; m++, a++) {
-    const WantedMeasure& wanted = table->wanted[m];
-    const Measure* measure =
-        wanted.measured < 0 ? nullptr : &counter->groups().measure(g, static_cast<unsigned>(wanted.measured));
-    give_measure(slot, a, wanted, column_of(counter->columns(), wanted), group.rows, measure);
-  }
-}
-
-// The groups of one table, as they are complete.
-TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
-  CountedTable* table = state->table;
-  return with_key(table->words, [&]<class K>() {
-    uint32 g;
-    if (!next_group<K>(state, table, &g)) return slot;
-    const MemoryContext before =
-        MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
-    give_group<K>(state, table, g, slot);
-    MemoryContextSwitchTo(before);
-    return ExecStoreVirtualTuple(slot);
+  // (In memory of the tuple's.)
+  const MemoryContext before = MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+  with_key(table->words, [&]<class K>() {
+    for (int m = 0; m < state->measures; m++, a++) {
+      const WantedMeasure& wanted = table->wanted[m];
+      slot->tts_values[a] =
+          measure_result(wanted, column_of(counter_of<K>(table)->columns(), wanted), state->measure[m],
+                         static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))), &slot->tts_isnull[a]);
+    }
   });
+  MemoryContextSwitchTo(before);
+  state->given = true;
+  return ExecStoreVirtualTuple(slot);
+}
+
+// Whether there is one group more, of no rows: without GROUP BY there is always one.
+bool lacks_group(const AggregateScanState* state) {
+  return state->table->folds && state->table->fold_words == 0 && !state->given;
+}
+
+// Makes the next group of one table, as soon as it is complete. False: there is none.
+template <class K>
+bool make_group(AggregateScanState* state, CountedTable* table) {
+  std::fill_n(state->measure, state->measures, Measure{});
+  if (!find_group<K>(state, table)) {
+    std::fill_n(state->values, state->columns, NullableDatum{0, true});
+    return lacks_group(state);
+  }
+  const K key = counter_of<K>(table)->groups().at(table->at).key.key;
+  do {
+    // (What else the group is by, of several that are folded, is the same.)
+    values_of_group<K>(table, counter_of<K>(table)->groups().at(table->at), &state->storage, state->values);
+    const NullableDatum& last = state->values[std::max(state->columns - 1, 0)];
+    for (int m = 0; m < state->measures; m++)
+      fold_measure(table->wanted[m], &state->measure[m], measure_of_group<K>(table, table->wanted[m], last));
+    table->at++;
+  } while (table->folds && find_group<K>(state, table) &&
+           same_prefix(key, counter_of<K>(table)->groups().at(table->at).key.key, table->fold_words));
+  return true;
+}
+
+TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
+  const bool made =
+      with_key(state->table->words, [&]<class K>() { return make_group<K>(state, state->table); });
+  return made ? give_group(state, state->values, slot) : slot;
 }
 
 // ---- groups of several tables
 
 template <class K>
 void merge_table(AggregateScanState* state, CountedTable* table) {
-  RowStorage storage;
-  NullableDatum values[kMostValues];
-  uint32 g;
-  while (next_group<K>(state, table, &g)) {
-    const CountedGroups<K>& groups = counter_of<K>(table)->groups();
-    const CountedGroup<K>& group = groups.at(g);
-    values_of_group<K>(table, group, &storage, values);
-    MergedGroup* merged = state->merged->add(values);
-    for (int m = 0; m < state->measures; m++) {
-      const int measured = table->wanted[m].measured;
-      // (A column that is NULL nowhere in one table may be so in another: rows are values.)
-      if (measured < 0) {
-        merged->measures[m].not_null = group.rows;
-      } else {
-        merged->measures[m] = groups.measure(g, static_cast<unsigned>(measured));
-      }
-    }
+  for (; find_group<K>(state, table); table->at++) {
+    values_of_group<K>(table, counter_of<K>(table)->groups().at(table->at), &state->storage, state->values);
+    MergedGroup* merged = state->merged->add(state->values);
+    const NullableDatum& last = state->values[std::max(state->columns - 1, 0)];
+    for (int m = 0; m < state->measures; m++)
+      merged->measures[m] = measure_of_group<K>(table, table->wanted[m], last);
   }
   counter_of<K>(table)->release();
-}
-
-void give_merged(const AggregateScanState* state, const MergedGroup& group, TupleTableSlot* slot) {
-  const CountedTable* table = state->table;
-  const int columns =
-      slot->tts_tupleDescriptor->natts - state->measures - (table->task.bucket != nullptr ? 1 : 0);
-  int a = give_values(slot, group.values, columns);
-  with_key(table->words, [&]<class K>() {
-    for (int m = 0; m < state->measures; m++, a++) {
-      WantedMeasure wanted = table->wanted[m];
-      if (wanted.kind == MeasureKind::rows) wanted.kind = MeasureKind::not_null;
-      give_measure(slot, a, wanted, column_of(counter_of<K>(table)->columns(), wanted), 0,
-                   &group.measures[m]);
-    }
-  });
 }
 
 TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
@@ -303,11 +322,22 @@ TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
     state->complete = true;
     state->at = 0;
   }
-  if (state->at >= state->merged->size()) return slot;
-  const MemoryContext before = MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
-  give_merged(state, state->merged->at(state->at++), slot);
-  MemoryContextSwitchTo(before);
-  return ExecStoreVirtualTuple(slot);
+  const CountedTable* table = state->table;
+  const MergedGroups* groups = state->merged;
+  std::fill_n(state->measure, state->measures, Measure{});
+  if (state->at >= groups->size()) {
+    if (!lacks_group(state)) return slot;
+    std::fill_n(state->values, state->columns, NullableDatum{0, true});
+    return give_group(state, state->values, slot);
+  }
+  const MergedGroup& first = groups->at(state->at);
+  do {
+    for (int m = 0; m < state->measures; m++)
+      fold_measure(table->wanted[m], &state->measure[m], groups->at(state->at).measures[m]);
+    state->at++;
+  } while (table->folds && state->at < groups->size() &&
+           groups->same(first, groups->at(state->at), state->columns - 1));
+  return give_group(state, first.values, slot);
 }
 
 TupleTableSlot* access_group(ScanState* node) {
@@ -343,12 +373,12 @@ void begin(CustomScanState* node, EState* estate, int flags) {
     begin_table(node, &state->table[t], static_cast<Plan*>(list_nth(plan->custom_plans, t)), flags);
   const CountTask& task = state->table[0].task;
   state->grouped = task.bucket != nullptr || task.group_words > 0;
+  state->columns = list_length(state->table[0].groups) + (task.bucket != nullptr ? 1 : 0);
   if (state->tables == 1) return;
-  const int columns = list_length(state->table[0].groups) + (task.bucket != nullptr ? 1 : 0);
   const MemoryContext context =
       AllocSetContextCreate(estate->es_query_cxt, "groups of several tables", ALLOCSET_DEFAULT_SIZES);
   state->merged = new (palloc(sizeof(MergedGroups)))
-      MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, columns, state->measures);
+      MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, state->columns, state->measures);
 }
 
 TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, never_rechecked); }
@@ -375,7 +405,7 @@ void rescan(CustomScanState* node) {
     if (table->by_rows && table->child->chgParam == nullptr) ExecReScan(table->child);
   }
   if (state->merged != nullptr) state->merged->clear();
-  state->complete = false;
+  state->complete = state->given = false;
 }
 
 void explain(CustomScanState* node, List*, ExplainState* es) {
@@ -410,7 +440,7 @@ constexpr CustomExecMethods kExecMethods = make_exec_methods();
 
 // The number of a column among those that are measured.
 int measured_number(MeasuredColumns* measured, const WantedMeasure& wanted) {
-  if (wanted.column < 0) return -1;
+  if (wanted.column < 0 || wanted.distinct) return -1;
   unsigned m = 0;
   while (m < measured->count && measured->column[m].column != static_cast<unsigned>(wanted.column)) m++;
   if (m == measured->count) {
@@ -428,13 +458,13 @@ void tell(const List* told, CountedTable* table, int* count) {
   table->groups = static_cast<List*>(linitial(told));
   table->task.group_words = static_cast<unsigned>(intVal(lsecond(told)));
   const auto* measures = static_cast<const List*>(lthird(told));
-  *count = list_length(measures) / 3;
+  *count = list_length(measures) / 4;
   table->wanted = static_cast<WantedMeasure*>(
       palloc0(std::max<Size>(1, static_cast<Size>(*count)) * sizeof(WantedMeasure)));
   for (int m = 0; m < *count; m++) {
     WantedMeasure& wanted = table->wanted[m];
-    wanted = {static_cast<MeasureKind>(list_nth_int(measures, m * 3)), list_nth_int(measures, m * 3 + 1), -1,
-              static_cast<Oid>(list_nth_int(measures, m * 3 + 2))};
+    wanted = {static_cast<MeasureKind>(list_nth_int(measures, m * 4)), list_nth_int(measures, m * 4 + 1), -1,
+              static_cast<Oid>(list_nth_int(measures, m * 4 + 2)), list_nth_int(measures, m * 4 + 3) != 0};
     wanted.measured = measured_number(&table->task.measured, wanted);
   }
   const auto* bucket = static_cast<const List*>(lfourth(told));
@@ -443,6 +473,9 @@ void tell(const List* told, CountedTable* table, int* count) {
     table->zoned = lsecond_int(bucket) != 0;
     table->reach = lthird_int(bucket);
   }
+  const int folded = intVal(static_cast<const Node*>(list_nth(told, 4)));
+  table->folds = folded >= 0;
+  table->fold_words = static_cast<unsigned>(std::max(folded, 0));
 }
 
 Node* create_state(CustomScan* plan) {
@@ -454,6 +487,8 @@ Node* create_state(CustomScan* plan) {
   state->table = static_cast<CountedTable*>(palloc0(static_cast<Size>(state->tables) * sizeof(CountedTable)));
   for (int t = 0; t < state->tables; t++)
     tell(static_cast<const List*>(list_nth(tables, t)), &state->table[t], &state->measures);
+  state->measure =
+      static_cast<Measure*>(palloc(std::max<Size>(1, static_cast<Size>(state->measures)) * sizeof(Measure)));
   return reinterpret_cast<Node*>(state);
 }
 

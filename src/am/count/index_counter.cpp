@@ -127,13 +127,8 @@ void IndexCounter<K>::go_on() {
 
 template <class K>
 bool IndexCounter<K>::next_batch() {
-  if (grouped()) {
-    // What was given out goes; the others may go on.
-    groups_.drop_before(complete_);
-    group_ -= std::min(group_, complete_);
-  } else if (next_ == Next::nowhere && complete_ > 0) {
-    return false;
-  }
+  if (!grouped() && next_ == Next::nowhere && complete_ > 0) return false;
+  drop_complete();
   while (next_ != Next::nowhere) {
     CHECK_FOR_INTERRUPTS();
     tally_leaf(next_leaf());
@@ -145,6 +140,15 @@ bool IndexCounter<K>::next_batch() {
   visibility_.release();
   complete_ = next_ == Next::nowhere ? groups_.size() : first_open_group();
   return groups_.size() > 0;
+}
+
+// What was given out goes; the others may go on.
+template <class K>
+void IndexCounter<K>::drop_complete() {
+  if (!grouped()) return;
+  groups_.drop_before(complete_);
+  group_ -= std::min(group_, complete_);
+  complete_ = 0;
 }
 
 template <class K>
@@ -160,7 +164,7 @@ void IndexCounter<K>::visit_suspects() {
 }
 
 template <class K>
-void IndexCounter<K>::add_row(const RowKey<K>& row) {
+bool IndexCounter<K>::add_row(const RowKey<K>& row) {
   if (task_.bucket != nullptr) {
     Code word = 0;
     const bool null = !bucket_word(row.tree, row.key, &word);
@@ -180,6 +184,9 @@ void IndexCounter<K>::add_row(const RowKey<K>& row) {
   } else {
     groups_.add_rows(group_, 1);
   }
+  if (!grouped() || groups_.size() <= kBatch) return true;
+  complete_ = first_open_group();
+  return false;
 }
 
 template <class K>

@@ -72,11 +72,19 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
 
 }  // namespace
 
+double expected_rows(const RelOptInfo* output, double otherwise) {
+  return output->pathlist == NIL ? otherwise : static_cast<const Path*>(linitial(output->pathlist))->rows;
+}
+
+double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output) {
+  if (question.groups == NIL) return 1.0;
+  if (!question.distinct) return expected_rows(output, rows);
+  return estimate_num_groups(root, question.groups, rows, nullptr, nullptr);
+}
+
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output) {
-  if (question.groups == NIL) return 1.0;
-  const double expected =
-      output->pathlist == NIL ? child->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  const double expected = expected_groups(root, question, child->rows, output);
   if (answer.bucket < 0) return expected;
   const double tuples = std::max(answer.index->rel->tuples, 1.0);
   const double all = count_buckets(root, answer.expression, tuples);
