@@ -412,18 +412,9 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   if (!es->analyze) return;
   CountWork work;
-  for (int t = 0; t < state->tables; t++) {
-    with_counter(&state->table[t], [&work](auto* counter) {
-      work.leaves += counter->work().leaves;
-      work.segments += counter->work().segments;
-      work.decoded += counter->work().decoded;
-      work.visited += counter->work().visited;
-    });
-  }
-  ExplainPropertyUInteger("Leaf Pages", nullptr, work.leaves, es);
-  ExplainPropertyUInteger("Segments Counted", nullptr, work.segments, es);
-  ExplainPropertyUInteger("Entries Decoded", nullptr, work.decoded, es);
-  ExplainPropertyUInteger("Heap Fetches", nullptr, work.visited, es);
+  for (int t = 0; t < state->tables; t++)
+    with_counter(&state->table[t], [&work](auto* counter) { work.add(counter->work()); });
+  work.explain(es);
 }
 
 constexpr CustomExecMethods make_exec_methods() {

@@ -1,6 +1,5 @@
 #include "am/count/index_counter.hpp"
 
-#include "am/server/compat.hpp"
 #include "core/code/key_steps.hpp"
 
 namespace learned {
@@ -18,16 +17,12 @@ template <class K>
 IndexCounter<K>::IndexCounter(const CountTask& task, const KeyColumns& columns, MemoryContext context)
     : task_(task),
       columns_(columns),
-      parts_(task.index, columns, context),
-      store_(task.index),
-      walk_(&store_),
-      visibility_(task.heap, RelationNeedsWAL(task.index), context),
-      groups_(columns_, task_.measured, context),
-      suspects_(task.heap, task.measured.count > 0, context) {}
+      leaves_(task.heap, task.index, columns, task.measured.count > 0, context),
+      groups_(columns_, task_.measured, context) {}
 
 template <class K>
 void IndexCounter<K>::Sink::whole(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, unsigned removed) {
-  counter->work_.segments++;
+  counter->leaves_.work().segments++;
   if (needs_keys()) {
     counter->groups_.add_segment(counter->group_, ref, i, n);
   } else {
@@ -36,37 +31,8 @@ void IndexCounter<K>::Sink::whole(const BasicSegmentRef<K>& ref, unsigned i, uns
 }
 
 template <class K>
-void IndexCounter<K>::Sink::suspect(const K* key, Tid tid) {
-  if (tid_block(tid) >= counter->heap_blocks_) {
-    counter->heap_blocks_ = RelationGetNumberOfBlocks(counter->task_.heap);
-    if (tid_block(tid) >= counter->heap_blocks_)
-      counter->store_.corrupt(counter->walk_.leaf().block(), "entry points beyond the table");
-  }
-  counter->suspects_.add(tid, counter->group_, key);
-}
-
-template <class K>
-void IndexCounter<K>::stop() {
-  visibility_.release();
-  suspects_.clear();
-  walk_.forget();
-  next_ = Next::nowhere;
-}
-
-template <class K>
-void IndexCounter<K>::release() {
-  stop();
-  suspects_.release();
-}
-
-template <class K>
 void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot) {
-  if (!same_snapshot) {
-    visibility_.forget();
-    live_ = 0;
-  }
-  snapshot_ = snapshot;
-  parts_.read_keys(keys, nkeys);
+  leaves_.begin(keys, nkeys, snapshot, same_snapshot, true);
   groups_.clear();
   complete_ = 0;
   rows_finished_ = false;
@@ -81,64 +47,27 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
     const KeyColumn& column = columns_.column[task_.bucket_column];
     task_.bucket->start(column.type, column.descending && !columns_.plain());
   }
-  next_ = parts_.count() == 0 ? Next::nowhere : Next::part;
-  parts_.go_to(0);
-}
-
-// ---- the way
-
-template <class K>
-Buffer IndexCounter<K>::next_leaf() {
-  switch (next_) {
-    case Next::leaf:
-      return walk_.next(true, read_leaf());
-    case Next::position:
-      pgstat_count_index_scan(task_.index);
-      return walk_.take_over(parts_.current().tree, position_, kNoBlock, true, read_leaf());
-    default:
-      pgstat_count_index_scan(task_.index);
-      return walk_.enter(parts_.current(), true, read_leaf());
-  }
-}
-
-// From a leaf that is done, to what comes then.
-template <class K>
-void IndexCounter<K>::go_on() {
-  const TreeRange part = parts_.current();
-  if (!walk_.leaf().goes_on(part, true)) {
-    const int after = parts_.after(parts_.number(), true);
-    next_ = after < 0 ? Next::nowhere : Next::part;
-    if (after >= 0) parts_.go_to(after);
-    return;
-  }
-  next_ = Next::leaf;
-  if constexpr (KeyTraits<K>::kWords > 1) {
-    const KeySet* filter = parts_.filter();
-    if (filter == nullptr) return;
-    const Entry fence = walk_.leaf().fence(true);
-    position_ = fence;
-    if (!go_to_admitted(*filter, true, &position_) || part.last() < position_) {
-      next_ = Next::nowhere;
-    } else if (position_ != fence) {
-      next_ = Next::position;
-    }
-  }
 }
 
 template <class K>
 bool IndexCounter<K>::next_batch() {
-  if (!grouped() && next_ == Next::nowhere && complete_ > 0) return false;
+  if (!grouped() && !leaves_.any_left() && complete_ > 0) return false;
   drop_complete();
-  while (next_ != Next::nowhere) {
+  while (leaves_.any_left()) {
     CHECK_FOR_INTERRUPTS();
-    tally_leaf(next_leaf());
-    go_on();
-    if (suspects_.full()) visit_suspects();
+    leaves_.read(
+        [this](const PageView& page, const BasicLeafRanks<K>& ranks, const auto& open) {
+          deltas_ = sorted_deltas(page);
+          return tally(page, ranks, open);
+        },
+        [this] { return learn_bucket(); });
+    leaves_.go_on();
+    if (leaves_.has_many_suspects()) visit_suspects();
     if (grouped() && groups_.size() > kBatch) break;
   }
   visit_suspects();
-  visibility_.release();
-  complete_ = next_ == Next::nowhere ? groups_.size() : first_open_group();
+  leaves_.release_map();
+  complete_ = leaves_.any_left() ? first_open_group() : groups_.size();
   return groups_.size() > 0;
 }
 
@@ -151,10 +80,18 @@ void IndexCounter<K>::drop_complete() {
   complete_ = 0;
 }
 
+// Of unknown_, where tallying goes on: what lies before is done.
+template <class K>
+typename IndexCounter<K>::Entry IndexCounter<K>::learn_bucket() {
+  Code word = 0;
+  bucket_word(leaves_.parts().current().tree, unknown_, &word);
+  task_.bucket->learn(word);
+  return {unknown_, 0};
+}
+
 template <class K>
 void IndexCounter<K>::visit_suspects() {
-  work_.visited += suspects_.size();
-  suspects_.visit(snapshot_, [this](uint32 group, const K* key) {
+  leaves_.visit_suspects([this](uint32 group, const K* key) {
     if (key != nullptr) {
       groups_.add(group, *key);
     } else {
@@ -200,70 +137,15 @@ void IndexCounter<K>::finish_rows() {
 // The delta entries that belong to the visit, in their order.
 template <class K>
 unsigned IndexCounter<K>::sorted_deltas(const PageView& page) {
-  const TreeRange part = parts_.current();
+  const auto part = leaves_.parts().current();
   const unsigned all = page.deltas();
   unsigned n = 0;
   for (unsigned j = 0; j < all; j++) {
     const Entry entry = PageView::delta_entry(page.delta_at(j));
-    if (walk_.leaf().takes(part, entry)) delta_[n++] = entry;
+    if (leaves_.leaf().takes(part, entry)) delta_[n++] = entry;
   }
   std::sort(delta_, delta_ + n);
   return n;
-}
-
-// Tallies what it knows the groups of, on a leaf that is locked. Needs::map: the map should be copied first, anew if need be (if `may_copy`);
-// Needs::bucket: unknown_ is the first key of the rest.
-template <class K>
-typename IndexCounter<K>::Needs IndexCounter<K>::tally_leaf_once(Buffer leaf, bool may_copy) {
-  const PageView page(buffer_bytes(leaf));
-  BasicLeafRanks<K> ranks;
-  if (!walk_.leaf().ranks(page, parts_.current(), &ranks)) damaged();
-  deltas_ = sorted_deltas(page);
-  bool known;
-  if (visibility_.holds_for(leaf)) {
-    known = tally(page, ranks, visibility_.copy_of_map());
-  } else {
-    const uint64 entries = ranks.end - ranks.begin + deltas_;
-    if (may_copy && visibility_.worth_copying(live_ + entries)) return Needs::map;
-    live_ += entries;
-    known = tally(page, ranks, LiveBlocks(&visibility_));
-  }
-  return known ? Needs::nothing : Needs::bucket;
-}
-
-// Tallies the leaf to which the walk has come, which is locked; unlocks it. What has to be done without a lock is done in between, and the leaf
-// is read anew, for it may have changed. (If it does so again, it is read by the live map.)
-template <class K>
-void IndexCounter<K>::tally_leaf(Buffer leaf) {
-  work_.leaves++;
-  // Whoever has gone from one leaf to the next may go on. Builds lay leaves out one behind the other; what one waits for is memory.
-  constexpr Block kAhead = 4;
-  if (next_ == Next::leaf && walk_.leaf().goes_on(parts_.current(), true) &&
-      walk_.leaf().link(true) != kNoBlock)
-    store_.expect(walk_.leaf().link(true) + kAhead - 1);
-  bool may_copy = true;
-  for (;;) {
-    const Needs needs = tally_leaf_once(leaf, may_copy);
-    if (needs == Needs::nothing) break;
-    const Entry begin = walk_.leaf().fence(false);
-    const Block block = walk_.leaf().block();
-    UnlockReleaseBuffer(leaf);
-    CHECK_FOR_INTERRUPTS();
-    Entry position = begin;
-    if (needs == Needs::map) {
-      visibility_.copy();
-      live_ = 0;
-      may_copy = false;
-    } else {
-      Code word = 0;
-      bucket_word(parts_.current().tree, unknown_, &word);
-      task_.bucket->learn(word);
-      // What lies before was tallied.
-      position = std::max(begin, Entry{unknown_, 0});
-    }
-    leaf = walk_.take_over(parts_.current().tree, position, block, true, read_leaf());
-  }
-  UnlockReleaseBuffer(leaf);
 }
 
 // The key of the first entry that is left.
@@ -354,10 +236,10 @@ template <class Open>
 bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open) {
   Sink sink{this, groups_.needs_keys() && page.tree() != TreeId::nulls};
   LeafTally<K, Open, Sink> leaf(page, open, sink);
-  const KeySet* filter = parts_.filter();
+  const KeySet* filter = leaves_.parts().filter();
   const TreeId tree = page.tree();
   if (!grouped() && filter == nullptr) {
-    if (!leaf.ranks(ranks.begin, ranks.end)) damaged();
+    if (!leaf.ranks(ranks.begin, ranks.end)) leaves_.damaged();
     for (unsigned d = 0; d < deltas_; d++) leaf.entry(delta_[d].code, delta_[d].tid);
     return true;
   }
@@ -365,7 +247,7 @@ bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
   unsigned d = 0;
   while (rank < ranks.end || d < deltas_) {
     K key;
-    if (!first_of_rest(page, rank, ranks.end, d, &key)) damaged();
+    if (!first_of_rest(page, rank, ranks.end, d, &key)) leaves_.damaged();
     K last = KeyTraits<K>::highest();
     if constexpr (KeyTraits<K>::kWords > 1) {
       if (filter != nullptr) {
@@ -375,7 +257,7 @@ bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
         if (key < lo) {
           // Over the gap.
           unsigned at = ranks.end;
-          if (rank < ranks.end && !lower_bound(page, {lo, 0}, &at)) damaged();
+          if (rank < ranks.end && !lower_bound(page, {lo, 0}, &at)) leaves_.damaged();
           rank = std::clamp(at, rank, ranks.end);
           while (d < deltas_ && delta_[d].code < lo) d++;
           continue;
@@ -387,10 +269,10 @@ bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
     if (tree == TreeId::keys) last = std::min(last, group_end_);
     unsigned end = ranks.end;
     if (tree == TreeId::keys && rank < end && last < KeyTraits<K>::highest()) {
-      if (!lower_bound(page, {KeyTraits<K>::after(last), 0}, &end)) damaged();
+      if (!lower_bound(page, {KeyTraits<K>::after(last), 0}, &end)) leaves_.damaged();
       end = std::clamp(end, rank, ranks.end);
     }
-    if (!leaf.ranks(rank, end)) damaged();
+    if (!leaf.ranks(rank, end)) leaves_.damaged();
     rank = end;
     for (; d < deltas_ && (tree == TreeId::nulls || delta_[d].code <= last); d++)
       leaf.entry(delta_[d].code, delta_[d].tid);

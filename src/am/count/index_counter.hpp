@@ -8,22 +8,10 @@
 #pragma once
 
 #include "am/count/bucket.hpp"
-#include "am/count/heap_visibility.hpp"
+#include "am/count/counted_leaves.hpp"
 #include "am/count/measures.hpp"
-#include "am/count/suspect_rows.hpp"
-#include "am/scan/read_leaf.hpp"
-#include "am/scan/scan_parts.hpp"
-#include "am/store/buffer_store.hpp"
 
 namespace learned {
-
-// What EXPLAIN tells.
-struct CountWork {
-  uint64 leaves = 0;
-  uint64 segments = 0;  // or parts of some, counted whole
-  uint64 decoded = 0;   // entries
-  uint64 visited = 0;   // rows of the table
-};
 
 // What is counted, of which tables.
 struct CountTask {
@@ -43,18 +31,18 @@ class IndexCounter {
   // The keys must stay. `same_snapshot`: as at the last begin().
   void begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot);
   // Whether conditions are of a kind that only a recheck of each row decides: not to be counted here.
-  bool recheck() const { return parts_.recheck(); }
+  bool recheck() const { return leaves_.parts().recheck(); }
   // REQUIRES: begin(). Groups without a row that is seen are among them.
   bool next_batch();
   const CountedGroups<K>& groups() const { return groups_; }
   // How many of the groups are complete.
   uint32 complete() const { return complete_; }
   const KeyColumns& columns() const { return columns_; }
-  const CountWork& work() const { return work_; }
+  const CountWork& work() const { return leaves_.work(); }
   // Ends what begin() began; it may be called again.
-  void stop();
+  void stop() { leaves_.stop(); }
   // The same, and lets go of the table and of most of the memory.
-  void release();
+  void release() { leaves_.release(); }
 
   // Instead of next_batch(): rows that were found otherwise, in the physical order of the index or the reverse, until add_row() says no, for enough groups
   // are complete to be given out, or there are no more.
@@ -66,8 +54,6 @@ class IndexCounter {
  private:
   using Entry = BasicEntry<K>;
   using PageView = BasicPageView<K>;
-  using TreeRange = BasicTreeRange<K>;
-  using Store = BasicBufferStore<K>;
 
   // What is tallied goes to the current group.
   struct Sink {
@@ -78,21 +64,15 @@ class IndexCounter {
     void whole(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, unsigned removed);
     void clear(const K* key) { counter->groups_.add(counter->group_, *key); }
     void clear(unsigned n) { counter->groups_.add_rows(counter->group_, n); }
-    void suspect(const K* key, Tid tid);
-    void passed_over(unsigned n) { counter->work_.segments += n; }
-    void decoded(unsigned n) { counter->work_.decoded += n; }
+    void suspect(const K* key, Tid tid) { counter->leaves_.suspect(tid, counter->group_, key); }
+    void passed_over(unsigned n) { counter->leaves_.work().segments += n; }
+    void decoded(unsigned n) { counter->leaves_.work().decoded += n; }
   };
 
-  ReadLeaf read_leaf() const { return {task_.index, snapshot_}; }
-  // Goes to the next leaf that may have entries, locked. REQUIRES: there is one.
-  Buffer next_leaf();
-  void go_on();
-  void tally_leaf(Buffer leaf);
-  // False: it came to a key whose bucket is not known, unknown_.
+  // A leaf that is locked: what is known the groups of. False: it came to a key whose bucket is not known, unknown_.
   template <class Open>
   bool tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
-  enum class Needs : std::uint8_t { nothing, map, bucket };
-  Needs tally_leaf_once(Buffer leaf, bool may_copy);
+  Entry learn_bucket();
   bool grouped() const { return task_.group_words > 0 || task_.bucket != nullptr; }
   bool open_group(TreeId tree, const K& key);
   // Whether two keys have the same words in front, as many as groups do.
@@ -104,24 +84,12 @@ class IndexCounter {
   unsigned sorted_deltas(const PageView& page);
   bool first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta, K* key) const;
   void visit_suspects();
-  [[noreturn]] void damaged() { store_.corrupt(walk_.leaf().block(), "page does not decode"); }
 
   CountTask task_;
   KeyColumns columns_;
-  BasicScanParts<K> parts_;
-  Store store_;
-  LeafWalk<Store> walk_;
-  HeapVisibility visibility_;
+  CountedLeaves<K> leaves_;
   CountedGroups<K> groups_;
-  SuspectRows<K> suspects_;
-  CountWork work_;
 
-  Snapshot snapshot_ = nullptr;
-  BlockNumber heap_blocks_ = 0;
-  // Where the walk goes on.
-  enum class Next : std::uint8_t { part, leaf, position, nowhere } next_ = Next::nowhere;
-  Entry position_{};
-  uint64 live_ = 0;  // entries that were tallied by the live map since it was copied
   uint32 group_ = 0;
   uint32 complete_ = 0;
   bool rows_finished_ = false;

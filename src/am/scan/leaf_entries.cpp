@@ -146,26 +146,17 @@ bool BasicLeafEntries<K>::decode_ranks(unsigned begin, unsigned end, unsigned at
 
 template <class K>
 bool BasicLeafEntries<K>::decode(int begin, int end, const EntryColumns& out) const {
-  unsigned d = 0;
-  while (d < deltas_ && static_cast<int>(delta_number_[d]) < begin) d++;
-  unsigned rank = first_rank_ + static_cast<unsigned>(begin) - d;
-  int n = begin;
-  while (n < end) {
-    int next = end;
-    if (d < deltas_ && static_cast<int>(delta_number_[d]) < end) next = static_cast<int>(delta_number_[d]);
-    const auto encoded = static_cast<unsigned>(next - n);
-    if (!decode_ranks(rank, rank + encoded, static_cast<unsigned>(n - begin), out)) return false;
-    rank += encoded;
-    n = next;
-    if (n < end) {
-      out.codes[n - begin] = delta_[d].code;
-      out.tids[n - begin] = delta_[d].tid;
-      out.dead[n - begin] = delta_killed_[d];
-      d++;
-      n++;
-    }
-  }
-  return true;
+  return for_each(
+      begin, end,
+      [this, begin, &out](unsigned rank, unsigned end_rank, int number) {
+        return decode_ranks(rank, end_rank, static_cast<unsigned>(number - begin), out);
+      },
+      [begin, &out](const Entry& entry, bool killed, int number) {
+        out.codes[number - begin] = entry.code;
+        out.tids[number - begin] = entry.tid;
+        out.dead[number - begin] = killed;
+        return true;
+      });
 }
 
 #define LEARNED_LEAF_ENTRIES(K) template class BasicLeafEntries<K>;

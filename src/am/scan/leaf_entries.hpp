@@ -68,6 +68,27 @@ class BasicLeafEntries {
   // The same backward: the last one up to `number`, -1 if there is none.
   int skip_dead_back(int number) const;
 
+  // Of numbers [begin, end), calls encoded(ranks begin, end, number of the first) and other(delta entry, killed, number), in their order. False: a call was.
+  template <class Encoded, class Other>
+  bool for_each(int begin, int end, Encoded&& encoded, Other&& other) const {
+    unsigned d = 0;
+    while (d < deltas_ && static_cast<int>(delta_number_[d]) < begin) d++;
+    unsigned rank = first_rank_ + static_cast<unsigned>(begin) - d;
+    for (int n = begin; n < end;) {
+      const bool delta_next = d < deltas_ && static_cast<int>(delta_number_[d]) < end;
+      const int next = delta_next ? static_cast<int>(delta_number_[d]) : end;
+      const unsigned end_rank = rank + static_cast<unsigned>(next - n);
+      if (!encoded(rank, end_rank, n)) return false;
+      rank = end_rank;
+      n = next;
+      if (n < end) {
+        if (!other(delta_[d], delta_killed_[d], n)) return false;
+        d++;
+        n++;
+      }
+    }
+    return true;
+  }
   // Decodes [begin, end), to the beginning of the columns.
   bool decode(int begin, int end, const EntryColumns& out) const;
   // Whether there is just one, and select() found in which segment: then that has its TID.
