@@ -5,7 +5,7 @@
 //               are grouped by, in any order: together with columns that an equality fixes they are the first ones of the index.
 //     words     of those first columns, together (Integer); 0: there are none
 //     measures  IntList, four numbers for each aggregate, in the order in which the node's tuple has them behind the groups: a MeasureKind, the
-//               column of the index (from 0 on; -1: none is needed), the Oid of the aggregate's result, and whether it is of values that differ (DISTINCT)
+//               column of the index (from 0 on; -1: none is needed), the Oid of the aggregate's result, MeasureFlags
 //     bucket    IntList: the number of the column that groups are by a monotone expression of, too, whether that depends on the time zone,
 //               and how many days it may come below the column (MonotoneExpression). NIL: they are not
 //     folded    Integer. Where aggregates are of values that differ, groups are by these values, too, behind all others: those that have the same so
@@ -13,6 +13,8 @@
 //   exprs       of the node's tuple: the group columns, the bucket's expression, the aggregates (Aggref nodes of the query)
 //   having      conditions on that tuple
 //   bucket      the expression, in which the column is the last one of the node's tuple, then the column as an expression of the table; NIL, or both
+//
+// The plan's custom_exprs are the fractions that percentiles are asked for, of one such aggregate after the other.
 //
 // Without words and bucket all rows are one group. A child, an index scan or an index-only scan without a filter, in the physical order of the index, gives the group
 // columns, the bucket's column, then the column of each measure that has one and is not of values that differ: it knows the conditions, and is run row by row where counting is not possible.
@@ -23,12 +25,21 @@
 namespace learned {
 
 enum class MeasureKind : int {
-  rows,      // count(*)
-  not_null,  // count(column)
-  least,     // min(column)
-  greatest,  // max(column)
-  sum,       // sum(column), of an integer
-  average,   // avg(column), of an integer
+  rows,        // count(*)
+  not_null,    // count(column)
+  least,       // min(column)
+  greatest,    // max(column)
+  sum,         // sum(column), of an integer
+  average,     // avg(column), of an integer
+  percentile,  // percentile_disc(), percentile_cont(): the Aggref says of what
+};
+
+enum MeasureFlags : int {
+  kDistinct = 1,  // of values that differ (DISTINCT)
+  // Of a percentile's column:
+  kNeverNull = 2,  // all rows have a value
+  kBackward = 4,   // it is ordered the other way than in pages
+  kNullsLow = 8,   // which have its NULLs in front
 };
 
 // What makes a plan of the node's path.

@@ -9,10 +9,12 @@ namespace learned {
 // One aggregate of the query.
 struct WantedMeasure {
   MeasureKind kind;
-  int column;     // of the index; -1: none
-  int measured;   // its number among the measured columns; -1: none
-  Oid type;       // of the result
-  bool distinct;  // of values that differ, each once
+  int column;    // of the index; -1: none
+  int measured;  // its number among the measured columns; -1: none
+  Oid type;      // of the result
+  int flags;     // MeasureFlags
+
+  bool distinct() const { return (flags & kDistinct) != 0; }
 };
 
 // The aggregate's value. (Rows are values of no column.) Memory comes from the current context; what is by reference may be in `storage`.

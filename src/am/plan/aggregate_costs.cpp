@@ -15,6 +15,7 @@ constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
 constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
 constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
+constexpr double kFound = 150.0;   // to find a row in its leaf
 // To find a bucket's border its function is called some ten times: a few machine instructions, or with a time zone a look-up of its offset.
 constexpr double kBucket = 30.0;
 constexpr double kZonedBucket = 250.0;
@@ -70,6 +71,14 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
   return keys;
 }
 
+// Of each group, in units of cpu_operator_cost.
+double cost_of_group(const Answer& answer) {
+  double cost = kGroup;
+  if (answer.bucket >= 0) cost += answer.expression.zoned ? kZonedBucket : kBucket;
+  if (answer.percentile >= 0) cost += kFound;
+  return cost;
+}
+
 }  // namespace
 
 double expected_rows(const RelOptInfo* output, double otherwise) {
@@ -101,18 +110,13 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 
-double cost_of_border(const Answer& answer) {
-  if (answer.bucket < 0) return kGroup;
-  return kGroup + (answer.expression.zoned ? kZonedBucket : kBucket);
-}
-
 Cost least_cost(const IndexOptInfo* index) {
   double random;
   get_tablespace_page_costs(index->reltablespace, &random, nullptr);
   return random + (kDescent + kLeaf) * cpu_operator_cost;
 }
 
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
+CountCost cost_of(PlannerInfo* root, IndexPath* child, const Answer& answer, double groups) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;
   Cost startup;
@@ -130,7 +134,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * border;
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
@@ -144,6 +148,9 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
     const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
     cost += visited * (random - (random - sequential) * share);
   }
+  // Rows are found by counting once more, when pages are in memory.
+  if (answer.percentile >= 0) operations *= 2.0;
+  operations += groups * cost_of_group(answer);
   cost += operations * cpu_operator_cost;
   return {startup, cost + startup};
 }

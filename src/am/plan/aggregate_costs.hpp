@@ -13,6 +13,7 @@ struct Question {
   PathTarget* target;     // what is made of them
   List* having;           // conditions on them
   bool distinct;          // there are aggregates with DISTINCT: groups are finer than the query's
+  bool percentiles;       // there are some among the aggregates
 };
 
 // How many of the groups are the query's.
@@ -28,7 +29,8 @@ struct Answer {
   int bucket;                     // the column that the bucket is of; -1: there is none
   int bucket_group;               // the number of its expression among the groups
   MonotoneExpression expression;  // that, taken apart
-  List* measures;                 // three numbers each
+  int percentile;                 // the column that percentiles are of; -1: there are none
+  List* measures;                 // four numbers each
   List* measured;                 // the columns of those that have one, as expressions
 };
 
@@ -44,11 +46,9 @@ double expected_groups(PlannerInfo* root, const Question& question, double rows,
 // The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);
-// Of each group, in units of cpu_operator_cost.
-double cost_of_border(const Answer& answer);
 // What no count by an index can cost less than: a look at one leaf.
 Cost least_cost(const IndexOptInfo* index);
-// Of all, with so many groups of which each costs `border`.
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border);
+// Of all, with so many groups.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, const Answer& answer, double groups);
 
 }  // namespace learned

@@ -4,6 +4,7 @@
 //   SELECT k, count(*) FROM ... GROUP BY k            the first columns of an index
 //   SELECT date_trunc('hour', ts), count(*) ...       or a monotone expression of the next one
 //   SELECT k, count(DISTINCT l) ...                   as if groups were by that, too
+//   SELECT k, percentile_disc(0.5) WITHIN GROUP (ORDER BY l) ...       the next one
 //
 // The index must decide all conditions by itself, exactly: whatever core finds no index condition for, or a lossy one, stays a filter, and rows would have
 // to be read. So core matches them, for a copy of the table that has this index only.
@@ -15,6 +16,7 @@
 #include "am/plan/aggregate_costs.hpp"
 #include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/percentile_columns.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -56,7 +58,7 @@ bool understand_distinct(PlannerInfo* root, const RelOptInfo* input, Question* q
       parse->hasWindowFuncs) {
     return false;
   }
-  *question = {NIL, NIL, NIL, input->reltarget, NIL, false};
+  *question = {NIL, NIL, NIL, input->reltarget, NIL, false, false};
   note_groups(root, parse->distinctClause, question);
   return !has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question);
 }
@@ -80,8 +82,8 @@ bool note_distinct(const Aggref* aggregate, Question* question) {
 bool understand(PlannerInfo* root, Question* question) {
   const Query* parse = root->parse;
   *question = {
-      NIL,  NIL, NIL, root->upper_targets[UPPERREL_GROUP_AGG], reinterpret_cast<List*>(parse->havingQual),
-      false};
+      NIL,   NIL,  NIL, root->upper_targets[UPPERREL_GROUP_AGG], reinterpret_cast<List*>(parse->havingQual),
+      false, false};
   note_groups(root, parse->groupClause, question);
   if (has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question) ||
       has_other_pieces(parse->havingQual, question)) {
@@ -91,10 +93,13 @@ bool understand(PlannerInfo* root, Question* question) {
   bool counts = question->groups != NIL;
   for (int i = 0; i < list_length(question->aggregates); i++) {
     const auto* aggregate = static_cast<const Aggref*>(list_nth(question->aggregates, i));
-    if (aggregate->aggorder != NIL || aggregate->aggfilter != nullptr || aggregate->aggdirectargs != NIL ||
-        aggregate->aggvariadic || list_length(aggregate->args) > 1) {
+    if (aggregate->aggfilter != nullptr || aggregate->aggvariadic || list_length(aggregate->args) > 1)
       return false;
+    if (is_percentile(aggregate)) {
+      question->percentiles = counts = true;
+      continue;
     }
+    if (aggregate->aggorder != NIL || aggregate->aggdirectargs != NIL) return false;
     if (is_distinct(aggregate) && !note_distinct(aggregate, question)) return false;
     counts = counts || !OidIsValid(first_value_operator(aggregate));
   }
@@ -156,8 +161,22 @@ bool counts_all(const Aggref* aggregate, const RelOptInfo* rel, const RangeTblEn
   return var->varattno > 0 && compat::never_null(rel, rte->relid, var->varattno);
 }
 
+// The column of a percentile, all of which are of one.
+bool find_column_of_percentile(const Aggref* aggregate, const RangeTblEntry* rte, Answer* answer, int* column,
+                               int* flags) {
+  PercentileColumn found;
+  if (!find_percentile(aggregate, answer->index, &found)) return false;
+  if (answer->percentile >= 0 && answer->percentile != found.column) return false;
+  answer->percentile = *column = found.column;
+  answer->measured = lappend(answer->measured, found.operand);
+  *flags = (never_null(answer->index->rel, rte, answer->index, found.column) ? kNeverNull : 0) |
+           (found.backward ? kBackward : 0) | (found.nulls_low ? kNullsLow : 0);
+  return true;
+}
+
 bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* answer) {
   IndexOptInfo* index = answer->index;
+  answer->percentile = -1;
   answer->measures = NIL;
   answer->measured = NIL;
   for (int i = 0; i < list_length(question.aggregates); i++) {
@@ -165,7 +184,11 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
     MeasureKind kind = MeasureKind::rows;
     int column = -1;
     const bool distinct = is_distinct(aggregate);
-    if (distinct && aggregate->aggfnoid == F_COUNT_ANY) {
+    int flags = distinct ? kDistinct : 0;
+    if (is_percentile(aggregate)) {
+      kind = MeasureKind::percentile;
+      if (!find_column_of_percentile(aggregate, rte, answer, &column, &flags)) return false;
+    } else if (distinct && aggregate->aggfnoid == F_COUNT_ANY) {
       kind = MeasureKind::not_null;
     } else if (distinct || !counts_all(aggregate, index->rel, rte)) {
       if (aggregate->args == NIL) return false;
@@ -181,7 +204,7 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
     answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
     answer->measures = lappend_int(answer->measures, column);
     answer->measures = lappend_int(answer->measures, static_cast<int>(aggregate->aggtype));
-    answer->measures = lappend_int(answer->measures, distinct ? 1 : 0);
+    answer->measures = lappend_int(answer->measures, flags);
   }
   return true;
 }
@@ -227,6 +250,19 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
     return false;
   for (int group = 0; group < wanted; group++) {
     if (group != answer->bucket_group) answer->groups = lappend_int(answer->groups, columns[group]);
+  }
+  return true;
+}
+
+// Whether rows of a group come in the order of the column that percentiles are of: it is the next one behind the groups.
+bool has_order_of_percentiles(const Question& question, const List* conditions, const Answer& answer) {
+  if (!question.percentiles) return true;
+  List* groups = list_copy_head(question.groups, groups_of_query(question));
+  if (answer.bucket >= 0 && answer.bucket_group < groups_of_query(question)) return false;
+  for (int c = 0; c < answer.percentile; c++) {
+    if (group_of_column(groups, question.group_operators, answer.index, c) < 0 &&
+        !has_equality(conditions, answer.index, c))
+      return false;
   }
   return true;
 }
@@ -306,9 +342,8 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
   // Where a plain index descends, its pages ascend.
-  const bool plain = index->ncolumns == 1 && words_of_columns(index, 1) == 1;
   const ScanDirection direction =
-      plain && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
+      is_plain(index) && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
   IndexPath* child = create_index_path(root, index, const_cast<List*>(conditions), NIL, NIL, NIL, direction,
                                        has_everything(table, index), nullptr, 1.0, false);
   // What rows are made of where they are read one by one.
@@ -333,7 +368,7 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(answer))};
+  return {child, direction, told, groups, cost_of(root, child, answer, groups)};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
@@ -410,7 +445,8 @@ bool find_answer(PlannerInfo* root, const Question& question, IndexOptInfo* inde
   if (!find_measures(question, root->simple_rte_array[index->rel->relid], answer)) return false;
   bool possible;
   *conditions = all_conditions(root, index, &possible);
-  return possible && find_groups(question, *conditions, answer);
+  return possible && find_groups(question, *conditions, answer) &&
+         has_order_of_percentiles(question, *conditions, *answer);
 }
 
 // The table's cheapest index that has the bucket for the same group as the others of its parent; of the first one (-2), for any.
@@ -457,7 +493,8 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
   }
   if (paths == NIL) return;
   if (list_length(paths) > 1) {
-    if (!may_merge_groups(question.groups, question.group_operators)) return;
+    // (The rows of a percentile lie in any of them.)
+    if (question.percentiles || !may_merge_groups(question.groups, question.group_operators)) return;
     cost.total += merging_cost(groups);
     groups = std::min(groups, expected_groups(root, question, input->rows, output));
     if (question.groups != NIL &&

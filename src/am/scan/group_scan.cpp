@@ -18,17 +18,12 @@ struct GroupScanState {
 };
 static_assert(std::is_trivially_destructible_v<GroupScanState>);
 
-IndexScanDesc scan_of(PlanState* child) {
-  return IsA(child, IndexScanState) ? reinterpret_cast<IndexScanState*>(child)->iss_ScanDesc
-                                    : reinterpret_cast<IndexOnlyScanState*>(child)->ioss_ScanDesc;
-}
-
 // The first row of the next group. The child goes on only when it is asked for the next one: values may point to what it has now.
 TupleTableSlot* next_group(ScanState* node) {
   auto* state = reinterpret_cast<GroupScanState*>(node);
   TupleTableSlot* slot = node->ss_ScanTupleSlot;
   ExecClearTuple(slot);
-  if (state->given) skip_group(scan_of(state->child), state->words, state->direction);
+  if (state->given) skip_group(child_scan(state->child).scan, state->words, state->direction);
   TupleTableSlot* row = ExecProcNode(state->child);
   state->given = !TupIsNull(row);
   if (!state->given) return slot;

@@ -47,6 +47,34 @@ inline PlanState* init_index_scan(Plan* child, EState* estate, int flags, const 
   return state;
 }
 
+// What is needed of it.
+struct ChildScan {
+  Relation index;
+  Relation heap;
+  ScanKey keys;
+  int nkeys;
+  IndexRuntimeKeyInfo* runtime_keys;
+  int runtime_nkeys;
+  ExprContext* runtime_context;
+  IndexScanDesc scan;  // nullptr before the first fetch
+};
+
+inline ChildScan child_scan(PlanState* child) {
+  Relation heap = reinterpret_cast<ScanState*>(child)->ss_currentRelation;
+  if (IsA(child, IndexScanState)) {
+    auto* s = reinterpret_cast<IndexScanState*>(child);
+    return {s->iss_RelationDesc,   heap,
+            s->iss_ScanKeys,       s->iss_NumScanKeys,
+            s->iss_RuntimeKeys,    s->iss_NumRuntimeKeys,
+            s->iss_RuntimeContext, s->iss_ScanDesc};
+  }
+  auto* s = reinterpret_cast<IndexOnlyScanState*>(child);
+  return {s->ioss_RelationDesc,   heap,
+          s->ioss_ScanKeys,       s->ioss_NumScanKeys,
+          s->ioss_RuntimeKeys,    s->ioss_NumRuntimeKeys,
+          s->ioss_RuntimeContext, s->ioss_ScanDesc};
+}
+
 // ExecScan asks for it; no row is locked below such a node.
 inline bool never_rechecked(ScanState*, TupleTableSlot*) { return true; }
 
