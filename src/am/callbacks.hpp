@@ -51,6 +51,9 @@ void register_group_paths();
 // aggregate_paths.cpp. The same.
 void register_aggregate_paths();
 
+// offset_paths.cpp. The same.
+void register_offset_paths();
+
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);
 

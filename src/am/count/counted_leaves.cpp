@@ -45,6 +45,15 @@ void CountedLeaves<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsh
 }
 
 template <class K>
+bool CountedLeaves<K>::may_count(double rows) {
+  constexpr double kFewRows = 1000.0;
+  if (!IsMVCCSnapshot(snapshot_) || parts_.recheck()) return false;
+  if (IsolationIsSerializable() && rows < kFewRows) return false;
+  PredicateLockRelation(heap_, snapshot_);
+  return true;
+}
+
+template <class K>
 void CountedLeaves<K>::stop() {
   visibility_.release();
   suspects_.clear();

@@ -42,6 +42,9 @@ class CountedLeaves {
 
   // The keys must stay. `same_snapshot`: as at the last begin().
   void begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot, bool forward);
+  // Whether rows may be counted, some of which there are; the table is then locked as a transaction that is SERIALIZABLE must lock it, for a DELETE changes no page
+  // of the index: not for few rows. REQUIRES: begin()
+  bool may_count(double rows);
   // Ends what begin() began; it may be called again.
   void stop();
   // The same, and lets go of the table and of most of the memory.

@@ -99,15 +99,6 @@ TupleTableSlot* read_row(CountedTable* table, uint64 n) {
 
 // ---- groups
 
-// Whether counting is possible. REQUIRES: the counter has begun.
-template <class K>
-bool countable(const CountedTable* table, const IndexCounter<K>* counter, Snapshot snapshot) {
-  // (Fewer rows are not worth a lock on the whole table.)
-  constexpr double kFewRows = 1000.0;
-  if (!IsMVCCSnapshot(snapshot) || counter->recheck()) return false;
-  return !IsolationIsSerializable() || table->child->plan->plan_rows >= kFewRows;
-}
-
 template <class K>
 void begin_counting(CountedTable* table, EState* estate) {
   const bool first = table->counter == nullptr;
@@ -125,9 +116,7 @@ void begin_counting(CountedTable* table, EState* estate) {
   }
   IndexCounter<K>* counter = counter_of<K>(table);
   counter->begin(child.keys, child.nkeys, estate->es_snapshot, !first);
-  table->by_rows = !countable(table, counter, estate->es_snapshot);
-  // A DELETE changes no page of the index, and a transaction that must not overlook it locks the table, as a sequential scan does.
-  if (!table->by_rows) PredicateLockRelation(child.heap, estate->es_snapshot);
+  table->by_rows = !counter->may_count(table->child->plan->plan_rows);
   table->begun = true;
   table->finding = false;
   table->at = table->end = 0;
@@ -148,6 +137,13 @@ bool more_groups(CountedTable* table) {
   return true;
 }
 
+// Of the order of pages.
+ScanDirection direction_of(const PlanState* child) {
+  const Plan* plan = child->plan;
+  return IsA(plan, IndexScan) ? reinterpret_cast<const IndexScan*>(plan)->indexorderdir
+                              : reinterpret_cast<const IndexOnlyScan*>(plan)->indexorderdir;
+}
+
 template <class K>
 void begin_finding(CountedTable* table, EState* estate) {
   const bool first = table->finder == nullptr;
@@ -155,7 +151,8 @@ void begin_finding(CountedTable* table, EState* estate) {
     table->finder = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(RowFinder<K>))) RowFinder<K>(
         table->task.heap, table->task.index, counter_of<K>(table)->columns(), estate->es_query_cxt);
   const ChildScan child = child_scan(table->child);
-  finder_of<K>(table)->begin(child.keys, child.nkeys, estate->es_snapshot, !first, true);
+  finder_of<K>(table)->begin(child.keys, child.nkeys, estate->es_snapshot, !first,
+                             direction_of(table->child));
 }
 
 }  // namespace

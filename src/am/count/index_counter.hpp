@@ -30,9 +30,9 @@ class IndexCounter {
 
   // The keys must stay. `same_snapshot`: as at the last begin().
   void begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot);
-  // Whether conditions are of a kind that only a recheck of each row decides: not to be counted here.
-  bool recheck() const { return leaves_.parts().recheck(); }
-  // REQUIRES: begin(). Groups without a row that is seen are among them.
+  // Whether `rows` rows, about, may be counted: see CountedLeaves. REQUIRES: begin()
+  bool may_count(double rows) { return leaves_.may_count(rows); }
+  // REQUIRES: may_count(). Groups without a row that is seen are among them.
   bool next_batch();
   const CountedGroups<K>& groups() const { return groups_; }
   // How many of the groups are complete.

@@ -7,8 +7,8 @@ namespace learned {
 
 template <class K>
 void RowFinder<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot,
-                         bool forward) {
-  leaves_.begin(keys, nkeys, snapshot, same_snapshot, forward);
+                         ScanDirection direction) {
+  leaves_.begin(keys, nkeys, snapshot, same_snapshot, leaves_.parts().forward(direction));
   passed_ = 0;
   narrowed_ = false;
 }
@@ -31,8 +31,7 @@ bool RowFinder<K>::find(uint64 n, FoundRow<K>* row) {
         *row = {leaves_.parts().current().tree, first_[piece_]};
         // The next one is looked for from here on.
         narrowed_ = false;
-        const Entry& entry = row->entry;
-        leaves_.return_to(leaves_.forward() ? entry : Entry{entry.code, entry.tid + 1});
+        leaves_.return_to(leaves_.forward() ? row->entry : row->behind());
         leaves_.release_map();
         return true;
       }

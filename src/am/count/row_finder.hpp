@@ -1,7 +1,7 @@
 // Finds rows by their number among those that scan keys admit and a snapshot sees, without reading the ones before.
 //
-//   begin(keys, forward)   takes over the conditions
-//   find(n)                the entry of the row before which, in the index's order or the reverse, there are n others
+//   begin(keys, direction)   takes over the conditions
+//   find(n)                  the entry of the row before which, in the index's order or the reverse, there are n others
 //
 // Leaf after leaf is counted as a whole; suspects, as many as may be, are visited together, as long as no more than n rows lie before, whatever comes of them. The
 // leaf that has the row is read again, in pieces, and so is the piece that has it, until that is one entry. What the snapshot sees
@@ -20,6 +20,8 @@ struct FoundRow {
   BasicEntry<K> entry;
 
   RowKey<K> key() const { return {tree, entry.code}; }
+  // The position behind it.
+  BasicEntry<K> behind() const { return {entry.code, entry.tid + 1}; }
 };
 
 template <class K>
@@ -28,11 +30,12 @@ class RowFinder {
   RowFinder(Relation heap, Relation index, const KeyColumns& columns, MemoryContext context)
       : leaves_(heap, index, columns, false, context) {}
 
-  // The keys must stay. `same_snapshot`: as at the last begin(). `forward`: in the physical order of the index (PartNumbers::forward()), else the reverse.
-  void begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot, bool forward);
-  // Whether conditions are of a kind that only a recheck of each row decides: rows are not to be found here.
-  bool recheck() const { return leaves_.parts().recheck(); }
-  // False: there are no more than n rows. REQUIRES: begin(), a snapshot that is an MVCC one, and n not less than at the last call since.
+  // The keys must stay. `same_snapshot`: as at the last begin(). `direction`: as a scan's.
+  void begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot,
+             ScanDirection direction);
+  // As IndexCounter's.
+  bool may_count(double rows) { return leaves_.may_count(rows); }
+  // False: there are no more than n rows. REQUIRES: may_count(), and n not less than at the last call since.
   bool find(uint64 n, FoundRow<K>* row);
   const CountWork& work() const { return leaves_.work(); }
   // As IndexCounter's.

@@ -71,14 +71,6 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
   return keys;
 }
 
-// Of each group, in units of cpu_operator_cost.
-double cost_of_group(const Answer& answer) {
-  double cost = kGroup;
-  if (answer.bucket >= 0) cost += answer.expression.zoned ? kZonedBucket : kBucket;
-  if (answer.percentile >= 0) cost += kFound;
-  return cost;
-}
-
 }  // namespace
 
 double expected_rows(const RelOptInfo* output, double otherwise) {
@@ -110,13 +102,20 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 
+double cost_of_border(const Answer& answer) {
+  double cost = kGroup;
+  if (answer.bucket >= 0) cost += answer.expression.zoned ? kZonedBucket : kBucket;
+  if (answer.percentile >= 0) cost += kFound;
+  return cost;
+}
+
 Cost least_cost(const IndexOptInfo* index) {
   double random;
   get_tablespace_page_costs(index->reltablespace, &random, nullptr);
   return random + (kDescent + kLeaf) * cpu_operator_cost;
 }
 
-CountCost cost_of(PlannerInfo* root, IndexPath* child, const Answer& answer, double groups) {
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border, double passes) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;
   Cost startup;
@@ -148,10 +147,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, const Answer& answer, dou
     const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
     cost += visited * (random - (random - sequential) * share);
   }
-  // Rows are found by counting once more, when pages are in memory.
-  if (answer.percentile >= 0) operations *= 2.0;
-  operations += groups * cost_of_group(answer);
-  cost += operations * cpu_operator_cost;
+  cost += (operations * passes + groups * border) * cpu_operator_cost;
   return {startup, cost + startup};
 }
 

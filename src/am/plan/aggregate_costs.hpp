@@ -46,9 +46,11 @@ double expected_groups(PlannerInfo* root, const Question& question, double rows,
 // The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);
+// Of each group, in units of cpu_operator_cost.
+double cost_of_border(const Answer& answer);
 // What no count by an index can cost less than: a look at one leaf.
 Cost least_cost(const IndexOptInfo* index);
-// Of all, with so many groups.
-CountCost cost_of(PlannerInfo* root, IndexPath* child, const Answer& answer, double groups);
+// Of all, with so many groups of which each costs `border`. What is read again is in memory.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border, double passes = 1.0);
 
 }  // namespace learned

@@ -267,37 +267,6 @@ bool has_order_of_percentiles(const Question& question, const List* conditions, 
   return true;
 }
 
-// A path of the index that has all conditions as index conditions, none of them lossy. nullptr: there is none.
-const List* all_conditions(PlannerInfo* root, IndexOptInfo* index, bool* possible) {
-  *possible = true;
-  if (index->indrestrictinfo == NIL) return NIL;
-  auto* table = static_cast<RelOptInfo*>(palloc(sizeof(RelOptInfo)));
-  std::memcpy(table, index->rel, sizeof(RelOptInfo));
-  table->indexlist = list_make1(index);
-  table->pathlist = NIL;
-  table->partial_pathlist = NIL;
-  table->cheapest_parameterized_paths = NIL;
-  table->consider_parallel = false;
-  create_index_paths(root, table);
-  for (int i = 0; i < list_length(table->pathlist); i++) {
-    const auto* path = static_cast<const IndexPath*>(list_nth(table->pathlist, i));
-    if (!IsA(path, IndexPath) || path->path.param_info != nullptr) continue;
-    bool all = true;
-    for (int r = 0; all && r < list_length(index->indrestrictinfo); r++) {
-      const void* restriction = list_nth(index->indrestrictinfo, r);
-      bool decided = false;
-      for (int k = 0; !decided && k < list_length(path->indexclauses); k++) {
-        const auto* clause = static_cast<const IndexClause*>(list_nth(path->indexclauses, k));
-        decided = clause->rinfo == restriction && !clause->lossy;
-      }
-      all = decided;
-    }
-    if (all) return path->indexclauses;
-  }
-  *possible = false;
-  return NIL;
-}
-
 // ---- the path
 
 // The index's own order as far as it is that of the groups.
@@ -368,7 +337,8 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups, cost_of(root, child, answer, groups)};
+  return {child, direction, told, groups,
+          cost_of(root, child, groups, cost_of_border(answer), question.percentiles ? 2.0 : 1.0)};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
@@ -414,12 +384,6 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   path->path.total_cost = table.cost.total + path->path.rows * cpu_tuple_cost;
   path->path.pathkeys = grouped ? order_of_groups(root, question, answer.index, table.direction) : NIL;
   add_path(output, &path->path);
-}
-
-// (An index whose operator class lacks something has no order.)
-bool may_count(const IndexOptInfo* index) {
-  return is_learned(index) && !index->hypothetical && index->sortopfamily != nullptr &&
-         (index->indpred == NIL || index->predOK);
 }
 
 // Whether an index of the table may count for less than the server's own plans cost: a look-up is not asked whether it could be counted.

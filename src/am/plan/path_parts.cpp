@@ -95,4 +95,40 @@ bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index) {
   return bms_is_subset(used, returned);
 }
 
+// (An index whose operator class lacks something has no order.)
+bool may_count(const IndexOptInfo* index) {
+  return is_learned(index) && !index->hypothetical && index->sortopfamily != nullptr &&
+         (index->indpred == NIL || index->predOK);
+}
+
+const List* all_conditions(PlannerInfo* root, IndexOptInfo* index, bool* possible) {
+  *possible = true;
+  if (index->indrestrictinfo == NIL) return NIL;
+  auto* table = static_cast<RelOptInfo*>(palloc(sizeof(RelOptInfo)));
+  std::memcpy(table, index->rel, sizeof(RelOptInfo));
+  table->indexlist = list_make1(index);
+  table->pathlist = NIL;
+  table->partial_pathlist = NIL;
+  table->cheapest_parameterized_paths = NIL;
+  table->consider_parallel = false;
+  create_index_paths(root, table);
+  for (int i = 0; i < list_length(table->pathlist); i++) {
+    const auto* path = static_cast<const IndexPath*>(list_nth(table->pathlist, i));
+    if (!IsA(path, IndexPath) || path->path.param_info != nullptr) continue;
+    bool all = true;
+    for (int r = 0; all && r < list_length(index->indrestrictinfo); r++) {
+      const void* restriction = list_nth(index->indrestrictinfo, r);
+      bool decided = false;
+      for (int k = 0; !decided && k < list_length(path->indexclauses); k++) {
+        const auto* clause = static_cast<const IndexClause*>(list_nth(path->indexclauses, k));
+        decided = clause->rinfo == restriction && !clause->lossy;
+      }
+      all = decided;
+    }
+    if (all) return path->indexclauses;
+  }
+  *possible = false;
+  return NIL;
+}
+
 }  // namespace learned

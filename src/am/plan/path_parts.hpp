@@ -28,5 +28,9 @@ unsigned words_of_columns(const IndexOptInfo* index, int columns);
 bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column);
 // Whether the index has all that the query wants of the table, as the planner decides it.
 bool has_everything(const RelOptInfo* rel, const IndexOptInfo* index);
+// Whether an index of ours has an order that the query may rely on, and all rows that it may want. (Without one is an index whose operator class lacks something.)
+bool may_count(const IndexOptInfo* index);
+// A path of the index that has all conditions of the query on its table as index conditions (IndexClauses), none of them lossy. *possible: whether there is one.
+const List* all_conditions(PlannerInfo* root, IndexOptInfo* index, bool* possible);
 
 }  // namespace learned

@@ -2,6 +2,7 @@
 // part to part and from leaf to leaf.
 #include "am/callbacks.hpp"
 #include "am/scan/group_scan.hpp"
+#include "am/scan/offset_scan.hpp"
 #include "am/scan/parallel_scan.hpp"
 #include "am/scan/scan_state.hpp"
 #include "am/server/compat.hpp"
@@ -277,6 +278,25 @@ void skip_group(IndexScanDesc scan, unsigned words, bool forward) {
 }
 
 }  // namespace
+
+template <class K>
+void go_to_row(IndexScanDesc scan, const FoundRow<K>& row, ScanDirection direction) {
+  BasicScanState<K>* s = state_of<K>(scan);
+  const bool forward = s->parts.forward(direction);
+  scan->kill_prior_tuple = false;
+  s->mark.clear();
+  int no = 0;
+  while (no + 1 < s->parts.count() &&
+         !(s->parts.at(no).tree == row.tree && s->parts.at(no).includes(row.entry)))
+    no++;
+  s->parts.go_to(no);
+  compat::count_index_search(scan);
+  s->leaf.take_over(scan, s->parts.current(), forward ? row.entry : row.behind(), kNoBlock, forward);
+}
+
+#define LEARNED_GO_TO_ROW(K) template void go_to_row<K>(IndexScanDesc, const FoundRow<K>&, ScanDirection);
+LEARNED_FOR_EVERY_KEY(LEARNED_GO_TO_ROW)
+#undef LEARNED_GO_TO_ROW
 
 void skip_group(IndexScanDesc scan, unsigned words, ScanDirection direction) {
   with_keys_of(scan, [scan, words, direction]<class K>() {
