@@ -176,8 +176,9 @@ BEGIN;
 INSERT INTO events SELECT i, i, 7, '2020-06-01 00:00+00', '2020-06-01', 1, 1, md5(i::text)::uuid, 'never' FROM generate_series(1, 60000, 7) i;
 ROLLBACK;
 SELECT * FROM many();
--- Its own, in a transaction and in parts of it.
+-- Its own, in a transaction and in parts of it; more of them than are visited at a time.
 BEGIN;
+SET LOCAL work_mem = '64kB';
 DELETE FROM events WHERE id % 31 = 3;
 SAVEPOINT one;
 DELETE FROM events WHERE id % 31 = 4;

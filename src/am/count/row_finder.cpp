@@ -19,8 +19,8 @@ bool RowFinder<K>::find(uint64 n, FoundRow<K>* row) {
     CHECK_FOR_INTERRUPTS();
     read_leaf();
     if (!narrowed_ && passed_ + rows_[0] + leaves_.suspects() <= n) {
-      passed_ += rows_[0];
       if (leaves_.has_many_suspects()) visit_suspects();
+      passed_ += rows_[0];
     } else {
       visit_suspects();
       if (pass_pieces(n)) {

@@ -81,7 +81,7 @@ void add_path_of(PlannerInfo* root, IndexOptInfo* index, const List* pathkeys, S
   PathTarget* target = create_empty_pathtarget();
   add_new_columns_to_pathtarget(
       target, pull_var_clause(reinterpret_cast<Node*>(result->exprs), PVC_RECURSE_PLACEHOLDERS));
-  child->path.pathtarget = target;
+  child->path.pathtarget = set_pathtarget_cost_width(root, target);
 
   const double rows = std::max(child->path.rows, 1.0);
   // (As the server estimates what it does not know.)
