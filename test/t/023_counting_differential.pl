@@ -123,6 +123,14 @@ sub question
 	{
 		push @measures, chance(4) ? "count(DISTINCT $columns[$next] / " . pick(3, 100, 7777) . ')' : map { "$_(DISTINCT $columns[$next])" } qw(count sum avg);
 	}
+	# Percentiles of the same column.
+	if ($next < @columns && $by !~ /\// && chance(3))
+	{
+		my $order = "WITHIN GROUP (ORDER BY $columns[$next]" . pick('', ' DESC') . ')';
+		my @fractions = map { random_int(0, 1000) / 1000 } 1 .. random_int(1, 5);
+		push @measures, "percentile_" . pick(qw(disc cont)) . '(' . pick($fractions[0], 'ARRAY[' . join(', ', @fractions) . "]::float8[]") . ") $order";
+		push @measures, "percentile_disc(0.5) $order" if chance(2);
+	}
 	return "SELECT " . join(', ', ($by ? $by : ()), @measures) . " FROM $table" . (@where ? ' WHERE ' . join(' AND ', @where) : '') . $group;
 }
 

@@ -37,7 +37,7 @@ sub prepare_counting
 CREATE FUNCTION hold_page(relation regclass, block int, path text) RETURNS bool LANGUAGE c AS '$library';
 CREATE FUNCTION read_page(index regclass, block int) RETURNS bytea LANGUAGE c AS '$library';
 CREATE FUNCTION all_rows(q text) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
-  SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
+  SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY [^)]*\$' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
 \$\$;
 CREATE FUNCTION by_table(q text) RETURNS text LANGUAGE plpgsql $by_table AS \$\$
 DECLARE answer text; BEGIN EXECUTE all_rows(q) INTO answer; RETURN answer; END \$\$;
@@ -147,6 +147,7 @@ our @SHAPES = (
 			'SELECT count(*) FROM T',
 			'SELECT count(*), count(k), min(k), max(k), sum(k), avg(k) FROM T WHERE k BETWEEN 333 AND 41234',
 			'SELECT count(*) FROM T WHERE k > 20005',
+			'SELECT percentile_disc(ARRAY[0.1, 0.5, 0.93]) WITHIN GROUP (ORDER BY k), percentile_cont(0.5) WITHIN GROUP (ORDER BY k DESC), count(*) FROM T',
 			'SELECT count(DISTINCT k / 70), count(*) FROM T WHERE k > 5000',
 			'SELECT count(*) FROM T WHERE k IS NULL' ]
 	},
@@ -155,6 +156,7 @@ our @SHAPES = (
 		ask => [
 			'SELECT count(*), min(k), max(k) FROM T WHERE k > 0',
 			'SELECT count(*), sum(k), avg(k) FROM T',
+			'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_disc(0.01) WITHIN GROUP (ORDER BY k) FROM T WHERE k < 4000000000000000000',
 			'SELECT count(*), sum(k) FROM T WHERE k = ANY (ARRAY(SELECT hashint8extended(i, 1) FROM generate_series(1, 6000, 7) i))' ]
 	},
 	{
@@ -178,6 +180,7 @@ our @SHAPES = (
 		ask => [
 			'SELECT g, count(*), max(k) FROM T WHERE g >= 4 GROUP BY g ORDER BY g DESC',
 			'SELECT count(*), avg(k) FROM T WHERE g IN (1, 2, 15) AND k < 0',
+			'SELECT g, percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_cont(0.95) WITHIN GROUP (ORDER BY k), count(k) FROM T GROUP BY g',
 			'SELECT count(*), count(k) FROM T WHERE g IS NULL' ]
 	},
 	{
