@@ -19,7 +19,7 @@ SET cpu_index_tuple_cost = 1;
 \set answer :tests '/sql/answer.inc'
 \i :answer
 -- Queries that leave out rows where they should not, or the other way round, or answer otherwise, or in another order. N in them: how many are left out.
-CREATE FUNCTION wrong(counted bool, queries text[], VARIADIC offsets int[] = '{150}') RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
+CREATE FUNCTION wrong(counted bool, queries text[], VARIADIC offsets int[] = '{250}') RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
   SELECT * FROM (SELECT query, answer(numbered, true) AS a, answer(numbered, false) AS b
                    FROM unnest(queries) q, unnest(offsets) n, regexp_replace(q, '\mN\M', n::text) query, concat('SELECT row_number() OVER (), * FROM (', query, ') q') numbered) q
    WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
@@ -146,7 +146,7 @@ CREATE FUNCTION many() RETURNS TABLE (query text, n int, counted bool, answer te
     'SELECT u FROM events ORDER BY u',
     'SELECT u FROM events ORDER BY u DESC',
     'SELECT id % 1000 FROM events ORDER BY id % 1000'
-  ], 101, 163, 500, 3333, 20202, 49151, 49152, 49153, 58900, 59495, 59499, 59500, 59893, 59899, 59901, 1000000)
+  ], 201, 263, 500, 3333, 20202, 49151, 49152, 49153, 58900, 59495, 59499, 59500, 59893, 59899, 59901, 1000000)
   UNION ALL SELECT * FROM wrong_rows(ARRAY[
     'SELECT id FROM events WHERE id IS NULL ORDER BY id',
     'SELECT id, note <> '''' FROM events WHERE id = ANY (ARRAY(SELECT generate_series(-20, 60000, 137))) ORDER BY id',
@@ -162,7 +162,7 @@ CREATE FUNCTION many() RETURNS TABLE (query text, n int, counted bool, answer te
     'SELECT amount + 0 FROM events ORDER BY amount DESC',
     'SELECT hash FROM events WHERE id > 1000 AND kind = 2 ORDER BY hash',
     'SELECT id % 1000 FROM events WHERE id % 1000 > 900 ORDER BY id % 1000 DESC'
-  ], 101, 130, 399, 400, 401, 437, 438, 439, 1100, 1180, 5000, 8000);
+  ], 201, 230, 399, 400, 401, 437, 438, 439, 1100, 1180, 5000, 8000);
 $$;
 SELECT * FROM many();
 
@@ -194,7 +194,7 @@ SELECT * FROM wrong_generic(ARRAY[
   'SELECT $1 AS a, hash FROM events ORDER BY hash OFFSET $1 LIMIT $2',
   'SELECT device, ts, $1 + $2 FROM events WHERE device IN (1, $1) ORDER BY device, ts OFFSET $1 + $2 LIMIT 5',
   'SELECT hash FROM events WHERE hash < $1 * 100000000000000 ORDER BY hash DESC OFFSET greatest($1 - $2, 0) FETCH FIRST ($2) ROWS WITH TIES'
-], 0, 1, 100, 101, 5000, 59000, 70000, NULL);
+], 0, 1, 200, 201, 5000, 59000, 70000, NULL);
 -- Errors are the server's, and as early.
 CREATE FUNCTION error_of(query text, a int8, b int8, counted bool) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -218,7 +218,7 @@ RESET enable_seqscan;
 -- Where it may stand in a query. What is left out for each row of another one; what is fixed by then.
 CREATE TABLE numbers AS SELECT n * 700 AS n, n % 3 * 20 AS d FROM generate_series(0, 20) n;
 SELECT * FROM wrong(true, ARRAY[
-  'SELECT n, l.* FROM numbers, LATERAL (SELECT id, note FROM events WHERE id > n ORDER BY id OFFSET 200 LIMIT 2) l',
+  'SELECT n, l.* FROM numbers, LATERAL (SELECT id, note FROM events WHERE id > n ORDER BY id OFFSET 300 LIMIT 2) l',
   'SELECT n, l.* FROM numbers, LATERAL (SELECT id FROM events ORDER BY id DESC OFFSET n * 3 LIMIT 2) l',
   'SELECT n, (SELECT ts FROM events WHERE device = d ORDER BY ts OFFSET n / 10 LIMIT 1) FROM numbers',
   'SELECT n, (SELECT ts FROM events WHERE device = 3 ORDER BY ts OFFSET 333 LIMIT 1) FROM numbers',
@@ -268,7 +268,7 @@ ROLLBACK;
 CREATE SEQUENCE calls;
 CREATE FUNCTION called(x int8) RETURNS int8 LANGUAGE sql VOLATILE AS 'SELECT nextval(''calls'') * 0 + x';
 SELECT * FROM wrong(false, ARRAY[
-  'SELECT id FROM events ORDER BY id OFFSET 100 LIMIT 10',
+  'SELECT id FROM events ORDER BY id OFFSET 200 LIMIT 10',
   'SELECT id FROM events ORDER BY id OFFSET NULL LIMIT 10',
   'SELECT id FROM events WHERE note = ''n'' ORDER BY id OFFSET N LIMIT 10',
   'SELECT id FROM events WHERE id <> 7 ORDER BY id OFFSET N LIMIT 10',

@@ -291,6 +291,8 @@ NOT_WORSE = 0.9
 GROUPS = "SELECT count(*), sum(g * c), max(c) FROM (SELECT {g} AS g, count(*) AS c FROM {{t}} GROUP BY 1) s"
 BUCKETS = "SELECT count(*), max(g), sum(c), max(c) FROM (SELECT date_trunc('{unit}', k) AS g, count(*) AS c FROM {{t}} GROUP BY 1) s"
 
+PAGE = "SELECT k FROM {t} ORDER BY k OFFSET {half} LIMIT 10"
+
 
 def count_lines():
     lacks = {name: "counts nothing without the table" for name in ("hash", "brin")}
@@ -320,6 +322,8 @@ def count_lines():
           for data in ("serial", "random")),
         line("sum", "serial", "sum of all keys, serial", 100, query="SELECT sum(k) FROM {t}"),
         line("sum", "distinct", "sum of all keys, 1,000 values", 10, query="SELECT sum(k) FROM {t}"),
+        line("offset", "serial", "ORDER BY k OFFSET half of the rows LIMIT 10, serial", 100, query=PAGE),
+        line("offset", "random", "ORDER BY k OFFSET half of the rows LIMIT 10, random", 50, query=PAGE),
     ]
     for data in ("serial", "random"):
         lines.append(line("lateral", data, f"LATERAL counts of 1,000 rows, {data}", 10, query="lateral", counted=1_000))

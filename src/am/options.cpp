@@ -60,7 +60,7 @@ void register_settings() {
   DefineCustomBoolVariable(
       "learned_index.enable_aggregates",
       "Enables the planner's use of learned indexes to count rows without reading them.",
-      "That serves count(), min(), max(), sum() and avg() over ranges of keys, also by groups.",
+      "That serves count(), min(), max(), sum() and avg() over ranges of keys, also by groups, and OFFSET.",
       &aggregates_enabled, true, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
       "learned_index.generic_wal",

@@ -176,6 +176,7 @@ $scan{'skipping scan'} = [ 'SET enable_seqscan = off; SET enable_bitmapscan = of
 $scan{'skipping bitmap scan'} = [ 'SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;', 'SELECT count(*) FROM large WHERE id < 0 AND k > -9000000000000000000' ];
 $scan{'first rows of groups'} = [ 'SET enable_seqscan = off; SET enable_sort = off; SET enable_hashagg = off;', 'SELECT count(id) FROM (SELECT DISTINCT ON (k) k, id FROM large ORDER BY k, id) s' ];
 $scan{'counting groups'} = [ 'SET learned_index.enable_aggregates = on; SET enable_seqscan = off; SET cpu_index_tuple_cost = 1;', 'SELECT count(*) FROM (SELECT k, count(*), sum(k) FROM large GROUP BY k OFFSET 0) s' ] if $IS_LEARNED;
+$scan{'rows by their numbers'} = [ 'SET learned_index.enable_aggregates = on; SET enable_seqscan = off;', 'SELECT count(k) FROM generate_series(1, 3000) g, LATERAL (SELECT k FROM large ORDER BY k OFFSET 100000 + g LIMIT 1) s' ] if $IS_LEARNED;
 $scan{'check of two columns'} = [ '', "SELECT learned_index_check('large_two', true)" ];
 delete $scan{stats} unless $IS_LEARNED;
 for my $name (sort keys %scan)

@@ -227,8 +227,10 @@ for my $kind ($IS_LEARNED ? ('', 'UNLOGGED') : ())
 			'the same place twice' =>
 			  [ 'BEGIN; ' . $rows->(20001, 20200) . ' ROLLBACK', 'BEGIN; ' . $rows->(21001, 21200) . ' ROLLBACK', $rows->(22001, 22200) ],
 		);
-		my @q = $first eq 'g' ? ("SELECT g, count(*), min(k), max(k), sum(k) FROM $table WHERE g >= 0 GROUP BY g ORDER BY g")
-		  : ("SELECT count(*), sum(k), min(k), max(k) FROM $table WHERE k IS NOT NULL", "SELECT count(*) FROM $table WHERE k > -9000000000000000000");
+		my @q = $first eq 'g' ? ("SELECT g, count(*), min(k), max(k), sum(k) FROM $table WHERE g >= 0 GROUP BY g ORDER BY g",
+			"SELECT g, k FROM $table ORDER BY g, k OFFSET 6000 LIMIT 5", "SELECT g, k FROM $table ORDER BY g, k OFFSET " . random_int(3000, 5000) . ' LIMIT 5')
+		  : ("SELECT k FROM $table ORDER BY k OFFSET 6000 LIMIT 5", "SELECT k FROM $table WHERE k IS NOT NULL ORDER BY k OFFSET " . random_int(3000, 5000) . ' LIMIT 5',
+			"SELECT count(*), sum(k), min(k), max(k) FROM $table WHERE k IS NOT NULL", "SELECT count(*) FROM $table WHERE k > -9000000000000000000");
 		for my $change (sort keys %changes)
 		{
 			$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table;" . make_tables($prefix, $kind, 8000, $of->{name}));

@@ -1,5 +1,5 @@
 # Random counts in an index, each beside a sequential scan of the same snapshot, while others insert, delete, change keys or not, abort,
-# set savepoints and VACUUM: on a primary and on its standby. Conditions, lists, groups and what is added up are random; tables have
+# set savepoints and VACUUM: on a primary and on its standby. Conditions, lists, groups, what is added up and what is left out are random; tables have
 # keys in a row, anywhere, few, pairs, NULLs.
 #
 # LEARNED_TEST_SECONDS (default 20)   how long; 3600 for an hour
@@ -107,6 +107,14 @@ sub question
 	my @where = $index eq 'part' ? 'g IS NOT NULL' : ();
 	push @where, condition($table, $columns[0]) unless chance(4);
 	push @where, condition($table, $columns[1]) if @columns > 1 && chance(2);
+	if (chance(4))
+	{
+		# (Ties are among equal columns.)
+		my @order = $index eq 'kg' ? ('k DESC NULLS LAST', 'g DESC') : @columns;
+		@order = map { /NULLS/ ? 'k NULLS FIRST' : / DESC/ ? 'g' : "$_ DESC" } @order if chance(2);
+		return 'SELECT ' . join(', ', @columns) . " FROM $table" . (@where ? ' WHERE ' . join(' AND ', @where) : '') . ' ORDER BY ' . join(', ', @order)
+		  . ' OFFSET ' . pick(random_int(201, 700), random_int(201, 6000)) . ' LIMIT ' . pick(1, 7, 1000);
+	}
 	my $c = pick(@columns);
 	my @measures = ('count(*)', map { chance(2) ? "$_($c)" : () } qw(count min max sum avg));
 	my ($group, $by) = ('', '');

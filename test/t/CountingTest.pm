@@ -47,7 +47,7 @@ CREATE FUNCTION counted(q text) RETURNS boolean LANGUAGE plpgsql $by_count AS \$
 DECLARE line text; plan text := '';
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || all_rows(q) LOOP plan := plan || line; END LOOP;
-  RETURN plan ~ 'LearnedAggregate' AND plan !~ 'Seq Scan';
+  RETURN plan ~ 'Learned(Aggregate|Offset)' AND plan !~ 'Seq Scan';
 END \$\$;
 -- Rows of the one answer that the other has not.
 CREATE FUNCTION differs(a text, b text) RETURNS text LANGUAGE sql AS \$\$
@@ -149,7 +149,9 @@ our @SHAPES = (
 			'SELECT count(*) FROM T WHERE k > 20005',
 			'SELECT percentile_disc(ARRAY[0.1, 0.5, 0.93]) WITHIN GROUP (ORDER BY k), percentile_cont(0.5) WITHIN GROUP (ORDER BY k DESC), count(*) FROM T',
 			'SELECT count(DISTINCT k / 70), count(*) FROM T WHERE k > 5000',
-			'SELECT count(*) FROM T WHERE k IS NULL' ]
+			'SELECT count(*) FROM T WHERE k IS NULL',
+			'SELECT k FROM T ORDER BY k OFFSET 3000 LIMIT 9',
+			'SELECT k FROM T WHERE k > 2000 ORDER BY k DESC OFFSET 1111 LIMIT 9' ]
 	},
 	{
 		name => 'random', key => $scattered, index => '(k)',
@@ -157,7 +159,9 @@ our @SHAPES = (
 			'SELECT count(*), min(k), max(k) FROM T WHERE k > 0',
 			'SELECT count(*), sum(k), avg(k) FROM T',
 			'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_disc(0.01) WITHIN GROUP (ORDER BY k) FROM T WHERE k < 4000000000000000000',
-			'SELECT count(*), sum(k) FROM T WHERE k = ANY (ARRAY(SELECT hashint8extended(i, 1) FROM generate_series(1, 6000, 7) i))' ]
+			'SELECT count(*), sum(k) FROM T WHERE k = ANY (ARRAY(SELECT hashint8extended(i, 1) FROM generate_series(1, 6000, 7) i))',
+			'SELECT k FROM T ORDER BY k DESC OFFSET 2500 LIMIT 9',
+			'SELECT k FROM T WHERE k > 0 ORDER BY k OFFSET 999 LIMIT 9' ]
 	},
 	{
 		name => 'few', key => $scattered, index => '(g)',
@@ -165,7 +169,8 @@ our @SHAPES = (
 			'SELECT g, count(*) FROM T GROUP BY g',
 			'SELECT g, count(*), sum(g), min(g), max(g) FROM T WHERE g BETWEEN 2 AND 9 GROUP BY g ORDER BY g',
 			'SELECT count(DISTINCT g), sum(DISTINCT g), sum(g) FROM T',
-			'SELECT count(g), count(*) FROM T' ]
+			'SELECT count(g), count(*) FROM T',
+			'SELECT g FROM T ORDER BY g OFFSET 777 LIMIT 500' ]
 	},
 	{
 		name => 'pair', key => $scattered, index => '(g, k)',
@@ -173,7 +178,10 @@ our @SHAPES = (
 			'SELECT g, count(*), count(k), min(k), max(k), sum(k) FROM T GROUP BY g',
 			'SELECT g, count(DISTINCT k), sum(DISTINCT k), avg(k) FROM T GROUP BY g ORDER BY g',
 			'SELECT count(*), sum(k) FROM T WHERE g = 5 AND k > 0',
-			'SELECT g, k, count(*) FROM T WHERE g = 7 GROUP BY g, k' ]
+			'SELECT g, k, count(*) FROM T WHERE g = 7 GROUP BY g, k',
+			'SELECT g, k FROM T ORDER BY g DESC, k DESC OFFSET 1800 LIMIT 9',
+			'SELECT k FROM T WHERE g = 5 ORDER BY k OFFSET 220 LIMIT 9',
+			'SELECT g, k FROM T WHERE g IN (1, 4, 9) AND k > 0 ORDER BY g, k OFFSET 250 LIMIT 9' ]
 	},
 	{
 		name => 'down', key => $scattered, index => '(g DESC NULLS LAST, k DESC) INCLUDE (id)',
@@ -181,11 +189,13 @@ our @SHAPES = (
 			'SELECT g, count(*), max(k) FROM T WHERE g >= 4 GROUP BY g ORDER BY g DESC',
 			'SELECT count(*), avg(k) FROM T WHERE g IN (1, 2, 15) AND k < 0',
 			'SELECT g, percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_cont(0.95) WITHIN GROUP (ORDER BY k), count(k) FROM T GROUP BY g',
-			'SELECT count(*), count(k) FROM T WHERE g IS NULL' ]
+			'SELECT count(*), count(k) FROM T WHERE g IS NULL',
+			'SELECT g, k FROM T ORDER BY g DESC NULLS LAST, k DESC OFFSET 2345 LIMIT 9' ]
 	},
 	{
 		name => 'part', key => $scattered, index => '(k) WHERE g IS NOT NULL',
-		ask => [ 'SELECT count(*), sum(k) FROM T WHERE g IS NOT NULL AND k > 0', 'SELECT count(*) FROM T WHERE g IS NOT NULL' ]
+		ask => [ 'SELECT count(*), sum(k) FROM T WHERE g IS NOT NULL AND k > 0', 'SELECT count(*) FROM T WHERE g IS NOT NULL',
+			'SELECT k FROM T WHERE g IS NOT NULL ORDER BY k OFFSET 1000 LIMIT 9' ]
 	});
 
 # Rows number $from to $to, for the table of a shape.
@@ -290,7 +300,7 @@ sub while_stopped
 	my $pid = run_in($session, 'SELECT pg_backend_pid()');
 	# (Planned before it stops: the planner, too, looks into indexes.)
 	my $plan = run_in($session, 'EXPLAIN (COSTS OFF) EXECUTE counts');
-	like($plan, qr/LearnedAggregate/, "$label: the plan counts") if $PLANS_COUNT;
+	like($plan, qr/Learned(Aggregate|Offset)/, "$label: the plan counts") if $PLANS_COUNT;
 	my $hold = hold_page($node, $index, $block);
 	start_in($session, 'EXECUTE counts');
 	ok(wait_until_stopped($node, $pid), "$label: the count stops") or diag($plan);

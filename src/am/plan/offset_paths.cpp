@@ -21,7 +21,7 @@ namespace {
 create_upper_paths_hook_type previous_hook;
 
 // To find the row in its leaf, in units of cpu_operator_cost.
-constexpr double kFindRow = 1000.0;
+constexpr double kFindRow = 1400.0;
 
 // Whether the expressions have side effects, or those of a query that they call.
 bool has_volatile(PlannerInfo* root, const List* exprs) {

@@ -15,7 +15,7 @@ template <class K>
 void go_to_row(IndexScanDesc scan, const FoundRow<K>& row, ScanDirection direction);
 
 // So few rows are read and left out, for less than what it costs to find the next one.
-inline constexpr uint64 kFewRowsLeftOut = 100;
+inline constexpr uint64 kFewRowsLeftOut = 200;
 
 // What makes a plan of LearnedOffset's path, whose custom_private is: OFFSET, an expression; the direction of the child (Integer). Its child's target has nothing but
 // columns of the table.
