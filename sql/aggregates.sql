@@ -131,8 +131,7 @@ SELECT * FROM wrong(false, ARRAY[
   'SELECT count(note) FROM events',
   'SELECT count(*) FILTER (WHERE id > 5) FROM events',
   'SELECT max(id) FROM events',  -- (The server has a plan of its own.)
-  'SELECT count(DISTINCT id) FROM events',
-  'SELECT sum(DISTINCT id), count(*) FROM events',
+  'SELECT array_agg(DISTINCT id), count(*) FROM events',
   'SELECT array_agg(id ORDER BY id), count(*) FROM events WHERE id < 9',
   'SELECT sum(amount), count(*) FROM events',
   'SELECT avg(amount), count(*) FROM events WHERE amount > 2',

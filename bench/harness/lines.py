@@ -317,6 +317,9 @@ def count_lines():
         line("thousands", "serial", "GROUP BY k / 1000", 100, query=GROUPS.format(g="k / 1000")),
         line("distinct", "distinct", "DISTINCT, 1,000 values", 100,
              query="SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM {t}) s"),
+        line("countdistinct", "distinct", "count(DISTINCT), 1,000 values", 100, query="SELECT count(DISTINCT k) FROM {t}"),
+        *(line("median", data, f"the median, {data}", 100, query="SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY k) FROM {t}")
+          for data in ("serial", "random")),
         line("sum", "serial", "sum of all keys, serial", 100, query="SELECT sum(k) FROM {t}"),
         line("sum", "distinct", "sum of all keys, 1,000 values", 10, query="SELECT sum(k) FROM {t}"),
         line("offset", "serial", "ORDER BY k OFFSET half of the rows LIMIT 10, serial", 100, query=PAGE),

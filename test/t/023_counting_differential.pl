@@ -125,6 +125,20 @@ sub question
 		$by = "$columns[0] / " . pick(3, 100, 7777) if @columns == 1 && chance(3);
 		$group = " GROUP BY $by";
 	}
+	# Values that differ, of the column behind those that are grouped by.
+	my $next = $by eq '' ? 0 : $by eq $columns[0] ? 1 : 2;
+	if ($next < @columns && chance(3))
+	{
+		push @measures, chance(4) ? "count(DISTINCT $columns[$next] / " . pick(3, 100, 7777) . ')' : map { "$_(DISTINCT $columns[$next])" } qw(count sum avg);
+	}
+	# Percentiles of the same column.
+	if ($next < @columns && $by !~ /\// && chance(3))
+	{
+		my $order = "WITHIN GROUP (ORDER BY $columns[$next]" . pick('', ' DESC') . ')';
+		my @fractions = map { random_int(0, 1000) / 1000 } 1 .. random_int(1, 5);
+		push @measures, "percentile_" . pick(qw(disc cont)) . '(' . pick($fractions[0], 'ARRAY[' . join(', ', @fractions) . "]::float8[]") . ") $order";
+		push @measures, "percentile_disc(0.5) $order" if chance(2);
+	}
 	return "SELECT " . join(', ', ($by ? $by : ()), @measures) . " FROM $table" . (@where ? ' WHERE ' . join(' AND ', @where) : '') . $group;
 }
 

@@ -37,7 +37,7 @@ sub prepare_counting
 CREATE FUNCTION hold_page(relation regclass, block int, path text) RETURNS bool LANGUAGE c AS '$library';
 CREATE FUNCTION read_page(index regclass, block int) RETURNS bytea LANGUAGE c AS '$library';
 CREATE FUNCTION all_rows(q text) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
-  SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
+  SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY [^)]*\$' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
 \$\$;
 CREATE FUNCTION by_table(q text) RETURNS text LANGUAGE plpgsql $by_table AS \$\$
 DECLARE answer text; BEGIN EXECUTE all_rows(q) INTO answer; RETURN answer; END \$\$;
@@ -147,6 +147,8 @@ our @SHAPES = (
 			'SELECT count(*) FROM T',
 			'SELECT count(*), count(k), min(k), max(k), sum(k), avg(k) FROM T WHERE k BETWEEN 333 AND 41234',
 			'SELECT count(*) FROM T WHERE k > 20005',
+			'SELECT percentile_disc(ARRAY[0.1, 0.5, 0.93]) WITHIN GROUP (ORDER BY k), percentile_cont(0.5) WITHIN GROUP (ORDER BY k DESC), count(*) FROM T',
+			'SELECT count(DISTINCT k / 70), count(*) FROM T WHERE k > 5000',
 			'SELECT count(*) FROM T WHERE k IS NULL',
 			'SELECT k FROM T ORDER BY k OFFSET 3000 LIMIT 9',
 			'SELECT k FROM T WHERE k > 2000 ORDER BY k DESC OFFSET 1111 LIMIT 9' ]
@@ -156,6 +158,7 @@ our @SHAPES = (
 		ask => [
 			'SELECT count(*), min(k), max(k) FROM T WHERE k > 0',
 			'SELECT count(*), sum(k), avg(k) FROM T',
+			'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_disc(0.01) WITHIN GROUP (ORDER BY k) FROM T WHERE k < 4000000000000000000',
 			'SELECT count(*), sum(k) FROM T WHERE k = ANY (ARRAY(SELECT hashint8extended(i, 1) FROM generate_series(1, 6000, 7) i))',
 			'SELECT k FROM T ORDER BY k DESC OFFSET 2500 LIMIT 9',
 			'SELECT k FROM T WHERE k > 0 ORDER BY k OFFSET 999 LIMIT 9' ]
@@ -165,6 +168,7 @@ our @SHAPES = (
 		ask => [
 			'SELECT g, count(*) FROM T GROUP BY g',
 			'SELECT g, count(*), sum(g), min(g), max(g) FROM T WHERE g BETWEEN 2 AND 9 GROUP BY g ORDER BY g',
+			'SELECT count(DISTINCT g), sum(DISTINCT g), sum(g) FROM T',
 			'SELECT count(g), count(*) FROM T',
 			'SELECT g FROM T ORDER BY g OFFSET 777 LIMIT 500' ]
 	},
@@ -172,6 +176,7 @@ our @SHAPES = (
 		name => 'pair', key => $scattered, index => '(g, k)',
 		ask => [
 			'SELECT g, count(*), count(k), min(k), max(k), sum(k) FROM T GROUP BY g',
+			'SELECT g, count(DISTINCT k), sum(DISTINCT k), avg(k) FROM T GROUP BY g ORDER BY g',
 			'SELECT count(*), sum(k) FROM T WHERE g = 5 AND k > 0',
 			'SELECT g, k, count(*) FROM T WHERE g = 7 GROUP BY g, k',
 			'SELECT g, k FROM T ORDER BY g DESC, k DESC OFFSET 1800 LIMIT 9',
@@ -183,6 +188,7 @@ our @SHAPES = (
 		ask => [
 			'SELECT g, count(*), max(k) FROM T WHERE g >= 4 GROUP BY g ORDER BY g DESC',
 			'SELECT count(*), avg(k) FROM T WHERE g IN (1, 2, 15) AND k < 0',
+			'SELECT g, percentile_disc(0.5) WITHIN GROUP (ORDER BY k), percentile_cont(0.95) WITHIN GROUP (ORDER BY k), count(k) FROM T GROUP BY g',
 			'SELECT count(*), count(k) FROM T WHERE g IS NULL',
 			'SELECT g, k FROM T ORDER BY g DESC NULLS LAST, k DESC OFFSET 2345 LIMIT 9' ]
 	},

@@ -3,10 +3,13 @@
 // It never runs its child, an index scan, but takes its index, its conditions and its locks, and counts the entries by itself
 // (index_counter.hpp). Of several children, one for each table, the groups are merged when all are complete (merged_groups.hpp). Where counting is not
 // possible, it reads the child's rows and adds them up: under a snapshot that is not an MVCC one, under
-// conditions that must be rechecked, and for few rows of a SERIALIZABLE transaction, which then locks no more than these.
-#include "am/count/index_counter.hpp"
-#include "am/count/measure_result.hpp"
+// conditions that must be rechecked, and for few rows of a SERIALIZABLE transaction, which then locks no more than these (counted_table.hpp).
+//
+// For aggregates with DISTINCT groups are finer than the query's, by their argument, too, and folded into those when they are given out. Percentiles are values
+// of rows that are looked for by their number when the rows of their group are counted: groups come one after the other, and so do these rows.
+#include "am/count/counted_table.hpp"
 #include "am/count/merged_groups.hpp"
+#include "am/count/percentiles.hpp"
 #include "am/server/compat.hpp"
 #include "am/server/custom_node.hpp"
 
@@ -16,26 +19,23 @@ namespace {
 
 constexpr char kName[] = "LearnedAggregate";
 
-// A table that is counted.
-struct CountedTable {
-  PlanState* child;
-  CountTask task;
-  List* groups;  // columns of the index
-  WantedMeasure* wanted;
-  unsigned words;  // of a key
-  void* counter;   // IndexCounter<K>, made when rows are first asked for
-  bool by_rows;    // the child is read
-  bool begun;      // since the last rescan
-  uint32 at;       // the group that is given out next
-  uint32 end;      // of those that may be
-};
+constexpr int kMostValues = static_cast<int>(kMaxWords) + 1;
 
 struct AggregateScanState {
   CustomScanState css;  // first: the server knows the node as this
   int tables;
   CountedTable* table;
-  int measures;
-  bool grouped;  // not all rows are one
+  int measures;  // as many as each table has
+  int columns;   // that groups are by
+  bool given;    // something, since the last rescan
+  // The group that is given out.
+  RowStorage storage;
+  NullableDatum values[kMostValues];
+  Measure* measure;
+  uint64 rows;
+  uint64 rows_before;  // of groups before it
+  std::span<Percentile> percentiles;
+  RowStorage found;
   // Of several tables:
   MergedGroups* merged;
   bool complete;  // it has all of them
@@ -45,212 +45,118 @@ static_assert(std::is_trivially_destructible_v<AggregateScanState>);
 static_assert(std::is_trivially_destructible_v<IndexCounter<Code>> &&
               std::is_trivially_destructible_v<IndexCounter<Words<2>>>);
 
-template <class K>
-IndexCounter<K>* counter_of(const CountedTable* table) {
-  return static_cast<IndexCounter<K>*>(table->counter);
-}
-
-template <class F>
-void with_counter(CountedTable* table, F&& f) {
-  if (table->counter != nullptr) with_key(table->words, [&]<class K>() { f(counter_of<K>(table)); });
-}
-
-// ---- rows of the child, one by one
-
-template <class K>
-void add_child_rows(CountedTable* table, int measures, IndexCounter<K>* counter) {
-  const KeyColumns& columns = counter->columns();
-  Datum values[kMaxWords] = {};
-  bool isnull[kMaxWords];
-  for (;;) {
-    CHECK_FOR_INTERRUPTS();
-    TupleTableSlot* row = ExecProcNode(table->child);
-    if (TupIsNull(row)) break;
-    slot_getallattrs(row);
-    // Columns that nobody asked for are the same in all rows of a group, or do not matter.
-    std::fill_n(isnull, columns.count, true);
-    int a = 0;
-    for (int g = 0; g < list_length(table->groups); g++, a++) {
-      const int column = list_nth_int(table->groups, g);
-      values[column] = row->tts_values[a];
-      isnull[column] = row->tts_isnull[a];
-    }
-    if (table->task.bucket != nullptr) {
-      values[table->task.bucket_column] = row->tts_values[a];
-      isnull[table->task.bucket_column] = row->tts_isnull[a];
-      a++;
-    }
-    for (int m = 0; m < measures; m++) {
-      const int column = table->wanted[m].column;
-      if (column < 0) continue;
-      values[column] = row->tts_values[a];
-      isnull[column] = row->tts_isnull[a];
-      a++;
-    }
-    counter->add_row(key_of_row<K>(columns, values, isnull));
-  }
-  counter->finish_rows();
-}
-
-// ---- groups
-
-template <class K>
-void begin_counting(CountedTable* table, EState* estate) {
-  const bool first = table->counter == nullptr;
-  ChildScan child = child_scan(table->child);
-  if (first) {
-    table->task.heap = child.heap;
-    table->task.index = child.index;
-    const KeyColumns columns = key_columns_of(child.index, estate->es_query_cxt);
-    table->counter = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(IndexCounter<K>)))
-        IndexCounter<K>(table->task, columns, estate->es_query_cxt);
-  }
-  if (child.runtime_nkeys > 0) {
-    ResetExprContext(child.runtime_context);
-    ExecIndexEvalRuntimeKeys(child.runtime_context, child.runtime_keys, child.runtime_nkeys);
-  }
-  IndexCounter<K>* counter = counter_of<K>(table);
-  counter->begin(child.keys, child.nkeys, estate->es_snapshot, !first);
-  table->by_rows = !counter->may_count(table->child->plan->plan_rows);
-  table->begun = true;
-  table->at = table->end = 0;
-}
-
-// Goes on to groups that have not been given out. False: there are none.
-template <class K>
-bool more_groups(CountedTable* table, int measures) {
-  IndexCounter<K>* counter = counter_of<K>(table);
-  table->at = 0;
-  if (table->by_rows) {
-    if (table->end > 0 || counter->rows_finished()) return false;
-    add_child_rows<K>(table, measures, counter);
-  } else if (!counter->next_batch()) {
-    return false;
-  }
-  table->end = counter->complete();
-  return true;
-}
-
-// The next one that has rows. False: there is none.
-template <class K>
-bool next_group(AggregateScanState* state, CountedTable* table, uint32* g) {
-  if (!table->begun) begin_counting<K>(table, state->css.ss.ps.state);
-  for (;;) {
-    while (table->at >= table->end) {
-      if (!more_groups<K>(table, state->measures)) return false;
-    }
-    *g = table->at++;
-    if (!state->grouped || counter_of<K>(table)->groups().at(*g).rows > 0) return true;
+// Adds what an aggregate adds up of one group to that of others. A value that is to count once is the least one of its group.
+void fold_measure(const WantedMeasure& wanted, Measure* to, const Measure& from) {
+  if (!wanted.distinct()) {
+    add_measure(to, from);
+  } else if (from.not_null > 0) {
+    to->not_null++;
+    to->sum += from.least;
   }
 }
 
-// The values that a group is by. Returns how many. `storage` must live as long as they.
+// Finds what the percentiles of the group are made of.
 template <class K>
-int values_of_group(const CountedTable* table, const CountedGroup<K>& group, RowStorage* storage,
-                    NullableDatum* result) {
+void find_percentiles(AggregateScanState* state, CountedTable* table) {
+  ExprContext* context = state->css.ss.ps.ps_ExprContext;
+  const MemoryContext memory = context->ecxt_per_tuple_memory;
+  const MemoryContext before = MemoryContextSwitchTo(memory);
+  const std::span<WantedRow> rows =
+      ask_percentiles(state->percentiles, state->measure, state->rows_before, state->rows, context);
+  MemoryContextSwitchTo(before);
+  const KeyColumn* column =
+      column_of(counter_of<K>(table)->columns(), table->wanted[state->percentiles[0].measure]);
+  Datum value{0};
+  for (Size i = 0; i < rows.size(); i++) {
+    if (i == 0 || rows[i].number != rows[i - 1].number)
+      value = value_of_row<K>(table, state->css.ss.ps.state, rows[i].number, &state->found);
+    const Percentile& percentile = *rows[i].percentile;
+    MemoryContextSwitchTo(memory);
+    *rows[i].value = datumCopy(percentile_value(percentile, column->type.kind, value), percentile.by_value,
+                               percentile.length);
+    MemoryContextSwitchTo(before);
+  }
+}
+
+// Gives out the group that was made.
+TupleTableSlot* give_group(AggregateScanState* state, const NullableDatum* values, TupleTableSlot* slot) {
+  const CountedTable* table = state->table;
   int a = 0;
-  if (table->groups != NIL) {
-    Datum values[kMaxWords];
-    bool isnull[kMaxWords];
-    row_of_key<K>(counter_of<K>(table)->columns(), group.key, values, isnull, storage);
-    for (; a < list_length(table->groups); a++) {
-      const int column = list_nth_int(table->groups, a);
-      result[a] = {values[column], isnull[column]};
-    }
-  }
-  if (table->task.bucket != nullptr) result[a++] = {group.bucket, group.bucket_null};
-  return a;
-}
-
-constexpr int kMostValues = static_cast<int>(kMaxWords) + 1;
-
-const KeyColumn* column_of(const KeyColumns& columns, const WantedMeasure& wanted) {
-  return wanted.column < 0 ? nullptr : &columns.column[wanted.column];
-}
-
-// (In memory of the tuple's.)
-int give_values(TupleTableSlot* slot, const NullableDatum* values, int n) {
-  for (int a = 0; a < n; a++) {
+  for (; a < state->columns; a++) {
     slot->tts_values[a] = values[a].value;
     slot->tts_isnull[a] = values[a].isnull;
   }
-  return n;
-}
-
-void give_measure(TupleTableSlot* slot, int a, const WantedMeasure& wanted, const KeyColumn* column,
-                  uint64 rows, const Measure* measure) {
-  slot->tts_values[a] =
-      measure_result(wanted, column, rows, measure, static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))),
-                     &slot->tts_isnull[a]);
-}
-
-template <class K>
-void give_group(const AggregateScanState* state, const CountedTable* table, uint32 g, TupleTableSlot* slot) {
-  const IndexCounter<K>* counter = counter_of<K>(table);
-  const CountedGroup<K>& group = counter->groups().at(g);
-  NullableDatum values[kMostValues];
-  auto* storage = static_cast<RowStorage*>(palloc(sizeof(RowStorage)));
-  int a = give_values(slot, values, values_of_group<K>(table, group, storage, values));
-  for (int m = 0; m < state->measures; m++, a++) {
-    const WantedMeasure& wanted = table->wanted[m];
-    const Measure* measure =
-        wanted.measured < 0 ? nullptr : &counter->groups().measure(g, static_cast<unsigned>(wanted.measured));
-    give_measure(slot, a, wanted, column_of(counter->columns(), wanted), group.rows, measure);
-  }
-}
-
-// The groups of one table, as they are complete.
-TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
-  CountedTable* table = state->table;
-  return with_key(table->words, [&]<class K>() {
-    uint32 g;
-    if (!next_group<K>(state, table, &g)) return slot;
-    const MemoryContext before =
-        MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
-    give_group<K>(state, table, g, slot);
-    MemoryContextSwitchTo(before);
-    return ExecStoreVirtualTuple(slot);
+  // (In memory of the tuple's.)
+  const MemoryContext before = MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+  with_key(table->words, [&]<class K>() {
+    Size percentiles = 0;
+    for (int m = 0; m < state->measures; m++, a++) {
+      const WantedMeasure& wanted = table->wanted[m];
+      if (wanted.kind == MeasureKind::percentile) {
+        slot->tts_values[a] = percentile_result(state->percentiles[percentiles++], &slot->tts_isnull[a]);
+        continue;
+      }
+      slot->tts_values[a] =
+          measure_result(wanted, column_of(counter_of<K>(table)->columns(), wanted), state->measure[m],
+                         static_cast<KeyStorage*>(palloc(sizeof(KeyStorage))), &slot->tts_isnull[a]);
+    }
   });
+  MemoryContextSwitchTo(before);
+  state->given = true;
+  return ExecStoreVirtualTuple(slot);
+}
+
+// Whether there is one group more, of no rows: without GROUP BY there is always one.
+bool lacks_group(const AggregateScanState* state) {
+  return state->table->folds && state->table->fold_words == 0 && !state->given;
+}
+
+// Makes the next group of one table, as soon as it is complete. False: there is none.
+template <class K>
+bool make_group(AggregateScanState* state, CountedTable* table) {
+  std::fill_n(state->measure, state->measures, Measure{});
+  state->rows_before += state->rows;
+  state->rows = 0;
+  EState* estate = state->css.ss.ps.state;
+  if (!find_group<K>(table, estate)) {
+    std::fill_n(state->values, state->columns, NullableDatum{0, true});
+    return lacks_group(state);
+  }
+  const K key = group_of<K>(table).key.key;
+  do {
+    // (What else the group is by, of several that are folded, is the same.)
+    values_of_group<K>(table, &state->storage, state->values);
+    const NullableDatum& last = state->values[std::max(state->columns - 1, 0)];
+    for (int m = 0; m < state->measures; m++)
+      fold_measure(table->wanted[m], &state->measure[m], measure_of_group<K>(table, table->wanted[m], last));
+    state->rows += group_of<K>(table).rows;
+    table->at++;
+  } while (table->folds && find_group<K>(table, estate) &&
+           same_prefix(key, group_of<K>(table).key.key, table->fold_words));
+  return true;
+}
+
+TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
+  const bool made = with_key(state->table->words, [&]<class K>() {
+    if (!make_group<K>(state, state->table)) return false;
+    if (!state->percentiles.empty()) find_percentiles<K>(state, state->table);
+    return true;
+  });
+  return made ? give_group(state, state->values, slot) : slot;
 }
 
 // ---- groups of several tables
 
 template <class K>
 void merge_table(AggregateScanState* state, CountedTable* table) {
-  RowStorage storage;
-  NullableDatum values[kMostValues];
-  uint32 g;
-  while (next_group<K>(state, table, &g)) {
-    const CountedGroups<K>& groups = counter_of<K>(table)->groups();
-    const CountedGroup<K>& group = groups.at(g);
-    values_of_group<K>(table, group, &storage, values);
-    MergedGroup* merged = state->merged->add(values);
-    for (int m = 0; m < state->measures; m++) {
-      const int measured = table->wanted[m].measured;
-      // (A column that is NULL nowhere in one table may be so in another: rows are values.)
-      if (measured < 0) {
-        merged->measures[m].not_null = group.rows;
-      } else {
-        merged->measures[m] = groups.measure(g, static_cast<unsigned>(measured));
-      }
-    }
+  for (; find_group<K>(table, state->css.ss.ps.state); table->at++) {
+    values_of_group<K>(table, &state->storage, state->values);
+    MergedGroup* merged = state->merged->add(state->values);
+    const NullableDatum& last = state->values[std::max(state->columns - 1, 0)];
+    for (int m = 0; m < state->measures; m++)
+      merged->measures[m] = measure_of_group<K>(table, table->wanted[m], last);
   }
   counter_of<K>(table)->release();
-}
-
-void give_merged(const AggregateScanState* state, const MergedGroup& group, TupleTableSlot* slot) {
-  const CountedTable* table = state->table;
-  const int columns =
-      slot->tts_tupleDescriptor->natts - state->measures - (table->task.bucket != nullptr ? 1 : 0);
-  int a = give_values(slot, group.values, columns);
-  with_key(table->words, [&]<class K>() {
-    for (int m = 0; m < state->measures; m++, a++) {
-      WantedMeasure wanted = table->wanted[m];
-      if (wanted.kind == MeasureKind::rows) wanted.kind = MeasureKind::not_null;
-      give_measure(slot, a, wanted, column_of(counter_of<K>(table)->columns(), wanted), 0,
-                   &group.measures[m]);
-    }
-  });
 }
 
 TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
@@ -261,11 +167,22 @@ TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
     state->complete = true;
     state->at = 0;
   }
-  if (state->at >= state->merged->size()) return slot;
-  const MemoryContext before = MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
-  give_merged(state, state->merged->at(state->at++), slot);
-  MemoryContextSwitchTo(before);
-  return ExecStoreVirtualTuple(slot);
+  const CountedTable* table = state->table;
+  const MergedGroups* groups = state->merged;
+  std::fill_n(state->measure, state->measures, Measure{});
+  if (state->at >= groups->size()) {
+    if (!lacks_group(state)) return slot;
+    std::fill_n(state->values, state->columns, NullableDatum{0, true});
+    return give_group(state, state->values, slot);
+  }
+  const MergedGroup& first = groups->at(state->at);
+  do {
+    for (int m = 0; m < state->measures; m++)
+      fold_measure(table->wanted[m], &state->measure[m], groups->at(state->at).measures[m]);
+    state->at++;
+  } while (table->folds && state->at < groups->size() &&
+           groups->same(first, groups->at(state->at), state->columns - 1));
+  return give_group(state, first.values, slot);
 }
 
 TupleTableSlot* access_group(ScanState* node) {
@@ -273,6 +190,31 @@ TupleTableSlot* access_group(ScanState* node) {
   TupleTableSlot* slot = node->ss_ScanTupleSlot;
   ExecClearTuple(slot);
   return state->merged == nullptr ? stream_group(state, slot) : merged_group(state, slot);
+}
+
+void begin_percentiles(AggregateScanState* state) {
+  const auto* plan = reinterpret_cast<const CustomScan*>(state->css.ss.ps.plan);
+  const auto count = static_cast<Size>(list_length(plan->custom_exprs));
+  if (count == 0) return;
+  state->percentiles = {static_cast<Percentile*>(palloc0(count * sizeof(Percentile))), count};
+  int m = 0;
+  for (Size p = 0; p < count; p++, m++) {
+    while (state->table->wanted[m].kind != MeasureKind::percentile) m++;
+    const auto* column =
+        static_cast<const TargetEntry*>(list_nth(plan->custom_scan_tlist, state->columns + m));
+    const auto* aggregate = reinterpret_cast<const Aggref*>(column->expr);
+    const auto* argument = static_cast<const TargetEntry*>(linitial(aggregate->args));
+    const int flags = state->table->wanted[m].flags;
+    Percentile& percentile = state->percentiles[p];
+    percentile.measure = m;
+    percentile_kind(aggregate->aggfnoid, &percentile.kind);
+    percentile.backward = (flags & kBackward) != 0;
+    percentile.nulls_low = (flags & kNullsLow) != 0;
+    percentile.fraction = ExecInitExpr(static_cast<Expr*>(list_nth(plan->custom_exprs, static_cast<int>(p))),
+                                       &state->css.ss.ps);
+    percentile.type = exprType(reinterpret_cast<const Node*>(argument->expr));
+    get_typlenbyvalalign(percentile.type, &percentile.length, &percentile.by_value, &percentile.align);
+  }
 }
 
 void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int flags) {
@@ -302,26 +244,21 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   compat::check_may_aggregate(plan->custom_scan_tlist);
   for (int t = 0; t < state->tables; t++)
     begin_table(node, &state->table[t], static_cast<Plan*>(list_nth(plan->custom_plans, t)), flags);
-  const CountTask& task = state->table[0].task;
-  state->grouped = task.bucket != nullptr || task.group_words > 0;
+  state->columns = state->table[0].columns();
+  begin_percentiles(state);
   if (state->tables == 1) return;
-  const int columns = list_length(state->table[0].groups) + (task.bucket != nullptr ? 1 : 0);
   const MemoryContext context =
       AllocSetContextCreate(estate->es_query_cxt, "groups of several tables", ALLOCSET_DEFAULT_SIZES);
   state->merged = new (palloc(sizeof(MergedGroups)))
-      MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, columns, state->measures);
+      MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, state->columns, state->measures);
 }
 
 TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, never_rechecked); }
 
-void release(CountedTable* table) {
-  with_counter(table, [](auto* counter) { counter->release(); });
-}
-
 void end(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   for (int t = 0; t < state->tables; t++) {
-    release(&state->table[t]);
+    with_counters(&state->table[t], [](auto* counter) { counter->release(); });
     ExecEndNode(state->table[t].child);
   }
 }
@@ -330,13 +267,14 @@ void rescan(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   for (int t = 0; t < state->tables; t++) {
     CountedTable* table = &state->table[t];
-    with_counter(table, [](auto* counter) { counter->stop(); });
+    with_counters(table, [](auto* counter) { counter->stop(); });
     table->begun = false;
     if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(table->child, node->ss.ps.chgParam);
     if (table->by_rows && table->child->chgParam == nullptr) ExecReScan(table->child);
   }
   if (state->merged != nullptr) state->merged->clear();
-  state->complete = false;
+  state->complete = state->given = false;
+  state->rows = state->rows_before = 0;
 }
 
 void explain(CustomScanState* node, List*, ExplainState* es) {
@@ -344,7 +282,7 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
   if (!es->analyze) return;
   CountWork work;
   for (int t = 0; t < state->tables; t++)
-    with_counter(&state->table[t], [&work](auto* counter) { work.add(counter->work()); });
+    with_counters(&state->table[t], [&work](auto* counter) { work.add(counter->work()); });
   work.explain(es);
 }
 
@@ -360,41 +298,6 @@ constexpr CustomExecMethods make_exec_methods() {
 }
 constexpr CustomExecMethods kExecMethods = make_exec_methods();
 
-// The number of a column among those that are measured.
-int measured_number(MeasuredColumns* measured, const WantedMeasure& wanted) {
-  if (wanted.column < 0) return -1;
-  unsigned m = 0;
-  while (m < measured->count && measured->column[m].column != static_cast<unsigned>(wanted.column)) m++;
-  if (m == measured->count) {
-    measured->column[m] = {static_cast<unsigned>(wanted.column), false, false};
-    measured->count++;
-  }
-  const bool sum = wanted.kind == MeasureKind::sum || wanted.kind == MeasureKind::average;
-  measured->column[m].values = measured->column[m].values || wanted.kind != MeasureKind::not_null;
-  measured->column[m].sum = measured->column[m].sum || sum;
-  return static_cast<int>(m);
-}
-
-// What the planner says of a table.
-void tell(const List* told, CountedTable* table, int* count) {
-  table->groups = static_cast<List*>(linitial(told));
-  table->task.group_words = static_cast<unsigned>(intVal(lsecond(told)));
-  const auto* measures = static_cast<const List*>(lthird(told));
-  *count = list_length(measures) / 3;
-  table->wanted = static_cast<WantedMeasure*>(
-      palloc0(std::max<Size>(1, static_cast<Size>(*count)) * sizeof(WantedMeasure)));
-  for (int m = 0; m < *count; m++) {
-    WantedMeasure& wanted = table->wanted[m];
-    wanted = {static_cast<MeasureKind>(list_nth_int(measures, m * 3)), list_nth_int(measures, m * 3 + 1), -1,
-              static_cast<Oid>(list_nth_int(measures, m * 3 + 2))};
-    wanted.measured = measured_number(&table->task.measured, wanted);
-  }
-  const auto* bucket = static_cast<const List*>(lfourth(told));
-  if (bucket != NIL) {
-    table->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
-  }
-}
-
 Node* create_state(CustomScan* plan) {
   auto* state = static_cast<AggregateScanState*>(palloc0(sizeof(AggregateScanState)));
   NodeSetTag(state, T_CustomScanState);
@@ -403,7 +306,10 @@ Node* create_state(CustomScan* plan) {
   state->tables = list_length(tables);
   state->table = static_cast<CountedTable*>(palloc0(static_cast<Size>(state->tables) * sizeof(CountedTable)));
   for (int t = 0; t < state->tables; t++)
-    tell(static_cast<const List*>(list_nth(tables, t)), &state->table[t], &state->measures);
+    read_told(static_cast<const List*>(list_nth(tables, t)), &state->table[t]);
+  state->measures = state->table[0].measures;
+  state->measure =
+      static_cast<Measure*>(palloc(std::max<Size>(1, static_cast<Size>(state->measures)) * sizeof(Measure)));
   return reinterpret_cast<Node*>(state);
 }
 
@@ -415,6 +321,11 @@ Plan* plan_path(PlannerInfo*, RelOptInfo*, CustomPath* path, List* target, List*
   if (bucket != NIL) exprs = lappend(exprs, lsecond(bucket));
   CustomScan* plan = make_custom_scan(path, target, children, exprs, &kScanMethods);
   plan->scan.plan.qual = static_cast<List*>(lthird(path->custom_private));
+  for (int i = 0; i < list_length(exprs); i++) {
+    const auto* aggregate = static_cast<const Aggref*>(list_nth(exprs, i));
+    if (IsA(aggregate, Aggref) && aggregate->aggdirectargs != NIL)
+      plan->custom_exprs = lappend(plan->custom_exprs, linitial(aggregate->aggdirectargs));
+  }
   plan->custom_private =
       list_make2(linitial(path->custom_private), bucket == NIL ? nullptr : linitial(bucket));
   return &plan->scan.plan;

@@ -51,13 +51,8 @@ void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapsho
 
 template <class K>
 bool IndexCounter<K>::next_batch() {
-  if (grouped()) {
-    // What was given out goes; the others may go on.
-    groups_.drop_before(complete_);
-    group_ -= std::min(group_, complete_);
-  } else if (!leaves_.any_left() && complete_ > 0) {
-    return false;
-  }
+  if (!grouped() && !leaves_.any_left() && complete_ > 0) return false;
+  drop_complete();
   while (leaves_.any_left()) {
     CHECK_FOR_INTERRUPTS();
     leaves_.read(
@@ -74,6 +69,15 @@ bool IndexCounter<K>::next_batch() {
   leaves_.release_map();
   complete_ = leaves_.any_left() ? first_open_group() : groups_.size();
   return groups_.size() > 0;
+}
+
+// What was given out goes; the others may go on.
+template <class K>
+void IndexCounter<K>::drop_complete() {
+  if (!grouped()) return;
+  groups_.drop_before(complete_);
+  group_ -= std::min(group_, complete_);
+  complete_ = 0;
 }
 
 // Of unknown_, where tallying goes on: what lies before is done.
@@ -97,7 +101,7 @@ void IndexCounter<K>::visit_suspects() {
 }
 
 template <class K>
-void IndexCounter<K>::add_row(const RowKey<K>& row) {
+bool IndexCounter<K>::add_row(const RowKey<K>& row) {
   if (task_.bucket != nullptr) {
     Code word = 0;
     const bool null = !bucket_word(row.tree, row.key, &word);
@@ -117,6 +121,9 @@ void IndexCounter<K>::add_row(const RowKey<K>& row) {
   } else {
     groups_.add_rows(group_, 1);
   }
+  if (!grouped() || groups_.size() <= kBatch) return true;
+  complete_ = first_open_group();
+  return false;
 }
 
 template <class K>

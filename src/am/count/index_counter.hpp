@@ -44,9 +44,10 @@ class IndexCounter {
   // The same, and lets go of the table and of most of the memory.
   void release() { leaves_.release(); }
 
-  // Instead of next_batch(): rows that were found otherwise, in the physical order of the index or the reverse. All groups are complete
-  // when there are no more.
-  void add_row(const RowKey<K>& row);
+  // Instead of next_batch(): rows that were found otherwise, in the physical order of the index or the reverse, until add_row() says no, for enough groups
+  // are complete to be given out, or there are no more.
+  void begin_rows() { drop_complete(); }
+  bool add_row(const RowKey<K>& row);
   void finish_rows();
   bool rows_finished() const { return rows_finished_; }
 
@@ -75,12 +76,11 @@ class IndexCounter {
   bool grouped() const { return task_.group_words > 0 || task_.bucket != nullptr; }
   bool open_group(TreeId tree, const K& key);
   // Whether two keys have the same words in front, as many as groups do.
-  bool same_words(const K& a, const K& b) const {
-    return task_.group_words == 0 || key_prefix(a, task_.group_words) == key_prefix(b, task_.group_words);
-  }
+  bool same_words(const K& a, const K& b) const { return same_prefix(a, b, task_.group_words); }
   void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
   bool bucket_word(TreeId tree, const K& key, Code* word) const;
   uint32 first_open_group() const;
+  void drop_complete();
   unsigned sorted_deltas(const PageView& page);
   bool first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta, K* key) const;
   void visit_suspects();

@@ -21,24 +21,25 @@ __int128 sum_of(const Measure& measure) {
 
 }  // namespace
 
-Datum measure_result(const WantedMeasure& wanted, const KeyColumn* column, uint64 rows,
-                     const Measure* measure, KeyStorage* storage, bool* isnull) {
-  *isnull = false;
-  if (wanted.kind == MeasureKind::rows) return Int64GetDatum(static_cast<int64>(rows));
-  if (wanted.kind == MeasureKind::not_null) return Int64GetDatum(static_cast<int64>(measure->not_null));
-  *isnull = measure->not_null == 0;
+Datum measure_result(const WantedMeasure& wanted, const KeyColumn* column, const Measure& measure,
+                     KeyStorage* storage, bool* isnull) {
+  const bool counts = wanted.kind == MeasureKind::rows || wanted.kind == MeasureKind::not_null;
+  *isnull = !counts && measure.not_null == 0;
   if (*isnull) return Datum{0};
   switch (wanted.kind) {
+    case MeasureKind::rows:
+    case MeasureKind::not_null:
+      return Int64GetDatum(static_cast<int64>(measure.not_null));
     case MeasureKind::least:
-      return code_to_datum(column->type, measure->least, storage);
+      return code_to_datum(column->type, measure.least, storage);
     case MeasureKind::greatest:
-      return code_to_datum(column->type, measure->greatest, storage);
+      return code_to_datum(column->type, measure.greatest, storage);
     case MeasureKind::sum:
-      if (wanted.type == INT8OID) return Int64GetDatum(static_cast<int64>(sum_of(*measure)));
-      return numeric_of(sum_of(*measure));
+      if (wanted.type == INT8OID) return Int64GetDatum(static_cast<int64>(sum_of(measure)));
+      return numeric_of(sum_of(measure));
     default:
-      return DirectFunctionCall2(numeric_div, numeric_of(sum_of(*measure)),
-                                 numeric_of(static_cast<__int128>(measure->not_null)));
+      return DirectFunctionCall2(numeric_div, numeric_of(sum_of(measure)),
+                                 numeric_of(static_cast<__int128>(measure.not_null)));
   }
 }
 

@@ -12,11 +12,13 @@ struct WantedMeasure {
   int column;    // of the index; -1: none
   int measured;  // its number among the measured columns; -1: none
   Oid type;      // of the result
+  int flags;     // MeasureFlags
+
+  bool distinct() const { return (flags & kDistinct) != 0; }
 };
 
-// The aggregate's value over `rows` rows; of a column, its measure is given. Memory comes from the current context; what is by reference may
-// be in `storage`.
-Datum measure_result(const WantedMeasure& wanted, const KeyColumn* column, uint64 rows,
-                     const Measure* measure, KeyStorage* storage, bool* isnull);
+// The aggregate's value. (Rows are values of no column.) Memory comes from the current context; what is by reference may be in `storage`.
+Datum measure_result(const WantedMeasure& wanted, const KeyColumn* column, const Measure& measure,
+                     KeyStorage* storage, bool* isnull);
 
 }  // namespace learned

@@ -28,31 +28,36 @@ void MergedGroups::clear() {
   size_ = capacity_ = 0;
 }
 
-int MergedGroups::compare(const void* a, const void* b, void* groups) {
-  // (Sorting millions takes seconds, and the server's sort asks nobody.)
-  CHECK_FOR_INTERRUPTS();
-  auto* self = static_cast<MergedGroups*>(groups);
-  const NullableDatum* x = static_cast<const MergedGroup*>(a)->values;
-  const NullableDatum* y = static_cast<const MergedGroup*>(b)->values;
-  for (int c = 0; c < self->columns_; c++) {
-    if (x[c].isnull || y[c].isnull) {
-      if (x[c].isnull != y[c].isnull) return x[c].isnull ? 1 : -1;
+int MergedGroups::compare(const MergedGroup& a, const MergedGroup& b, int columns) const {
+  for (int c = 0; c < columns; c++) {
+    const NullableDatum& x = a.values[c];
+    const NullableDatum& y = b.values[c];
+    if (x.isnull || y.isnull) {
+      if (x.isnull != y.isnull) return x.isnull ? 1 : -1;
       continue;
     }
-    const int order = DatumGetInt32(FunctionCall2Coll(
-        &self->order_[c], TupleDescAttr(self->tuple_, c)->attcollation, x[c].value, y[c].value));
+    const int order = DatumGetInt32(
+        FunctionCall2Coll(&order_[c], TupleDescAttr(tuple_, c)->attcollation, x.value, y.value));
     if (order != 0) return order;
   }
   return 0;
 }
 
+int MergedGroups::compare_all(const void* a, const void* b, void* groups) {
+  // (Sorting millions takes seconds, and the server's sort asks nobody.)
+  CHECK_FOR_INTERRUPTS();
+  const auto* self = static_cast<const MergedGroups*>(groups);
+  return self->compare(*static_cast<const MergedGroup*>(a), *static_cast<const MergedGroup*>(b),
+                       self->columns_);
+}
+
 void MergedGroups::finish() {
   if (size_ < 2) return;
-  qsort_arg(groups_, size_, sizeof(MergedGroup), compare, this);
+  qsort_arg(groups_, size_, sizeof(MergedGroup), compare_all, this);
   uint32 kept = 0;
   for (uint32 g = 1; g < size_; g++) {
     CHECK_FOR_INTERRUPTS();
-    if (compare(&groups_[kept], &groups_[g], this) != 0) {
+    if (!same(groups_[kept], groups_[g], columns_)) {
       groups_[++kept] = groups_[g];
       continue;
     }

@@ -25,9 +25,14 @@ class MergedGroups {
   void finish();
   uint32 size() const { return size_; }
   const MergedGroup& at(uint32 g) const { return groups_[g]; }
+  // Whether two have equal values in so many columns in front.
+  bool same(const MergedGroup& a, const MergedGroup& b, int columns) const {
+    return compare(a, b, columns) == 0;
+  }
 
  private:
-  static int compare(const void* a, const void* b, void* groups);
+  int compare(const MergedGroup& a, const MergedGroup& b, int columns) const;
+  static int compare_all(const void* a, const void* b, void* groups);
   void make_room();
 
   MemoryContext context_;

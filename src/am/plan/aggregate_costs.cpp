@@ -15,6 +15,7 @@ constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
 constexpr double kStretch = 50.0;  // from one stretch of the index to the next, over a gap
 constexpr double kGroup = 40.0;    // to find a group's border, and to give it out
+constexpr double kFound = 150.0;   // to find a row in its leaf
 // To find a bucket's border its function is called some ten times: a few machine instructions, or with a time zone a look-up of its offset.
 constexpr double kBucket = 30.0;
 constexpr double kZonedBucket = 250.0;
@@ -72,11 +73,19 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
 
 }  // namespace
 
+double expected_rows(const RelOptInfo* output, double otherwise) {
+  return output->pathlist == NIL ? otherwise : static_cast<const Path*>(linitial(output->pathlist))->rows;
+}
+
+double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output) {
+  if (question.groups == NIL) return 1.0;
+  if (!question.distinct) return expected_rows(output, rows);
+  return estimate_num_groups(root, question.groups, rows, nullptr, nullptr);
+}
+
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output) {
-  if (question.groups == NIL) return 1.0;
-  const double expected =
-      output->pathlist == NIL ? child->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  const double expected = expected_groups(root, question, child->rows, output);
   if (answer.bucket < 0) return expected;
   const double tuples = std::max(answer.index->rel->tuples, 1.0);
   const double all = count_buckets(root, answer.expression, tuples);
@@ -94,8 +103,10 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
 }
 
 double cost_of_border(const Answer& answer) {
-  if (answer.bucket < 0) return kGroup;
-  return kGroup + (answer.expression.zones > 0 ? kZonedBucket : kBucket);
+  double cost = kGroup;
+  if (answer.bucket >= 0) cost += answer.expression.zones > 0 ? kZonedBucket : kBucket;
+  if (answer.percentile >= 0) cost += kFound;
+  return cost;
 }
 
 Cost least_cost(const IndexOptInfo* index) {
@@ -104,7 +115,7 @@ Cost least_cost(const IndexOptInfo* index) {
   return random + (kDescent + kLeaf) * cpu_operator_cost;
 }
 
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border) {
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border, double passes) {
   const IndexOptInfo* index = child->indexinfo;
   const RelOptInfo* table = index->rel;
   Cost startup;
@@ -122,7 +133,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + stretches * kStretch + groups * border;
+  double operations = kDescent + leaves * kLeaf + stretches * kStretch;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
@@ -136,7 +147,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
     const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
     cost += visited * (random - (random - sequential) * share);
   }
-  cost += operations * cpu_operator_cost;
+  cost += (operations * passes + groups * border) * cpu_operator_cost;
   return {startup, cost + startup};
 }
 

@@ -7,12 +7,19 @@ namespace learned {
 
 // What a query wants.
 struct Question {
-  List* groups;           // expressions
+  List* groups;  // expressions; the last one is what aggregates with DISTINCT are of, if there are any
   List* group_operators;  // their equalities
   List* aggregates;       // Aggrefs, each once
   PathTarget* target;     // what is made of them
   List* having;           // conditions on them
+  bool distinct;          // there are aggregates with DISTINCT: groups are finer than the query's
+  bool percentiles;       // there are some among the aggregates
 };
+
+// How many of the groups are the query's.
+inline int groups_of_query(const Question& question) {
+  return list_length(question.groups) - (question.distinct ? 1 : 0);
+}
 
 // How an index answers it.
 struct Answer {
@@ -22,7 +29,8 @@ struct Answer {
   int bucket;                     // the column that the bucket is of; -1: there is none
   int bucket_group;               // the number of its expression among the groups
   MonotoneExpression expression;  // that, taken apart
-  List* measures;                 // three numbers each
+  int percentile;                 // the column that percentiles are of; -1: there are none
+  List* measures;                 // four numbers each
   List* measured;                 // the columns of those that have one, as expressions
 };
 
@@ -31,14 +39,18 @@ struct CountCost {
   Cost total;
 };
 
-// How many groups the planner may expect: by a monotone expression it has no idea, and takes as many as its operand has values.
+// How many rows the planner expects of the query, whatever gives them.
+double expected_rows(const RelOptInfo* output, double otherwise);
+// How many groups of so many rows.
+double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output);
+// The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);
 // Of each group, in units of cpu_operator_cost.
 double cost_of_border(const Answer& answer);
 // What no count by an index can cost less than: a look at one leaf.
 Cost least_cost(const IndexOptInfo* index);
-// Of all, with so many groups of which each costs `border`.
-CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border);
+// Of all, with so many groups of which each costs `border`. What is read again is in memory.
+CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border, double passes = 1.0);
 
 }  // namespace learned

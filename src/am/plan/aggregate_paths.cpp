@@ -3,6 +3,8 @@
 //   SELECT count(*), min(k), max(k), sum(k), avg(k) FROM ... WHERE k BETWEEN ...
 //   SELECT k, count(*) FROM ... GROUP BY k            the first columns of an index
 //   SELECT date_trunc('hour', ts), count(*) ...       or a monotone expression of the next one
+//   SELECT k, count(DISTINCT l) ...                   as if groups were by that, too
+//   SELECT k, percentile_disc(0.5) WITHIN GROUP (ORDER BY l) ...       the next one
 //
 // The index must decide all conditions by itself, exactly: whatever core finds no index condition for, or a lossy one, stays a filter, and rows would have
 // to be read. So core matches them, for a copy of the table that has this index only.
@@ -14,6 +16,7 @@
 #include "am/plan/aggregate_costs.hpp"
 #include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/percentile_columns.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -55,15 +58,32 @@ bool understand_distinct(PlannerInfo* root, const RelOptInfo* input, Question* q
       parse->hasWindowFuncs) {
     return false;
   }
-  *question = {NIL, NIL, NIL, input->reltarget, NIL};
+  *question = {NIL, NIL, NIL, input->reltarget, NIL, false, false};
   note_groups(root, parse->distinctClause, question);
   return !has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question);
 }
 
+// Whether an aggregate is of values that differ. (The first one of all is the first one of these.)
+bool is_distinct(const Aggref* aggregate) {
+  return aggregate->aggdistinct != NIL && !OidIsValid(first_value_operator(aggregate));
+}
+
+// What an aggregate with DISTINCT is of becomes the last group. False: there are others, of something else.
+bool note_distinct(const Aggref* aggregate, Question* question) {
+  Expr* arg = static_cast<TargetEntry*>(linitial(aggregate->args))->expr;
+  if (question->distinct) return equal(llast(question->groups), arg);
+  question->groups = lappend(question->groups, arg);
+  question->group_operators = lappend_oid(
+      question->group_operators, static_cast<SortGroupClause*>(linitial(aggregate->aggdistinct))->eqop);
+  question->distinct = true;
+  return true;
+}
+
 bool understand(PlannerInfo* root, Question* question) {
   const Query* parse = root->parse;
-  *question = {NIL, NIL, NIL, root->upper_targets[UPPERREL_GROUP_AGG],
-               reinterpret_cast<List*>(parse->havingQual)};
+  *question = {
+      NIL,   NIL,  NIL, root->upper_targets[UPPERREL_GROUP_AGG], reinterpret_cast<List*>(parse->havingQual),
+      false, false};
   note_groups(root, parse->groupClause, question);
   if (has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question) ||
       has_other_pieces(parse->havingQual, question)) {
@@ -73,10 +93,14 @@ bool understand(PlannerInfo* root, Question* question) {
   bool counts = question->groups != NIL;
   for (int i = 0; i < list_length(question->aggregates); i++) {
     const auto* aggregate = static_cast<const Aggref*>(list_nth(question->aggregates, i));
-    if (aggregate->aggorder != NIL || aggregate->aggdistinct != NIL || aggregate->aggfilter != nullptr ||
-        aggregate->aggdirectargs != NIL || aggregate->aggvariadic || list_length(aggregate->args) > 1) {
+    if (aggregate->aggfilter != nullptr || aggregate->aggvariadic || list_length(aggregate->args) > 1)
       return false;
+    if (is_percentile(aggregate)) {
+      question->percentiles = counts = true;
+      continue;
     }
+    if (aggregate->aggorder != NIL || aggregate->aggdirectargs != NIL) return false;
+    if (is_distinct(aggregate) && !note_distinct(aggregate, question)) return false;
     counts = counts || !OidIsValid(first_value_operator(aggregate));
   }
   return counts;
@@ -137,15 +161,36 @@ bool counts_all(const Aggref* aggregate, const RelOptInfo* rel, const RangeTblEn
   return var->varattno > 0 && compat::never_null(rel, rte->relid, var->varattno);
 }
 
+// The column of a percentile, all of which are of one.
+bool find_column_of_percentile(const Aggref* aggregate, const RangeTblEntry* rte, Answer* answer, int* column,
+                               int* flags) {
+  PercentileColumn found;
+  if (!find_percentile(aggregate, answer->index, &found)) return false;
+  if (answer->percentile >= 0 && answer->percentile != found.column) return false;
+  answer->percentile = *column = found.column;
+  answer->measured = lappend(answer->measured, found.operand);
+  *flags = (never_null(answer->index->rel, rte, answer->index, found.column) ? kNeverNull : 0) |
+           (found.backward ? kBackward : 0) | (found.nulls_low ? kNullsLow : 0);
+  return true;
+}
+
 bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* answer) {
   IndexOptInfo* index = answer->index;
+  answer->percentile = -1;
   answer->measures = NIL;
   answer->measured = NIL;
   for (int i = 0; i < list_length(question.aggregates); i++) {
     const auto* aggregate = static_cast<const Aggref*>(list_nth(question.aggregates, i));
     MeasureKind kind = MeasureKind::rows;
     int column = -1;
-    if (!counts_all(aggregate, index->rel, rte)) {
+    const bool distinct = is_distinct(aggregate);
+    int flags = distinct ? kDistinct : 0;
+    if (is_percentile(aggregate)) {
+      kind = MeasureKind::percentile;
+      if (!find_column_of_percentile(aggregate, rte, answer, &column, &flags)) return false;
+    } else if (distinct && aggregate->aggfnoid == F_COUNT_ANY) {
+      kind = MeasureKind::not_null;
+    } else if (distinct || !counts_all(aggregate, index->rel, rte)) {
       if (aggregate->args == NIL) return false;
       Expr* arg = static_cast<TargetEntry*>(linitial(aggregate->args))->expr;
       column = 0;
@@ -154,11 +199,12 @@ bool find_measures(const Question& question, const RangeTblEntry* rte, Answer* a
       if (column == index->ncolumns) return false;
       if (!kind_of(aggregate, index, column, exprType(reinterpret_cast<Node*>(arg)), &kind)) return false;
       if (kind != MeasureKind::not_null && !keeps_type(reinterpret_cast<Node*>(arg))) return false;
-      answer->measured = lappend(answer->measured, arg);
+      if (!distinct) answer->measured = lappend(answer->measured, arg);
     }
     answer->measures = lappend_int(answer->measures, static_cast<int>(kind));
     answer->measures = lappend_int(answer->measures, column);
     answer->measures = lappend_int(answer->measures, static_cast<int>(aggregate->aggtype));
+    answer->measures = lappend_int(answer->measures, flags);
   }
   return true;
 }
@@ -178,6 +224,8 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
     if (group >= 0) {
       // Of several codes that are equal, which is given out is not certain.
       if (is_float(index->opcintype[c])) return false;
+      // Groups of the query are stretches of finer ones.
+      if (question.distinct && group == wanted - 1 && bms_num_members(found) < wanted - 1) return false;
       found = bms_add_member(found, group);
       columns[group] = c;
     } else if (!has_equality(conditions, index, c)) {
@@ -206,6 +254,19 @@ bool find_groups(const Question& question, const List* conditions, Answer* answe
   return true;
 }
 
+// Whether rows of a group come in the order of the column that percentiles are of: it is the next one behind the groups.
+bool has_order_of_percentiles(const Question& question, const List* conditions, const Answer& answer) {
+  if (!question.percentiles) return true;
+  List* groups = list_copy_head(question.groups, groups_of_query(question));
+  if (answer.bucket >= 0 && answer.bucket_group < groups_of_query(question)) return false;
+  for (int c = 0; c < answer.percentile; c++) {
+    if (group_of_column(groups, question.group_operators, answer.index, c) < 0 &&
+        !has_equality(conditions, answer.index, c))
+      return false;
+  }
+  return true;
+}
+
 // ---- the path
 
 // The index's own order as far as it is that of the groups.
@@ -216,7 +277,7 @@ List* order_of_groups(PlannerInfo* root, const Question& question, IndexOptInfo*
   for (int i = 0; i < list_length(order); i++) {
     auto* key = static_cast<PathKey*>(list_nth(order, i));
     bool grouped = false;
-    for (int g = 0; !grouped && g < list_length(question.groups); g++) {
+    for (int g = 0; !grouped && g < groups_of_query(question); g++) {
       for (int m = 0; !grouped && m < list_length(key->pk_eclass->ec_members); m++) {
         grouped = equal(static_cast<EquivalenceMember*>(list_nth(key->pk_eclass->ec_members, m))->em_expr,
                         list_nth(question.groups, g));
@@ -228,12 +289,20 @@ List* order_of_groups(PlannerInfo* root, const Question& question, IndexOptInfo*
   return kept;
 }
 
+// The words in front that groups of the query have the same of, as the node is told.
+int folded_words(const Question& question, const Answer& answer) {
+  if (!question.distinct) return -1;
+  if (groups_of_query(question) == 0) return 0;
+  return static_cast<int>(
+      words_of_columns(answer.index, answer.bucket >= 0 ? answer.columns : answer.columns - 1));
+}
+
 // A table that is counted by an index, of what the node is told.
 struct CountedTable {
   IndexPath* path;
   ScanDirection direction;
   List* told;
-  double groups;
+  double groups;  // that it gives to the node
   CountCost cost;
 };
 
@@ -242,9 +311,8 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
   // Where a plain index descends, its pages ascend.
-  const bool plain = index->ncolumns == 1 && words_of_columns(index, 1) == 1;
   const ScanDirection direction =
-      plain && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
+      is_plain(index) && index->reverse_sort[0] ? BackwardScanDirection : ForwardScanDirection;
   IndexPath* child = create_index_path(root, index, const_cast<List*>(conditions), NIL, NIL, NIL, direction,
                                        has_everything(table, index), nullptr, 1.0, false);
   // What rows are made of where they are read one by one.
@@ -264,11 +332,13 @@ CountedTable count_table(PlannerInfo* root, const Question& question, const Answ
   child->path.pathtarget = target;
   const unsigned words =
       answer.columns == 0 || question.groups == NIL ? 0 : words_of_columns(index, answer.columns);
-  List* told = list_make4(answer.groups, makeInteger(static_cast<int>(words)), answer.measures, bucket);
+  List* told = list_make5(answer.groups, makeInteger(static_cast<int>(words)), answer.measures, bucket,
+                          makeInteger(folded_words(question, answer)));
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups, cost_of(root, child, groups, cost_of_border(answer))};
+  return {child, direction, told, groups,
+          cost_of(root, child, groups, cost_of_border(answer), question.percentiles ? 2.0 : 1.0)};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
@@ -308,11 +378,11 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   CustomPath* path = make_path(question, answer.bucket_group, output);
   path->custom_paths = list_make1(table.path);
   linitial(path->custom_private) = list_make1(table.told);
-  path->path.rows = table.groups;
-  path->path.startup_cost = question.groups == NIL ? table.cost.total : table.cost.startup;
-  path->path.total_cost = table.cost.total + table.groups * cpu_tuple_cost;
-  path->path.pathkeys =
-      question.groups == NIL ? NIL : order_of_groups(root, question, answer.index, table.direction);
+  const bool grouped = groups_of_query(question) > 0;
+  path->path.rows = question.distinct ? std::min(table.groups, expected_rows(output, 1.0)) : table.groups;
+  path->path.startup_cost = grouped ? table.cost.startup : table.cost.total;
+  path->path.total_cost = table.cost.total + path->path.rows * cpu_tuple_cost;
+  path->path.pathkeys = grouped ? order_of_groups(root, question, answer.index, table.direction) : NIL;
   add_path(output, &path->path);
 }
 
@@ -339,7 +409,8 @@ bool find_answer(PlannerInfo* root, const Question& question, IndexOptInfo* inde
   if (!find_measures(question, root->simple_rte_array[index->rel->relid], answer)) return false;
   bool possible;
   *conditions = all_conditions(root, index, &possible);
-  return possible && find_groups(question, *conditions, answer);
+  return possible && find_groups(question, *conditions, answer) &&
+         has_order_of_percentiles(question, *conditions, *answer);
 }
 
 // The table's cheapest index that has the bucket for the same group as the others of its parent; of the first one (-2), for any.
@@ -385,25 +456,23 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     groups += counted.groups;
   }
   if (paths == NIL) return;
-  double rows = groups;
   if (list_length(paths) > 1) {
-    if (!may_merge_groups(question.groups, question.group_operators)) return;
-    rows = 1.0;
-    if (question.groups != NIL)
-      rows = output->pathlist == NIL
-                 ? groups
-                 : std::min(groups, static_cast<const Path*>(linitial(output->pathlist))->rows);
+    // (The rows of a percentile lie in any of them.)
+    if (question.percentiles || !may_merge_groups(question.groups, question.group_operators)) return;
+    cost.total += merging_cost(groups);
+    groups = std::min(groups, expected_groups(root, question, input->rows, output));
     if (question.groups != NIL &&
-        rows * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
+        groups * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
             work_mem * 1024.0)
       return;
-    cost.total += merging_cost(groups);
   }
+  const bool grouped = groups_of_query(question) > 0;
+  const double rows = question.distinct ? std::min(groups, expected_rows(output, 1.0)) : groups;
   CustomPath* path = make_path(question, bucket_group, output);
   path->custom_paths = paths;
   linitial(path->custom_private) = told;
   path->path.rows = rows;
-  path->path.startup_cost = question.groups == NIL || list_length(paths) > 1 ? cost.total : cost.startup;
+  path->path.startup_cost = !grouped || list_length(paths) > 1 ? cost.total : cost.startup;
   path->path.total_cost = cost.total + rows * cpu_tuple_cost;
   add_path(output, &path->path);
 }

@@ -70,6 +70,8 @@ unsigned words_of_columns(const IndexOptInfo* index, int columns) {
   return words;
 }
 
+bool is_plain(const IndexOptInfo* index) { return index->ncolumns == 1 && words_of_columns(index, 1) == 1; }
+
 bool never_null(const RelOptInfo* rel, const RangeTblEntry* rte, const IndexOptInfo* index, int column) {
   const AttrNumber attribute = static_cast<AttrNumber>(index->indexkeys[column]);
   return attribute > 0 && compat::never_null(rel, rte->relid, attribute);

@@ -20,6 +20,8 @@ bool equal_by_words(const IndexOptInfo* index, int columns);
 // Whether an expression that match_index_to_operand() finds in an index has that column's type: it looks through casts that keep the bits, as from oid to int4, which sums
 // and quotients do not.
 bool keeps_type(const Node* expr);
+// Whether an index is one whose pages ascend, whatever its order (KeyColumns::plain()).
+bool is_plain(const IndexOptInfo* index);
 // Words of the first columns; 0: the type of one is not known.
 unsigned words_of_columns(const IndexOptInfo* index, int columns);
 // Whether no row has NULL in a column of the index.

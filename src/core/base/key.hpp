@@ -115,6 +115,12 @@ constexpr K key_prefix_end(const K& key, unsigned words) {
   return end;
 }
 
+// Whether two keys have the same first `words` words, with their flags.
+template <class K>
+constexpr bool same_prefix(const K& a, const K& b, unsigned words) {
+  return words == 0 || key_prefix(a, words) == key_prefix(b, words);
+}
+
 // The keys that templates in .cpp files are instantiated for: LEARNED_FOR_EVERY_KEY(X), X(K) being an instantiation.
 #define LEARNED_FOR_EVERY_KEY(X) X(Code) X(Words<2>) X(Words<3>) X(Words<4>)
 
