@@ -77,11 +77,16 @@ class BasicBufferStore {
   bool try_read(Block block, Handle* h);
   bool try_read_for_cleanup(Block block, Handle* h);
 
+  // Without errors, for estimates: see core/tree/outline.hpp.
+  bool peek(Block block, Handle* h);
+  Fault find_fault(Handle h);
+
  private:
   DirectoryCopy* directory() { return model_cache_get(index_); }
   DirectoryCopy* directory_with_root(TreeId tree);
   // Whatever is remembered of the page: what it holds now.
   void verify_strictly(Handle h);
+  Fault find_fault_strictly(Handle h);
 
   Relation index_;
   BufferAccessStrategy strategy_;
@@ -92,6 +97,7 @@ class BasicBufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
+  Block peeked_blocks_ = 0;  // the file has at least so many blocks, if peek() has looked
 };
 using BufferStore = BasicBufferStore<Code>;
 static_assert(VacuumStore<BufferStore> && VacuumStore<BasicBufferStore<Words<2>>>);

@@ -1,0 +1,228 @@
+// Statistics that a table has outgrown.
+//
+// A histogram is as old as the last ANALYZE. On a table that grows at an end, what has come since lies beyond its last border. The planner
+// looks for the column's actual end (planner_doubles.cpp), and then takes all that lies up to there for one bin: one per cent of the
+// rows, be they half of the table. The index knows how many there are, and where (growth.hpp). So get_relation_stats_hook gives the planner
+// the column's statistics with a histogram that goes on to the end (grown_histogram.hpp).
+//
+// The hook is asked for each condition on each column. What it costs: where no index of ours begins with the column, or the query has but
+// equalities, a look at the list of indexes. Else what was found the last time is taken, if it holds still: both ends of the index
+// are on the leaves where they were, with about as many entries; the planner takes the table for about as large; and nobody has told of
+// other statistics or another index. The two leaves are looked at once for each statement, and the whole is measured again only if they changed.
+//
+// Nothing of it raises an error because of the index: a page that is damaged leaves statistics as they are.
+#include "am/callbacks.hpp"
+#include "am/plan/grown_histogram.hpp"
+#include "am/plan/index_info.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+
+namespace {
+
+get_relation_stats_hook_type previous_hook;
+
+// ---- what was found
+
+struct Found {
+  Oid index;  // the key
+  uint32 statistics;  // of the statistics' place in the server's cache
+  double rows;        // of the table, as the planner took it
+  double tolerance;   // so many more or less make no difference
+  EndLeaf leaf[kSides];
+  HeapTuple tuple;  // null: the old statistics will do
+  TimestampTz seen;  // the statement that has last looked at the leaves
+};
+
+constexpr Size kMostBytes = 1024 * 1024;
+
+MemoryContext memory;
+HTAB* all_found;
+// Counts what was told of indexes and statistics.
+uint64 news;
+
+void forget_all() {
+  if (memory != nullptr) MemoryContextReset(memory);
+  all_found = nullptr;
+}
+
+void forget(Found* found) {
+  if (found->tuple != nullptr) heap_freetuple(found->tuple);
+  hash_search(all_found, &found->index, HASH_REMOVE, nullptr);
+}
+
+void index_changed(Datum, Oid index) {
+  news++;
+  if (all_found == nullptr) return;
+  if (!OidIsValid(index)) {
+    forget_all();
+  } else if (auto* found = static_cast<Found*>(hash_search(all_found, &index, HASH_FIND, nullptr));
+             found != nullptr) {
+    forget(found);
+  }
+}
+
+void statistics_changed(uint32 place) {
+  news++;
+  if (all_found == nullptr) return;
+  if (place == 0) return forget_all();
+  HASH_SEQ_STATUS each;
+  hash_seq_init(&each, all_found);
+  while (auto* found = static_cast<Found*>(hash_seq_search(&each))) {
+    if (found->statistics == place) forget(found);
+  }
+}
+
+void keep(const Found& found) {
+  if (memory == nullptr)
+    memory = AllocSetContextCreate(TopMemoryContext, "learned statistics", ALLOCSET_DEFAULT_SIZES);
+  if (MemoryContextMemAllocated(memory, true) > kMostBytes) forget_all();
+  if (all_found == nullptr) {
+    HASHCTL control{};
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(Found);
+    control.hcxt = memory;
+    all_found = hash_create("learned statistics", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  }
+  bool known;
+  auto* kept = static_cast<Found*>(hash_search(all_found, &found.index, HASH_ENTER, &known));
+  if (known && kept->tuple != nullptr) heap_freetuple(kept->tuple);
+  *kept = found;
+  kept->tuple = nullptr;
+  if (found.tuple == nullptr) return;
+  MemoryContext old = MemoryContextSwitchTo(memory);
+  kept->tuple = heap_copytuple(found.tuple);
+  MemoryContextSwitchTo(old);
+}
+
+// ---- the question
+
+// What the planner knows of a table of a query, which may be one below that in which it asks; null: it is none of its tables.
+RelOptInfo* table_of(PlannerInfo* root, const RangeTblEntry* rte, const RelOptInfo* asked) {
+  const auto size = static_cast<Index>(root->simple_rel_array_size);
+  if (asked->relid > 0 && asked->relid < size && root->simple_rte_array[asked->relid] == rte)
+    return root->simple_rel_array[asked->relid];
+  for (Index i = 1; i < size; i++) {
+    if (root->simple_rte_array[i] == rte) return root->simple_rel_array[i];
+  }
+  return nullptr;
+}
+
+// The index that knows all values of a column, in order; null: there is none.
+IndexOptInfo* index_on(const RelOptInfo* table, AttrNumber column) {
+  for (int i = 0; i < list_length(table->indexlist); i++) {
+    auto* index = static_cast<IndexOptInfo*>(list_nth(table->indexlist, i));
+    if (index->indexkeys[0] == column && index->indpred == NIL && !index->hypothetical &&
+        index->sortopfamily != nullptr && is_learned(index)) {
+      return index;
+    }
+  }
+  return nullptr;
+}
+
+// The column, as a question of ours: for the statistics as they are, and whether the user may see them. The place in the query's text tells
+// the question from the planner's own.
+constexpr int kOwnQuestion = std::numeric_limits<int>::min();
+
+bool is_own_question(const VariableStatData* variable) {
+  return variable->var != nullptr && IsA(variable->var, Var) &&
+         reinterpret_cast<const Var*>(variable->var)->location == kOwnQuestion;
+}
+
+void ask_server(PlannerInfo* root, const IndexOptInfo* index, VariableStatData* answer) {
+  auto* column =
+      static_cast<Var*>(copyObjectImpl(static_cast<TargetEntry*>(linitial(index->indextlist))->expr));
+  column->location = kOwnQuestion;
+  examine_variable(root, reinterpret_cast<Node*>(column), 0, answer);
+}
+
+// ---- the answer
+
+// What was found before, if that holds still. The result is valid until the next look at the catalogs.
+const Found* find(Relation index, double rows) {
+  if (all_found == nullptr) return nullptr;
+  const Oid oid = RelationGetRelid(index);
+  auto* found = static_cast<Found*>(hash_search(all_found, &oid, HASH_FIND, nullptr));
+  if (found == nullptr || std::fabs(found->rows - rows) > found->tolerance) return nullptr;
+  const TimestampTz statement = GetCurrentStatementStartTimestamp();
+  if (found->seen == statement) return found;
+  if (!still_ends(index, found->leaf, static_cast<unsigned>(std::min(found->tolerance, 1e9)))) return nullptr;
+  found->seen = statement;
+  return found;
+}
+
+// Measures it.
+Found look(const IndexOptInfo* info, Relation index, Oid table, HeapTuple statistics) {
+  const double rows = info->rel->tuples;
+  const AttrNumber column = static_cast<AttrNumber>(info->indexkeys[0]);
+  Found result{};
+  result.index = info->indexoid;
+  result.statistics = GetSysCacheHashValue3(STATRELATTINH, ObjectIdGetDatum(table), Int16GetDatum(column),
+                                            BoolGetDatum(false));
+  result.rows = rows;
+  const uint64 before = news;
+  GrownHistogram grown;
+  if (!extend_histogram(statistics, info, index, rows, &grown)) return result;
+  // Half of a bin.
+  result.tolerance = rows / (2.0 * std::max(grown.bins, 1));
+  for (int end = 0; end < kSides; end++) result.leaf[end] = grown.leaf[end];
+  result.tuple = grown.tuple;
+  result.seen = GetCurrentStatementStartTimestamp();
+  if (before == news) keep(result);
+  return result;
+}
+
+// Gives the statistics of a column, if they have to be other than what the server has.
+bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
+                     VariableStatData* variable) {
+  Relation index = index_open(info->indexoid, NoLock);
+  HeapTuple tuple = nullptr;
+  const Found* found = nullptr;
+  bool possible = !RELATION_IS_OTHER_TEMP(index) && growth_known_for(index);
+  if (possible) found = find(index, info->rel->tuples);
+  if (found != nullptr) {
+    possible = found->tuple != nullptr;
+    if (possible) tuple = heap_copytuple(found->tuple);
+  }
+  if (possible) {
+    VariableStatData old;
+    ask_server(root, info, &old);
+    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) {
+      const Found result = look(info, index, rte->relid, old.statsTuple);
+      tuple = result.tuple;
+    }
+    if (tuple != nullptr) {
+      variable->statsTuple = tuple;
+      variable->freefunc = heap_freetuple;
+      variable->acl_ok = old.acl_ok;
+    }
+    ReleaseVariableStats(old);
+  }
+  index_close(index, NoLock);
+  return tuple != nullptr;
+}
+
+bool give_outgrown_statistics(PlannerInfo* root, RangeTblEntry* rte, AttrNumber column,
+                              VariableStatData* variable) {
+  if (is_own_question(variable)) return false;
+  if (previous_hook != nullptr && previous_hook(root, rte, column, variable)) return true;
+  // (Nobody's variable: an index is asked for its correlation.)
+  if (rte->rtekind != RTE_RELATION || rte->inh || variable->rel == nullptr) return false;
+  const RelOptInfo* table = table_of(root, rte, variable->rel);
+  if (table == nullptr || table->tuples < 1.0) return false;
+  const IndexOptInfo* index = index_on(table, column);
+  if (index == nullptr || only_equalities(root->parse)) return false;
+  return give_statistics(root, rte, index, variable);
+}
+
+}  // namespace
+
+void register_outgrown_statistics() {
+  CacheRegisterRelcacheCallback(index_changed, 0);
+  CacheRegisterSyscacheCallback(
+      STATRELATTINH, [](Datum, auto, uint32 place) { statistics_changed(place); }, 0);
+  previous_hook = get_relation_stats_hook;
+  get_relation_stats_hook = give_outgrown_statistics;
+}
+
+}  // namespace learned
