@@ -59,7 +59,8 @@ bool take_apart(HeapTuple tuple, const IndexOptInfo* info, Known* known) {
   }
   known->spread = std::clamp(1.0 - known->row->stanullfrac - common, 0.0, 1.0);
   if (known->histogram >= 0) {
-    return get_attstatsslot(&known->bounds, tuple, STATISTIC_KIND_HISTOGRAM, InvalidOid, ATTSTATSSLOT_VALUES) &&
+    return get_attstatsslot(&known->bounds, tuple, STATISTIC_KIND_HISTOGRAM, InvalidOid,
+                            ATTSTATSSLOT_VALUES) &&
            known->has_histogram() && orders_as(info, known->bounds.staop, known->bounds.stacoll);
   }
   known->histogram = free;
@@ -138,7 +139,8 @@ int fill_borders(const Known& known, const Growth& growth, const Bins& bins, Dat
     return value_at(growth, side, growth.side[side].entries * border / bins.of_side[side]);
   };
   const int below = bins.of_side[kBelow];
-  for (int border = 0; border < below + (fresh && below > 0 ? 1 : 0); border++) out[n++] = value(kBelow, border);
+  for (int border = 0; border < below + (fresh && below > 0 ? 1 : 0); border++)
+    out[n++] = value(kBelow, border);
   if (!fresh) {
     for (int border = 0; border <= bins.old; border++) {
       const int64 old = int64{known.bins()} * border / bins.old;
@@ -184,16 +186,18 @@ HeapTuple make_tuple(HeapTuple old, const Known& known, const Bins& bins, Oid le
 
 }  // namespace
 
-bool extend_histogram(HeapTuple statistics, const IndexOptInfo* info, Relation index, double rows,
-                      GrownHistogram* result) {
+bool extend_histogram(HeapTuple statistics, const GrowingTable& of, GrownHistogram* result) {
   Known known;
-  if (take_apart(statistics, info, &known)) {
-    const Oid less = less_of(known, info);
+  if (take_apart(statistics, of.info, &known)) {
+    const Oid less = less_of(known, of.info);
     Growth growth;
-    if (!measure_growth(index, ends_of(known, info, less), &growth)) return false;
-    for (int end = 0; end < kSides; end++) result->leaf[end] = growth.leaf[end];
-    const Bins bins = divide(known, growth, rows);
+    if (!measure_growth(of.table, of.index, ends_of(known, of.info, less), &growth)) return false;
+    const Bins bins = divide(known, growth, of.rows);
     result->bins = bins.of_side[kBelow] + bins.old + bins.of_side[kAbove];
+    for (int side = 0; side < kSides; side++) {
+      result->leaf[side] = growth.leaf[side];
+      if (bins.of_side[side] > 0) result->outermost[side] = growth.side[side].outermost;
+    }
     if (result->bins > bins.old) {
       auto* borders = static_cast<Datum*>(palloc((static_cast<Size>(result->bins) + 2) * sizeof(Datum)));
       const int n = fill_borders(known, growth, bins, borders);
@@ -202,8 +206,8 @@ bool extend_histogram(HeapTuple statistics, const IndexOptInfo* info, Relation i
       bool by_value;
       char align;
       get_typlenbyvalalign(type, &width, &by_value, &align);
-      result->tuple =
-          make_tuple(statistics, known, bins, less, construct_array(borders, n, type, width, by_value, align));
+      result->tuple = make_tuple(statistics, known, bins, less,
+                                 construct_array(borders, n, type, width, by_value, align));
     }
   }
   free_attstatsslot(&known.bounds);

@@ -12,11 +12,19 @@ struct GrownHistogram {
   int bins = 0;
   // Where the index ends: Growth::leaf.
   EndLeaf leaf[kSides];
+  // Rows at the ends of the tuple's histogram; 0: it is not extended on that side.
+  Tid outermost[kSides] = {0, 0};
 };
 
-// How statistics must be changed to describe `rows` rows, some of which have values beyond all that the statistics know of; in the current context.
+struct GrowingTable {
+  Relation table;
+  Relation index;
+  const IndexOptInfo* info;
+  double rows;  // as the planner takes it
+};
+
+// How statistics must be changed to describe all rows, some of which have values beyond all that the statistics know of; in the current context.
 // False: it cannot be told now. REQUIRES: the statistics are of the index's first column, growth_known_for(index).
-bool extend_histogram(HeapTuple statistics, const IndexOptInfo* info, Relation index, double rows,
-                      GrownHistogram* result);
+bool extend_histogram(HeapTuple statistics, const GrowingTable& of, GrownHistogram* result);
 
 }  // namespace learned

@@ -1,5 +1,6 @@
 #include "am/plan/growth.hpp"
 
+#include "am/plan/living_rows.hpp"
 #include "am/store/buffer_store.hpp"
 
 namespace learned {
@@ -48,8 +49,40 @@ CodePair codes_of(const KeyColumn& column, const K& key) {
   }
 }
 
+// Most rows that are looked at on a side.
+constexpr std::size_t kRows = 64;
+
+// Takes away what is dead: a row that is tells of the marks from its own to the next one that was looked at, and the first one of those in front of it,
+// too. Sets *first and *last to the outermost rows that live.
 template <class K>
-bool measure(Relation index, const KnownRange& known, Growth* growth) {
+void leave_out_dead_rows(Relation table, std::span<BasicOutlineMark<K>> marks, Tid* first, Tid* last) {
+  std::size_t candidates = 0;
+  for (const BasicOutlineMark<K>& mark : marks) candidates += mark.tid != 0 ? 1 : 0;
+  const std::size_t stride = (candidates + kRows - 1) / kRows;
+  LivingRows rows(table);
+  std::size_t number = 0;
+  std::size_t told = 0;  // marks
+  bool lives = true;
+  for (std::size_t i = 0; i < marks.size(); i++) {
+    // The last one, too: it has the end.
+    const bool looked_at = marks[i].tid != 0 && (number % stride == 0 || number + 1 == candidates);
+    if (marks[i].tid != 0) number++;
+    if (looked_at) {
+      lives = rows.has(marks[i].tid);
+      if (lives && *first == 0) *first = marks[i].tid;
+      if (lives) *last = marks[i].tid;
+      if (told == 0 && !lives) {
+        for (std::size_t k = 0; k < i; k++) marks[k].entries = 0.0;
+      }
+      told = i + 1;
+    }
+    if (!lives) marks[i].entries = 0.0;
+  }
+  rows.release();
+}
+
+template <class K>
+bool measure(Relation table, Relation index, const KnownRange& known, Growth* growth) {
   using Store = BasicBufferStore<K>;
   Store store(index);
   const KeyColumn& column = growth->column;
@@ -61,8 +94,7 @@ bool measure(Relation index, const KnownRange& known, Growth* growth) {
   for (int end = 0; end < kSides && sound; end++) {
     // In the order of the index.
     const int side = turned ? 1 - end : end;
-    const BasicTreeRange<K> edge =
-        keys_of_value<K>(column, side == kAbove ? known.greatest : known.least);
+    const BasicTreeRange<K> edge = keys_of_value<K>(column, side == kAbove ? known.greatest : known.least);
     BasicTreeRange<K> range = all;
     if (end == kAbove ? edge.hi >= all.hi : edge.lo <= all.lo) continue;
     if (end == kAbove) {
@@ -75,15 +107,19 @@ bool measure(Relation index, const KnownRange& known, Growth* growth) {
     if (!sound) break;
     growth->leaf[end] = outline.end(end == kAbove);
     GrowthSide* out = &growth->side[side];
-    out->entries = outline.entries();
-    out->count = outline.marks();
-    if (out->count == 0) continue;
-    out->knots = static_cast<GrowthKnot*>(palloc(out->count * sizeof(GrowthKnot)));
+    const auto marks = outline.marks();
+    Tid first = 0;
+    Tid last = 0;
+    leave_out_dead_rows<K>(table, marks, &first, &last);
+    out->outermost = end == kAbove ? last : first;
+    for (const auto& mark : marks) out->entries += mark.entries;
+    out->count = static_cast<unsigned>(marks.size());
+    out->knots = static_cast<GrowthKnot*>(palloc(marks.size() * sizeof(GrowthKnot)));
     double before = 0.0;
-    for (unsigned i = 0; i < out->count; i++) {
-      const CodePair codes = codes_of(column, outline.mark(i).key);
-      out->knots[turned ? out->count - 1 - i : i] = {codes, turned ? out->entries - before : before};
-      before += outline.mark(i).entries;
+    for (std::size_t i = 0; i < marks.size(); i++) {
+      const double up_to = turned ? out->entries - before : before;
+      out->knots[turned ? marks.size() - 1 - i : i] = {codes_of(column, marks[i].key), up_to};
+      before += marks[i].entries;
     }
   }
   pfree(room);
@@ -104,10 +140,10 @@ CodePair between(KeyKind kind, const CodePair& low, const CodePair& high, double
 
 bool growth_known_for(Relation index) { return !has_mapped_column(index); }
 
-bool measure_growth(Relation index, const KnownRange& known, Growth* growth) {
+bool measure_growth(Relation table, Relation index, const KnownRange& known, Growth* growth) {
   const KeyColumns columns = key_columns_of(index);
   growth->column = columns.column[0];
-  return with_key(columns.words, [&]<class K>() { return measure<K>(index, known, growth); });
+  return with_key(columns.words, [&]<class K>() { return measure<K>(table, index, known, growth); });
 }
 
 bool still_ends(Relation index, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
@@ -129,12 +165,13 @@ Datum value_at(const Growth& growth, int side, double entries) {
   const KeyColumn& column = growth.column;
   const GrowthKnot* knots = growth.side[side].knots;
   const unsigned count = growth.side[side].count;
-  // The last knot with no more entries before it.
+  // The last knot with no more entries before it, or, above, the one before the first that has as many: where there is nothing behind a
+  // knot but dead rows, it is the end.
   unsigned lo = 0;
   unsigned hi = count;
   while (hi - lo > 1) {
     const unsigned middle = (lo + hi) / 2;
-    if (knots[middle].entries <= entries) {
+    if (side == kAbove ? knots[middle].entries < entries : knots[middle].entries <= entries) {
       lo = middle;
     } else {
       hi = middle;
@@ -143,7 +180,8 @@ Datum value_at(const Growth& growth, int side, double entries) {
   CodePair codes = knots[lo].codes;
   if (hi < count && knots[hi].entries > knots[lo].entries) {
     const double part = (entries - knots[lo].entries) / (knots[hi].entries - knots[lo].entries);
-    codes = between(column.type.kind, codes, knots[hi].codes, std::clamp(part, 0.0, 1.0));
+    codes =
+        part < 1.0 ? between(column.type.kind, codes, knots[hi].codes, std::max(part, 0.0)) : knots[hi].codes;
   }
   auto* storage = static_cast<KeyStorage*>(palloc(sizeof(KeyStorage)));
   const Code both[2] = {codes.first, codes.second};

@@ -20,10 +20,11 @@ struct GrowthKnot {
   double entries;
 };
 
-// What lies on one side.
+// What lies on one side, but for rows that VACUUM would remove.
 struct GrowthSide {
   double entries = 0.0;
-  GrowthKnot* knots = nullptr;  // ascending, the last with all entries; none if there are none
+  Tid outermost = 0;            // of the rows that were looked at and live
+  GrowthKnot* knots = nullptr;  // ascending, the last with all entries
   unsigned count = 0;
 };
 
@@ -37,7 +38,7 @@ struct Growth {
 // Whether there are codes for values that an index's first column has.
 bool growth_known_for(Relation index);
 // False: it cannot be told, because a page is damaged. Raises no error for that. REQUIRES: growth_known_for(index).
-bool measure_growth(Relation index, const KnownRange& known, Growth* growth);
+bool measure_growth(Relation table, Relation index, const KnownRange& known, Growth* growth);
 // Whether the index ends where it did, but for so many entries.
 bool still_ends(Relation index, const EndLeaf (&leaf)[kSides], unsigned tolerance);
 

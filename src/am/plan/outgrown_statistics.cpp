@@ -7,13 +7,15 @@
 //
 // The hook is asked for each condition on each column. What it costs: where no index of ours begins with the column, or the query has but
 // equalities, a look at the list of indexes. Else what was found the last time is taken, if it holds still: both ends of the index
-// are on the leaves where they were, with about as many entries; the planner takes the table for about as large; and nobody has told of
-// other statistics or another index. The two leaves are looked at once for each statement, and the whole is measured again only if they changed.
+// are on the leaves where they were, with about as many entries; the rows that the histogram was extended to still live; the planner takes the table
+// for about as large; and nobody has told of other statistics or another index. Leaves and rows are looked at once for each statement, and the whole is
+// measured again only if they changed.
 //
 // Nothing of it raises an error because of the index: a page that is damaged leaves statistics as they are.
 #include "am/callbacks.hpp"
 #include "am/plan/grown_histogram.hpp"
 #include "am/plan/index_info.hpp"
+#include "am/plan/living_rows.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -25,12 +27,13 @@ get_relation_stats_hook_type previous_hook;
 // ---- what was found
 
 struct Found {
-  Oid index;  // the key
+  Oid index;          // the key
   uint32 statistics;  // of the statistics' place in the server's cache
   double rows;        // of the table, as the planner took it
   double tolerance;   // so many more or less make no difference
   EndLeaf leaf[kSides];
-  HeapTuple tuple;  // null: the old statistics will do
+  Tid outermost[kSides];
+  HeapTuple tuple;   // null: the old statistics will do
   TimestampTz seen;  // the statement that has last looked at the leaves
 };
 
@@ -138,48 +141,58 @@ void ask_server(PlannerInfo* root, const IndexOptInfo* index, VariableStatData* 
 
 // ---- the answer
 
+bool still_live(Relation table, const Tid (&tids)[kSides]) {
+  LivingRows rows(table);
+  bool all = true;
+  for (const Tid tid : tids) all = all && (tid == 0 || rows.has(tid));
+  rows.release();
+  return all;
+}
+
 // What was found before, if that holds still. The result is valid until the next look at the catalogs.
-const Found* find(Relation index, double rows) {
+const Found* find(const GrowingTable& of) {
   if (all_found == nullptr) return nullptr;
-  const Oid oid = RelationGetRelid(index);
-  auto* found = static_cast<Found*>(hash_search(all_found, &oid, HASH_FIND, nullptr));
-  if (found == nullptr || std::fabs(found->rows - rows) > found->tolerance) return nullptr;
+  auto* found = static_cast<Found*>(hash_search(all_found, &of.info->indexoid, HASH_FIND, nullptr));
+  if (found == nullptr || std::fabs(found->rows - of.rows) > found->tolerance) return nullptr;
   const TimestampTz statement = GetCurrentStatementStartTimestamp();
   if (found->seen == statement) return found;
-  if (!still_ends(index, found->leaf, static_cast<unsigned>(std::min(found->tolerance, 1e9)))) return nullptr;
+  const auto tolerance = static_cast<unsigned>(std::min(found->tolerance, 1e9));
+  if (!still_ends(of.index, found->leaf, tolerance) || !still_live(of.table, found->outermost))
+    return nullptr;
   found->seen = statement;
   return found;
 }
 
-// Measures it.
-Found look(const IndexOptInfo* info, Relation index, Oid table, HeapTuple statistics) {
-  const double rows = info->rel->tuples;
-  const AttrNumber column = static_cast<AttrNumber>(info->indexkeys[0]);
-  Found result{};
-  result.index = info->indexoid;
-  result.statistics = GetSysCacheHashValue3(STATRELATTINH, ObjectIdGetDatum(table), Int16GetDatum(column),
-                                            BoolGetDatum(false));
-  result.rows = rows;
+// Measures it. The tuple is in the current context.
+HeapTuple measure(const GrowingTable& of, HeapTuple statistics) {
   const uint64 before = news;
   GrownHistogram grown;
-  if (!extend_histogram(statistics, info, index, rows, &grown)) return result;
+  if (!extend_histogram(statistics, of, &grown)) return nullptr;
+  Found found{};
+  found.index = of.info->indexoid;
+  found.statistics = GetSysCacheHashValue3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(of.table)),
+                                           Int16GetDatum(of.info->indexkeys[0]), BoolGetDatum(false));
+  found.rows = of.rows;
   // Half of a bin.
-  result.tolerance = rows / (2.0 * std::max(grown.bins, 1));
-  for (int end = 0; end < kSides; end++) result.leaf[end] = grown.leaf[end];
-  result.tuple = grown.tuple;
-  result.seen = GetCurrentStatementStartTimestamp();
-  if (before == news) keep(result);
-  return result;
+  found.tolerance = of.rows / (2.0 * std::max(grown.bins, 1));
+  for (int side = 0; side < kSides; side++) {
+    found.leaf[side] = grown.leaf[side];
+    found.outermost[side] = grown.outermost[side];
+  }
+  found.tuple = grown.tuple;
+  found.seen = GetCurrentStatementStartTimestamp();
+  if (before == news) keep(found);
+  return grown.tuple;
 }
 
 // Gives the statistics of a column, if they have to be other than what the server has.
 bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
                      VariableStatData* variable) {
-  Relation index = index_open(info->indexoid, NoLock);
+  const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info,
+                        info->rel->tuples};
   HeapTuple tuple = nullptr;
-  const Found* found = nullptr;
-  bool possible = !RELATION_IS_OTHER_TEMP(index) && growth_known_for(index);
-  if (possible) found = find(index, info->rel->tuples);
+  bool possible = !RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index);
+  const Found* found = possible ? find(of) : nullptr;
   if (found != nullptr) {
     possible = found->tuple != nullptr;
     if (possible) tuple = heap_copytuple(found->tuple);
@@ -187,10 +200,7 @@ bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOpt
   if (possible) {
     VariableStatData old;
     ask_server(root, info, &old);
-    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) {
-      const Found result = look(info, index, rte->relid, old.statsTuple);
-      tuple = result.tuple;
-    }
+    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) tuple = measure(of, old.statsTuple);
     if (tuple != nullptr) {
       variable->statsTuple = tuple;
       variable->freefunc = heap_freetuple;
@@ -198,7 +208,8 @@ bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOpt
     }
     ReleaseVariableStats(old);
   }
-  index_close(index, NoLock);
+  index_close(of.index, NoLock);
+  table_close(of.table, NoLock);
   return tuple != nullptr;
 }
 

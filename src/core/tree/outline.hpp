@@ -15,6 +15,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "core/page/meta.hpp"
 #include "core/page/search.hpp"
@@ -38,6 +39,7 @@ template <class K>
 struct BasicOutlineMark {
   K key;
   double entries;
+  Tid tid;  // of one thereabouts, or 0
 };
 
 // The leaf that has one end of the range.
@@ -71,6 +73,8 @@ class Outline {
   // Marks in the leaves that are read: in all, if they are all that there are; in each of a sample.
   static constexpr unsigned kFineMarks = 512;
   static constexpr unsigned kMarksOfSample = 8;
+  // TIDs that each of a sample gives to the marks that it stands for.
+  static constexpr unsigned kTidsOfSample = 4;
 
  public:
   // Memory for one outline at a time.
@@ -92,20 +96,15 @@ class Outline {
     if (count_ > kPages) {
       sample(level);
     } else {
-      for (unsigned i = 0; i < count_; i++) read_leaf(list()[i], kFineMarks / count_, i == 0, i + 1 == count_);
+      for (unsigned i = 0; i < count_; i++)
+        read_leaf(list()[i], kFineMarks / count_, i == 0, i + 1 == count_);
     }
-    if (marks_ > 0) add_mark(greatest_, 0.0);
+    if (marks_ > 0) add_mark(greatest_, 0.0, 0);
     return !damaged_ && end_[0].block != kNoBlock && end_[1].block != kNoBlock;
   }
 
   // In ascending order. The last one is the greatest key, with nothing behind it. None: nothing is in the range.
-  const Mark& mark(unsigned i) const { return room_->marks[i]; }
-  unsigned marks() const { return marks_; }
-  double entries() const {
-    double sum = 0.0;
-    for (unsigned i = 0; i < marks_; i++) sum += room_->marks[i].entries;
-    return sum;
-  }
+  std::span<Mark> marks() const { return {room_->marks, marks_}; }
   const EndLeaf& end(bool upper) const { return end_[upper ? 1 : 0]; }
 
   // Whether the leaf that had an end of a range has it still, with about as many entries.
@@ -208,7 +207,8 @@ class Outline {
     const unsigned stride = (end - rank + deltas - d + share - 1) / share;
     Node last{};
     if (rank < end && !child_at(page, end - 1, &last)) return 0;
-    if (d < deltas && (rank == end || last.low < delta[deltas - 1].entry())) last = node_of(delta[deltas - 1]);
+    if (d < deltas && (rank == end || last.low < delta[deltas - 1].entry()))
+      last = node_of(delta[deltas - 1]);
     unsigned n = 0;
     while (rank < end || d < deltas) {
       const unsigned step = n == 0 ? 1 : stride;
@@ -270,8 +270,15 @@ class Outline {
     Key key;
     Tid tid;
     for (unsigned i = 0; most > 0 && i < n; i += stride) {
-      if (!by_delta && !decode(page, begin + i, begin + i + 1, &key, &tid)) return false;
-      add_mark(by_delta ? delta[from + i].code : key, each * std::min(stride, n - i));
+      if (by_delta) {
+        key = delta[from + i].code;
+        tid = delta[from + i].tid;
+      } else {
+        if (!decode(page, begin + i, begin + i + 1, &key, &tid)) return false;
+        // (VACUUM has removed it.)
+        if (page.is_dead(begin + i)) tid = 0;
+      }
+      add_mark(key, each * std::min(stride, n - i), tid);
     }
     if (encoded > 0) {
       if (!decode(page, begin, begin + 1, &least_, &tid) || !decode(page, end - 1, end, &greatest_, &tid))
@@ -285,9 +292,9 @@ class Outline {
   }
 
   // (A leaf that has been split since its parent was read may have less than was said, and none come out of order.)
-  void add_mark(const Key& key, double entries) {
+  void add_mark(const Key& key, double entries, Tid tid) {
     const bool ordered = marks_ == 0 || room_->marks[marks_ - 1].key <= key;
-    room_->marks[marks_] = {ordered ? key : room_->marks[marks_ - 1].key, entries};
+    room_->marks[marks_] = {ordered ? key : room_->marks[marks_ - 1].key, entries, tid};
     marks_++;
   }
 
@@ -296,33 +303,62 @@ class Outline {
     const unsigned inner = count_ - 2;
     constexpr unsigned kStretches = kPages - 2;
     const auto border = [inner](unsigned s) { return 1 + inner * s / kStretches; };
-    double each = entries_below(list()[(border(0) + border(1)) / 2], level, 0.0);
-    visit_end(list()[0], level, false, each);
+    Below below{};
+    look_below(list()[(border(0) + border(1)) / 2], level, &below);
+    visit_end(list()[0], level, false, below.entries);
     for (unsigned s = 0; s < kStretches && !damaged_; s++) {
-      if (s > 0) each = entries_below(list()[(border(s) + border(s + 1)) / 2], level, each);
+      if (s > 0) look_below(list()[(border(s) + border(s + 1)) / 2], level, &below);
+      const unsigned first = marks_;
       for (unsigned i = border(s); i < border(s + 1); i++)
-        add_mark(key_of(list()[i]), each * list()[i].count);
+        add_mark(key_of(list()[i]), below.entries * list()[i].count, 0);
+      for (unsigned t = 0; t < below.tids; t++)
+        room_->marks[first + (marks_ - first) * t / below.tids].tid = below.tid[t];
     }
-    if (!damaged_) visit_end(list()[count_ - 1], level, true, each);
+    if (!damaged_) visit_end(list()[count_ - 1], level, true, below.entries);
   }
 
-  // Of the page and what is below it, as its middle child and so on have it; `otherwise` if it is not there any more.
-  double entries_below(Node node, unsigned level, double otherwise) {
+  // What is below a page, as its middle child and so on have it.
+  struct Below {
+    double entries;
+    unsigned tids;
+    Tid tid[kTidsOfSample];
+  };
+
+  // Leaves *below as it is if the page is not there any more.
+  void look_below(Node node, unsigned level, Below* below) {
     double pages = 1.0;
     for (;; level--) {
       typename Store::Handle h;
-      if (!open(node, level, &h)) return otherwise;
+      if (!open(node, level, &h)) return;
       const PageView page(store_->bytes(h));
-      bool sound = true;
       if (level > 0) {
         pages *= page.encoded() + page.deltas();
-        sound = middle_child(page, &node);
+        damaged_ = !middle_child(page, &node) || damaged_;
+      } else {
+        below->entries = pages * page.live();
+        damaged_ = !take_tids(page, below) || damaged_;
       }
-      const double live = page.live();
       store_->release(h);
-      damaged_ = damaged_ || !sound;
-      if (level == 0 || !sound) return pages * live;
+      if (level == 0 || damaged_) return;
     }
+  }
+
+  // False: corrupt.
+  static bool take_tids(const PageView& page, Below* below) {
+    const unsigned encoded = page.encoded();
+    const unsigned deltas = page.deltas();
+    below->tids = 0;
+    for (unsigned t = 0; t < std::min(kTidsOfSample, std::max(encoded, deltas)); t++) {
+      if (encoded < deltas) {
+        below->tid[below->tids++] = page.delta_item(deltas * t / kTidsOfSample).tid;
+        continue;
+      }
+      const unsigned rank = encoded * t / kTidsOfSample;
+      Tid tid;
+      if (!decode(page, rank, rank + 1, nullptr, &tid)) return false;
+      if (!page.is_dead(rank)) below->tid[below->tids++] = tid;
+    }
+    return true;
   }
 
   // False: corrupt.
@@ -358,7 +394,7 @@ class Outline {
     }
     least_ = begin;
     read_leaf(node, 0, !upper, upper);
-    add_mark(upper ? begin : least_, each / 2);
+    add_mark(upper ? begin : least_, each / 2, 0);
   }
 
   Store* store_;
