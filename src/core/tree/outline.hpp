@@ -73,6 +73,9 @@ class Outline {
   // Marks in the leaves that are read: in all, if they are all that there are; in each of a sample.
   static constexpr unsigned kFineMarks = 512;
   static constexpr unsigned kMarksOfSample = 8;
+  // Entries of a leaf's delta, which may be at the end of all, that have a mark.
+  static constexpr unsigned kDeltaStride = 4;
+  static constexpr unsigned kMarksOfDelta = kMaxDelta / kDeltaStride;
   // TIDs that each of a sample gives to the marks that it stands for.
   static constexpr unsigned kTidsOfSample = 4;
 
@@ -80,7 +83,9 @@ class Outline {
   // Memory for one outline at a time.
   struct Room {
     Node nodes[2][kMaxNodes];
-    Mark marks[std::max(kFineMarks, kMaxNodes + 2 * kMarksOfSample) + 1];
+    Mark marks[std::max(kFineMarks + kPages * kMarksOfDelta,
+                        kMaxNodes + 2 * (kMarksOfSample + kMarksOfDelta)) +
+               1];
   };
 
   Outline(Store* store, Room* room) : store_(store), room_(room) {}
@@ -260,26 +265,27 @@ class Outline {
     while (to < all && delta[to].code <= range_.hi) to++;
     const unsigned encoded = end - begin;
     const unsigned deltas = to - from;
-    if (encoded + deltas == 0) return true;
-    // By the more numerous of the two, with as many marks as there may be; an even share of the dead entries is in the range.
-    const double alive = encoded == 0 ? 0.0 : encoded * (1.0 - double(page.dead()) / page.encoded());
-    const bool by_delta = encoded < deltas;
-    const unsigned n = by_delta ? deltas : encoded;
-    const double each = (alive + deltas) / n;
-    const unsigned stride = most > 0 ? (n + most - 1) / most : n;
-    Key key;
-    Tid tid;
-    for (unsigned i = 0; most > 0 && i < n; i += stride) {
-      if (by_delta) {
-        key = delta[from + i].code;
-        tid = delta[from + i].tid;
-      } else {
-        if (!decode(page, begin + i, begin + i + 1, &key, &tid)) return false;
+    // (An even share of the dead entries is in the range.)
+    const double each =
+        encoded == 0 ? 0.0 : 1.0 - static_cast<double>(page.dead()) / static_cast<double>(page.encoded());
+    const unsigned stride = most > 0 ? (encoded + most - 1) / most : 0;
+    for (unsigned i = 0, d = from; most > 0 && (i < encoded || d < to);) {
+      Key key;
+      Tid tid;
+      if (i < encoded && !decode(page, begin + i, begin + i + 1, &key, &tid)) return false;
+      if (i < encoded && (d == to || key < delta[d].code)) {
+        const unsigned step = std::min(stride, encoded - i);
         // (VACUUM has removed it.)
         if (page.is_dead(begin + i)) tid = 0;
+        add_mark(key, each * step, tid);
+        i += step;
+      } else {
+        const unsigned step = std::min(kDeltaStride, to - d);
+        add_mark(delta[d].code, step, delta[d].tid);
+        d += step;
       }
-      add_mark(key, each * std::min(stride, n - i), tid);
     }
+    Tid tid;
     if (encoded > 0) {
       if (!decode(page, begin, begin + 1, &least_, &tid) || !decode(page, end - 1, end, &greatest_, &tid))
         return false;
