@@ -92,4 +92,160 @@ END $$;
 SELECT type, index, bool_and(r.misses <= 1.5) FILTER (WHERE NOT beyond) AS inside, bool_and(r.misses <= 1.5) FILTER (WHERE beyond) AS beyond,
        bool_or(r.without > 10) AS otherwise_not
   FROM results r JOIN shapes USING (n) GROUP BY n, type, index ORDER BY n;
-SELECT type, index, percent, lower, condition, r.misses, without FROM results r JOIN shapes USING (n) WHERE r.misses > 1.5;
+DROP PROCEDURE grow;
+DROP TABLE results, shapes;
+
+-- Common values and NULLs keep their number of rows; so do what is between them. A common value may be the greatest that is known.
+CREATE TABLE mixed (k int, o int) WITH (autovacuum_enabled = off);
+INSERT INTO mixed SELECT CASE i % 10 WHEN 0 THEN NULL WHEN 1 THEN 500 WHEN 2 THEN 500 WHEN 3 THEN 20000 ELSE i END, i FROM generate_series(1, 10000) i;
+ANALYZE mixed;
+CREATE INDEX mixed_k ON mixed USING learned (k, o);
+INSERT INTO mixed SELECT 20000 + i, i FROM generate_series(1, 20000) i;
+CREATE TABLE conditions (condition text);
+INSERT INTO conditions VALUES ('k IS NULL'), ('k = 500 AND k IS NOT NULL'), ('k = 20000 AND k > 0'), ('k < 500'), ('k > 500'), ('k <= 20000'), ('k >= 20000'),
+  ('k > 20000'), ('k > 25000'), ('k > 39000'), ('k BETWEEN 400 AND 600'), ('k BETWEEN 29000 AND 31000'), ('k > 40000'), ('NOT k > 30000'),
+  ('k > 35000 OR k < 100'), ('k NOT BETWEEN 1000 AND 39000');
+SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+DROP INDEX mixed_k;
+CREATE INDEX mixed_k ON mixed USING learned (k);
+SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+-- Nothing but common values: there was no histogram.
+CREATE TABLE days (day date) WITH (autovacuum_enabled = off);
+INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(0, 9999) i;
+ANALYZE days;
+SELECT histogram_bounds IS NULL AS no_histogram FROM pg_stats WHERE tablename = 'days';
+CREATE INDEX days_day ON days USING learned (day DESC);
+INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(-4000, 29999) i WHERE i NOT BETWEEN 0 AND 9999;
+SELECT bound, misses(format('SELECT FROM days WHERE day > %L', bound)) <= 1.5 AND misses(format('SELECT FROM days WHERE day <= %L', bound)) <= 1.5 AS near
+  FROM unnest('{2023-12-25,2024-01-10,2024-01-25,2024-01-28,2024-02-20,2024-03-10}'::date[]) bound;
+-- All rows are new but two; and there are many more bounds than by default.
+CREATE TABLE young (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO young VALUES (1), (2);
+INSERT INTO young SELECT FROM generate_series(1, 300);
+ANALYZE young;
+CREATE INDEX young_k ON young USING learned (k);
+INSERT INTO young SELECT i * 10 FROM generate_series(1, 50000) i;
+SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 1000, 100000, 400000, 490000}'::int[]) bound;
+ALTER TABLE young ALTER k SET STATISTICS 3000;
+ANALYZE young;
+INSERT INTO young SELECT 500000 + i * 10 FROM generate_series(1, 50000) i;
+SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 100000, 490000, 500000, 700000, 990000, 999900}'::int[]) bound;
+
+-- After ANALYZE there is nothing to add: all is as with a btree.
+ANALYZE mixed;
+CREATE TEMP TABLE as_learned AS SELECT condition, estimate('SELECT FROM mixed WHERE ' || condition) AS rows FROM conditions;
+DROP INDEX mixed_k;
+CREATE INDEX mixed_k ON mixed USING btree (k);
+SELECT bool_and(rows = estimate('SELECT FROM mixed WHERE ' || condition)) AS same FROM as_learned;
+
+-- What a session knows is of one moment: other rows, with or without more blocks, other statistics, another index.
+CREATE TABLE window_of (k int8, pad text) WITH (autovacuum_enabled = off);
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(1, 20000) i;
+VACUUM ANALYZE window_of;
+CREATE INDEX window_of_k ON window_of USING learned (k);
+CREATE FUNCTION near(VARIADIC bounds int[]) RETURNS bool LANGUAGE sql AS
+$$ SELECT bool_and(misses(format('SELECT FROM window_of WHERE k > %s', bound)) <= 1.5) FROM unnest(bounds) bound $$;
+SELECT near(0, 10000, 19000, 21000) AS near;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(20001, 25000) i;
+SELECT near(0, 10000, 19000, 21000, 24500, 26000) AS near;
+DO $$
+BEGIN
+  FOR i IN 1..5 LOOP
+    INSERT INTO window_of SELECT i * 5000 + 20000 + j, 'x' FROM generate_series(1, 5000) j;
+    IF NOT near(0, 19000, 21000, i * 5000 + 21000, i * 5000 + 24000) THEN RAISE WARNING 'not near in round %', i; END IF;
+  END LOOP;
+END $$;
+ANALYZE window_of;
+SELECT near(0, 10000, 19000, 30000, 49000) AS near;
+-- The space of rows that were deleted is used again: neither the table nor the index grows.
+CALL pg_temp.settle();
+DELETE FROM window_of WHERE k <= 20000;
+CALL pg_temp.settle();
+VACUUM window_of;
+SELECT estimate('SELECT FROM window_of WHERE k > 55000') < 100 AS few;
+SELECT pg_relation_size('window_of') AS size \gset
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(50001, 65000) i;
+SELECT pg_relation_size('window_of') = :size AS same_size, near(48000, 51000, 55000, 64000, 66000) AS near;
+-- Rows that are dead do not count, be they deleted or never committed; those do that others may yet commit.
+CALL pg_temp.settle();
+DELETE FROM window_of WHERE k > 55000;
+CALL pg_temp.settle();
+SELECT near(52000, 57000) AS near;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(55001, 70000) i;
+SELECT near(52000, 57000, 65000) AS near;
+BEGIN;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(70001, 99000) i;
+SELECT near(57000, 71000, 98000) AS near;
+ROLLBACK;
+CALL pg_temp.settle();
+SELECT estimate('SELECT FROM window_of WHERE k > 72000') < 100 AS few;
+REINDEX INDEX window_of_k;
+SELECT near(65000, 72000) AS near;
+TRUNCATE window_of;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(100001, 120000) i;
+SELECT near(101000, 110000, 119000) AS near;
+
+-- Partitions, heirs, views, subqueries, parameters: each table has its own.
+CREATE TABLE parts (k int8, o int) PARTITION BY RANGE (k);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10000) WITH (autovacuum_enabled = off);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10000) TO (100000) WITH (autovacuum_enabled = off);
+INSERT INTO parts SELECT i, i FROM generate_series(1, 15000) i;
+ANALYZE parts;
+CREATE INDEX ON parts USING learned (k);
+INSERT INTO parts SELECT i, i FROM generate_series(15001, 40000) i;
+CREATE TABLE elder (k int8, o int) WITH (autovacuum_enabled = off);
+CREATE TABLE heir () INHERITS (elder) WITH (autovacuum_enabled = off);
+INSERT INTO elder SELECT i, i FROM generate_series(1, 10000) i;
+INSERT INTO heir SELECT i, i FROM generate_series(1, 10000) i;
+ANALYZE elder, heir;
+CREATE INDEX ON elder USING learned (k);
+CREATE INDEX ON heir USING learned (k);
+INSERT INTO heir SELECT i, i FROM generate_series(10001, 30000) i;
+CREATE VIEW seen AS SELECT k, o FROM heir WHERE o > 0;
+SELECT query, misses(query) <= 1.5 AS near FROM unnest(array[
+  'SELECT FROM parts WHERE k > 5000', 'SELECT FROM parts WHERE k > 14000', 'SELECT FROM parts WHERE k > 20000', 'SELECT FROM parts WHERE k > 39000',
+  'SELECT FROM elder WHERE k > 5000', 'SELECT FROM elder WHERE k > 20000', 'SELECT FROM ONLY elder WHERE k > 5000', 'SELECT FROM heir WHERE k > 29000',
+  'SELECT FROM seen WHERE k > 20000', 'SELECT FROM (SELECT k FROM heir OFFSET 0) s WHERE k > 20000',
+  'SELECT FROM heir a JOIN heir b USING (k) WHERE a.k > 20000',
+  'SELECT FROM heir WHERE k > (SELECT 20000) AND k > 20000']) query;
+PREPARE later(int8) AS SELECT FROM heir WHERE k > $1;
+SELECT estimate('EXECUTE later(20000)') BETWEEN 7000 AND 13000 AS near;
+-- Merge joins end where one side ends: here neither does.
+SET enable_hashjoin = off;
+SET enable_nestloop = off;
+SET enable_sort = off;
+SELECT misses('SELECT FROM heir a JOIN parts_2 b USING (k)') <= 2 AS near;
+EXPLAIN (COSTS OFF) SELECT * FROM heir a JOIN parts_2 b USING (k);
+SELECT count(*), sum(k) FROM heir a JOIN parts_2 b USING (k);
+RESET enable_hashjoin;
+RESET enable_nestloop;
+RESET enable_sort;
+
+-- Who may not see all rows gives them to no function that is not leakproof.
+CREATE FUNCTION tell(int8, int8) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS
+$$ BEGIN RAISE EXCEPTION 'told'; END $$;
+CREATE OPERATOR <<< (FUNCTION = tell, LEFTARG = int8, RIGHTARG = int8, RESTRICT = scalarltsel);
+ALTER TABLE heir ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON heir USING (k < 0);
+EXPLAIN (COSTS OFF) SELECT k FROM heir WHERE k <<< 12;
+CREATE ROLE estimates_reader;
+GRANT SELECT ON heir TO estimates_reader;
+SET ROLE estimates_reader;
+EXPLAIN (COSTS OFF) SELECT k FROM heir WHERE k <<< 12;
+RESET ROLE;
+DROP OPERATOR <<< (int8, int8);
+DROP FUNCTION tell;
+
+-- An index of a part of the rows, or one that is not valid, says nothing.
+CREATE TABLE other (k int8, o int) WITH (autovacuum_enabled = off);
+INSERT INTO other SELECT i, i FROM generate_series(1, 10000) i;
+ANALYZE other;
+CREATE INDEX other_part ON other USING learned (k) WHERE o > 0;
+CREATE INDEX other_second ON other USING learned (o, k);
+INSERT INTO other SELECT i, i FROM generate_series(10001, 40000) i;
+SELECT misses('SELECT FROM other WHERE k > 25000') > 10 AS not_known, misses('SELECT FROM other WHERE o > 25000') <= 1.5 AS known;
+
+DROP VIEW seen;
+DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
+DROP FUNCTION estimate, actual, misses, near;
+DROP ROLE estimates_reader;

@@ -100,11 +100,13 @@ void keep(const Found& found) {
 
 // ---- the question
 
-// What the planner knows of a table of a query, which may be one below that in which it asks; null: it is none of its tables.
-RelOptInfo* table_of(PlannerInfo* root, const RangeTblEntry* rte, const RelOptInfo* asked) {
+// What the planner knows of the table that is asked about; null: nothing. A query that asks about the result of one below it (then `asked` is
+// that result) comes to the tables of that one.
+RelOptInfo* table_of(PlannerInfo* root, const RangeTblEntry* rte, RelOptInfo* asked) {
   const auto size = static_cast<Index>(root->simple_rel_array_size);
-  if (asked->relid > 0 && asked->relid < size && root->simple_rte_array[asked->relid] == rte)
-    return root->simple_rel_array[asked->relid];
+  if (asked->relid < size && root->simple_rel_array[asked->relid] == asked) {
+    return root->simple_rte_array[asked->relid] == rte ? asked : nullptr;
+  }
   for (Index i = 1; i < size; i++) {
     if (root->simple_rte_array[i] == rte) return root->simple_rel_array[i];
   }
@@ -222,7 +224,7 @@ bool give_outgrown_statistics(PlannerInfo* root, RangeTblEntry* rte, AttrNumber 
   const RelOptInfo* table = table_of(root, rte, variable->rel);
   if (table == nullptr || table->tuples < 1.0) return false;
   const IndexOptInfo* index = index_on(table, column);
-  if (index == nullptr || only_equalities(root->parse)) return false;
+  if (index == nullptr || (table == variable->rel && only_equalities(root->parse))) return false;
   return give_statistics(root, rte, index, variable);
 }
 
