@@ -48,7 +48,8 @@ struct EndLeaf {
   unsigned live = 0;       // its entries
 };
 
-template <PeeksPages Store>
+// kPages: most that are read of a level.
+template <PeeksPages Store, unsigned kPages = 16>
 class Outline {
  public:
   using Key = StoreKey<Store>;
@@ -56,9 +57,6 @@ class Outline {
   using PageView = BasicPageView<Key>;
   using TreeRange = BasicTreeRange<Key>;
   using Mark = BasicOutlineMark<Key>;
-
-  // Most pages that are read of a level.
-  static constexpr unsigned kPages = 16;
 
  private:
   // A page, or some neighbours of which it is the first.
