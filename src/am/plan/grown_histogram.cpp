@@ -186,13 +186,14 @@ HeapTuple make_tuple(HeapTuple old, const Known& known, const Bins& bins, Oid le
 
 }  // namespace
 
-bool extend_histogram(HeapTuple statistics, const GrowingTable& of, GrownHistogram* result) {
+bool extend_histogram(HeapTuple statistics, const GrowingTable& of, const IndexOptInfo* info,
+                      GrownHistogram* result) {
   Known known;
-  if (take_apart(statistics, of.info, &known)) {
-    const Oid less = less_of(known, of.info);
+  if (take_apart(statistics, info, &known)) {
+    const Oid less = less_of(known, info);
     Growth growth;
-    if (!measure_growth(of.table, of.index, ends_of(known, of.info, less), &growth)) return false;
-    const Bins bins = divide(known, growth, of.rows);
+    if (!measure_growth(of, ends_of(known, info, less), &growth)) return false;
+    const Bins bins = divide(known, growth, info->rel->tuples);
     result->bins = bins.of_side[kBelow] + bins.old + bins.of_side[kAbove];
     for (int side = 0; side < kSides; side++) {
       result->leaf[side] = growth.leaf[side];

@@ -16,15 +16,9 @@ struct GrownHistogram {
   Tid outermost[kSides] = {0, 0};
 };
 
-struct GrowingTable {
-  Relation table;
-  Relation index;
-  const IndexOptInfo* info;
-  double rows;  // as the planner takes it
-};
-
 // How statistics must be changed to describe all rows, some of which have values beyond all that the statistics know of; in the current context.
 // False: it cannot be told now. REQUIRES: the statistics are of the index's first column, growth_known_for(index).
-bool extend_histogram(HeapTuple statistics, const GrowingTable& of, GrownHistogram* result);
+bool extend_histogram(HeapTuple statistics, const GrowingTable& of, const IndexOptInfo* info,
+                      GrownHistogram* result);
 
 }  // namespace learned

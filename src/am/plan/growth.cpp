@@ -55,11 +55,10 @@ constexpr std::size_t kRows = 64;
 // Takes away what is dead: a row that is tells of the marks from its own to the next one that was looked at, and the first one of those in front of it,
 // too. Sets *first and *last to the outermost rows that live.
 template <class K>
-void leave_out_dead_rows(Relation table, std::span<BasicOutlineMark<K>> marks, Tid* first, Tid* last) {
+void leave_out_dead_rows(LivingRows rows, std::span<BasicOutlineMark<K>> marks, Tid* first, Tid* last) {
   std::size_t candidates = 0;
   for (const BasicOutlineMark<K>& mark : marks) candidates += mark.tid != 0 ? 1 : 0;
   const std::size_t stride = (candidates + kRows - 1) / kRows;
-  LivingRows rows(table);
   std::size_t number = 0;
   std::size_t told = 0;  // marks
   bool lives = true;
@@ -82,13 +81,14 @@ void leave_out_dead_rows(Relation table, std::span<BasicOutlineMark<K>> marks, T
 }
 
 template <class K>
-bool measure(Relation table, Relation index, const KnownRange& known, Growth* growth) {
+bool measure(const GrowingTable& of, const KnownRange& known, Growth* growth) {
   using Store = BasicBufferStore<K>;
-  Store store(index);
+  Store store(of.index);
+  store.peek_within(of.index_blocks);
   const KeyColumn& column = growth->column;
   // (A plain index is stored ascending.)
   const bool turned = KeyTraits<K>::kWords > 1 && column.descending;
-  const BasicTreeRange<K> all = keys_of_values<K>(index);
+  const BasicTreeRange<K> all = keys_of_values<K>(of.index);
   auto* room = static_cast<typename Outline<Store>::Room*>(palloc(sizeof(typename Outline<Store>::Room)));
   bool sound = true;
   for (int end = 0; end < kSides && sound; end++) {
@@ -110,7 +110,7 @@ bool measure(Relation table, Relation index, const KnownRange& known, Growth* gr
     const auto marks = outline.marks();
     Tid first = 0;
     Tid last = 0;
-    leave_out_dead_rows<K>(table, marks, &first, &last);
+    leave_out_dead_rows<K>(LivingRows(of.table, of.table_blocks), marks, &first, &last);
     out->outermost = end == kAbove ? last : first;
     for (const auto& mark : marks) out->entries += mark.entries;
     out->count = static_cast<unsigned>(marks.size());
@@ -140,17 +140,18 @@ CodePair between(KeyKind kind, const CodePair& low, const CodePair& high, double
 
 bool growth_known_for(Relation index) { return !has_mapped_column(index); }
 
-bool measure_growth(Relation table, Relation index, const KnownRange& known, Growth* growth) {
-  const KeyColumns columns = key_columns_of(index);
+bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth) {
+  const KeyColumns columns = key_columns_of(of.index);
   growth->column = columns.column[0];
-  return with_key(columns.words, [&]<class K>() { return measure<K>(table, index, known, growth); });
+  return with_key(columns.words, [&]<class K>() { return measure<K>(of, known, growth); });
 }
 
-bool still_ends(Relation index, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
-  return with_key(key_words_of(index), [&]<class K>() {
+bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
+  return with_key(key_words_of(of.index), [&]<class K>() {
     using Store = BasicBufferStore<K>;
-    Store store(index);
-    const BasicTreeRange<K> all = keys_of_values<K>(index);
+    Store store(of.index);
+    store.peek_within(of.index_blocks);
+    const BasicTreeRange<K> all = keys_of_values<K>(of.index);
     for (int end = 0; end < kSides; end++) {
       if (leaf[end].block != kNoBlock &&
           !Outline<Store>::still_ends(&store, leaf[end], all.start(end == kBelow), tolerance)) {

@@ -35,12 +35,20 @@ struct Growth {
   EndLeaf leaf[kSides];
 };
 
+// The table and its index, with the blocks that they have at least.
+struct GrowingTable {
+  Relation table;
+  Relation index;
+  BlockNumber table_blocks;
+  BlockNumber index_blocks;
+};
+
 // Whether there are codes for values that an index's first column has.
 bool growth_known_for(Relation index);
-// False: it cannot be told, because a page is damaged. Raises no error for that. REQUIRES: growth_known_for(index).
-bool measure_growth(Relation table, Relation index, const KnownRange& known, Growth* growth);
+// False: it cannot be told, because a page is damaged. Raises no error for that. REQUIRES: growth_known_for(the index).
+bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth);
 // Whether the index ends where it did, but for so many entries.
-bool still_ends(Relation index, const EndLeaf (&leaf)[kSides], unsigned tolerance);
+bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance);
 
 // The value up to which there are `entries` of a side's entries, in the current context. REQUIRES: there are some.
 Datum value_at(const Growth& growth, int side, double entries);

@@ -8,8 +8,8 @@ namespace learned {
 
 class LivingRows {
  public:
-  // Looks at nothing yet.
-  explicit LivingRows(Relation table) : table_(table) {}
+  // Looks at nothing yet. The table has so many blocks at least; what is behind them is new, and lives.
+  LivingRows(Relation table, BlockNumber blocks) : table_(table), blocks_(blocks) {}
 
   // Whether the row at a place is one: not dead to every transaction. REQUIRES: no content lock is held.
   bool has(Tid tid);
@@ -17,11 +17,9 @@ class LivingRows {
 
  private:
   Relation table_;
-  BlockNumber blocks_ = 0;
+  BlockNumber blocks_;
   Buffer map_page_ = InvalidBuffer;
-  IndexFetchTableData* fetch_ = nullptr;
-  TupleTableSlot* slot_ = nullptr;
-  SnapshotData snapshot_{};
+  Buffer page_ = InvalidBuffer;
 };
 
 }  // namespace learned

@@ -143,8 +143,8 @@ void ask_server(PlannerInfo* root, const IndexOptInfo* index, VariableStatData* 
 
 // ---- the answer
 
-bool still_live(Relation table, const Tid (&tids)[kSides]) {
-  LivingRows rows(table);
+bool still_live(const GrowingTable& of, const Tid (&tids)[kSides]) {
+  LivingRows rows(of.table, of.table_blocks);
   bool all = true;
   for (const Tid tid : tids) all = all && (tid == 0 || rows.has(tid));
   rows.release();
@@ -152,31 +152,30 @@ bool still_live(Relation table, const Tid (&tids)[kSides]) {
 }
 
 // What was found before, if that holds still. The result is valid until the next look at the catalogs.
-const Found* find(const GrowingTable& of) {
+const Found* find(const GrowingTable& of, const IndexOptInfo* info) {
   if (all_found == nullptr) return nullptr;
-  auto* found = static_cast<Found*>(hash_search(all_found, &of.info->indexoid, HASH_FIND, nullptr));
-  if (found == nullptr || std::fabs(found->rows - of.rows) > found->tolerance) return nullptr;
+  auto* found = static_cast<Found*>(hash_search(all_found, &info->indexoid, HASH_FIND, nullptr));
+  if (found == nullptr || std::fabs(found->rows - info->rel->tuples) > found->tolerance) return nullptr;
   const TimestampTz statement = GetCurrentStatementStartTimestamp();
   if (found->seen == statement) return found;
   const auto tolerance = static_cast<unsigned>(std::min(found->tolerance, 1e9));
-  if (!still_ends(of.index, found->leaf, tolerance) || !still_live(of.table, found->outermost))
-    return nullptr;
+  if (!still_ends(of, found->leaf, tolerance) || !still_live(of, found->outermost)) return nullptr;
   found->seen = statement;
   return found;
 }
 
 // Measures it. The tuple is in the current context.
-HeapTuple measure(const GrowingTable& of, HeapTuple statistics) {
+HeapTuple measure(const GrowingTable& of, const IndexOptInfo* info, HeapTuple statistics) {
   const uint64 before = news;
   GrownHistogram grown;
-  if (!extend_histogram(statistics, of, &grown)) return nullptr;
+  if (!extend_histogram(statistics, of, info, &grown)) return nullptr;
   Found found{};
-  found.index = of.info->indexoid;
+  found.index = info->indexoid;
   found.statistics = GetSysCacheHashValue3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(of.table)),
-                                           Int16GetDatum(of.info->indexkeys[0]), BoolGetDatum(false));
-  found.rows = of.rows;
+                                           Int16GetDatum(info->indexkeys[0]), BoolGetDatum(false));
+  found.rows = info->rel->tuples;
   // Half of a bin.
-  found.tolerance = of.rows / (2.0 * std::max(grown.bins, 1));
+  found.tolerance = found.rows / (2.0 * std::max(grown.bins, 1));
   for (int side = 0; side < kSides; side++) {
     found.leaf[side] = grown.leaf[side];
     found.outermost[side] = grown.outermost[side];
@@ -190,11 +189,11 @@ HeapTuple measure(const GrowingTable& of, HeapTuple statistics) {
 // Gives the statistics of a column, if they have to be other than what the server has.
 bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
                      VariableStatData* variable) {
-  const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info,
-                        info->rel->tuples};
+  const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info->rel->pages,
+                        info->pages};
   HeapTuple tuple = nullptr;
   bool possible = !RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index);
-  const Found* found = possible ? find(of) : nullptr;
+  const Found* found = possible ? find(of, info) : nullptr;
   if (found != nullptr) {
     possible = found->tuple != nullptr;
     if (possible) tuple = heap_copytuple(found->tuple);
@@ -202,7 +201,7 @@ bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOpt
   if (possible) {
     VariableStatData old;
     ask_server(root, info, &old);
-    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) tuple = measure(of, old.statsTuple);
+    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) tuple = measure(of, info, old.statsTuple);
     if (tuple != nullptr) {
       variable->statsTuple = tuple;
       variable->freefunc = heap_freetuple;
@@ -220,7 +219,7 @@ bool give_outgrown_statistics(PlannerInfo* root, RangeTblEntry* rte, AttrNumber 
   if (is_own_question(variable)) return false;
   if (previous_hook != nullptr && previous_hook(root, rte, column, variable)) return true;
   // (Nobody's variable: an index is asked for its correlation.)
-  if (rte->rtekind != RTE_RELATION || rte->inh || variable->rel == nullptr) return false;
+  if (rte->rtekind != RTE_RELATION || rte->inh || column <= 0 || variable->rel == nullptr) return false;
   const RelOptInfo* table = table_of(root, rte, variable->rel);
   if (table == nullptr || table->tuples < 1.0) return false;
   const IndexOptInfo* index = index_on(table, column);

@@ -77,7 +77,8 @@ class BasicBufferStore {
   bool try_read(Block block, Handle* h);
   bool try_read_for_cleanup(Block block, Handle* h);
 
-  // Without errors, for estimates: see core/tree/outline.hpp.
+  // Without errors, for estimates: see core/tree/outline.hpp. The caller may know that the file has so many blocks.
+  void peek_within(Block blocks) { peeked_blocks_ = blocks; }
   bool peek(Block block, Handle* h);
   Fault find_fault(Handle h);
 
@@ -97,7 +98,7 @@ class BasicBufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
-  Block peeked_blocks_ = 0;  // the file has at least so many blocks, if peek() has looked
+  Block peeked_blocks_ = 0;  // the file has at least so many blocks
 };
 using BufferStore = BasicBufferStore<Code>;
 static_assert(VacuumStore<BufferStore> && VacuumStore<BasicBufferStore<Words<2>>>);
