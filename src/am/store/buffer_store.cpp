@@ -277,22 +277,36 @@ void BasicBufferStore<K>::corrupt(Block block, Fault fault) {
 }
 
 template <class K>
+void BasicBufferStore<K>::remember_roots(DirectoryCopy* copy, const MetaInfo& meta) {
+  for (int i = 0; i < kTreeCount; i++) {
+    copy->root[i] = meta.root[i];
+    copy->level[i] = meta.level[i];
+    copy->root_known[i] = true;
+  }
+}
+
+template <class K>
 DirectoryCopy* BasicBufferStore<K>::directory_with_root(TreeId tree) {
   DirectoryCopy* copy = directory();
   if (!copy->root_known[static_cast<int>(tree)]) {
-    const MetaInfo meta = Tree<BasicBufferStore<K>>(this, tree).read_meta();
-    for (int i = 0; i < kTreeCount; i++) {
-      copy->root[i] = meta.root[i];
-      copy->level[i] = meta.level[i];
-      copy->root_known[i] = true;
-    }
+    remember_roots(copy, Tree<BasicBufferStore<K>>(this, tree).read_meta());
   }
   return copy;
 }
 
 template <class K>
 unsigned BasicBufferStore<K>::height(TreeId tree) {
-  return directory_with_root(tree)->level[static_cast<int>(tree)];
+  DirectoryCopy* copy = directory();
+  if (!copy->root_known[static_cast<int>(tree)]) {
+    Handle h;
+    if (!peek(kMetaBlock, &h)) return 0;
+    MetaInfo meta;
+    const Fault fault = read_meta_page<K>(bytes(h), &meta);
+    release(h);
+    if (fault) return 0;
+    remember_roots(copy, meta);
+  }
+  return copy->level[static_cast<int>(tree)];
 }
 
 template <class K>

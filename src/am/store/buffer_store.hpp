@@ -71,7 +71,7 @@ class BasicBufferStore {
   void inserting(Handle h);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
   void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
-  // Levels above the leaves, as this backend remembers them: an estimate.
+  // Levels above the leaves, as this backend remembers them: an estimate, and no error where it cannot be made.
   unsigned height(TreeId tree);
 
   bool try_read(Block block, Handle* h);
@@ -85,6 +85,7 @@ class BasicBufferStore {
  private:
   DirectoryCopy* directory() { return model_cache_get(index_); }
   DirectoryCopy* directory_with_root(TreeId tree);
+  static void remember_roots(DirectoryCopy* copy, const MetaInfo& meta);
   // Whatever is remembered of the page: what it holds now.
   void verify_strictly(Handle h);
   Fault find_fault_strictly(Handle h);
