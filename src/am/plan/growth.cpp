@@ -67,7 +67,7 @@ void leave_out_dead_rows(LivingRows rows, std::span<BasicOutlineMark<K>> marks, 
     const bool looked_at = marks[i].tid != 0 && (number % stride == 0 || number + 1 == candidates);
     if (marks[i].tid != 0) number++;
     if (looked_at) {
-      lives = rows.has(marks[i].tid);
+      lives = rows.has_somewhere(marks[i].tid);
       if (lives && *first == 0) *first = marks[i].tid;
       if (lives) *last = marks[i].tid;
       if (told == 0 && !lives) {

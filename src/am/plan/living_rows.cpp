@@ -2,10 +2,14 @@
 
 namespace learned {
 
+bool LivingRows::all_visible(BlockNumber block) {
+  return block < blocks_ &&
+         (visibilitymap_get_status(table_, block, &map_page_) & VISIBILITYMAP_ALL_VISIBLE) != 0;
+}
+
 bool LivingRows::has(Tid tid) {
   const BlockNumber block = tid_block(tid);
   if (block >= blocks_) return true;
-  if ((visibilitymap_get_status(table_, block, &map_page_) & VISIBILITYMAP_ALL_VISIBLE) != 0) return true;
   SnapshotData snapshot;
   InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(table_));
   ItemPointerData pointer;

@@ -151,17 +151,17 @@ bool still_live(const GrowingTable& of, const Tid (&tids)[kSides]) {
   return all;
 }
 
-// What was found before, if that holds still. The result is valid until the next look at the catalogs.
-const Found* find(const GrowingTable& of, const IndexOptInfo* info) {
+// What was found before for such a number of rows; null: nothing. Valid until the next look at the catalogs, as an invalidation may come then.
+Found* find(const IndexOptInfo* info) {
   if (all_found == nullptr) return nullptr;
   auto* found = static_cast<Found*>(hash_search(all_found, &info->indexoid, HASH_FIND, nullptr));
   if (found == nullptr || std::fabs(found->rows - info->rel->tuples) > found->tolerance) return nullptr;
-  const TimestampTz statement = GetCurrentStatementStartTimestamp();
-  if (found->seen == statement) return found;
-  const auto tolerance = static_cast<unsigned>(std::min(found->tolerance, 1e9));
-  if (!still_ends(of, found->leaf, tolerance) || !still_live(of, found->outermost)) return nullptr;
-  found->seen = statement;
   return found;
+}
+
+bool holds(const GrowingTable& of, const Found* found) {
+  const auto tolerance = static_cast<unsigned>(std::min(found->tolerance, 1e9));
+  return still_ends(of, found->leaf, tolerance) && still_live(of, found->outermost);
 }
 
 // Measures it. The tuple is in the current context.
@@ -186,32 +186,40 @@ HeapTuple measure(const GrowingTable& of, const IndexOptInfo* info, HeapTuple st
   return grown.tuple;
 }
 
-// Gives the statistics of a column, if they have to be other than what the server has.
-bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
-                     VariableStatData* variable) {
+// Looks at the index: whether what was found holds still, or else anew. A copy of the tuple, if there is one.
+HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info) {
   const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info->rel->pages,
                         info->pages};
   HeapTuple tuple = nullptr;
-  bool possible = !RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index);
-  const Found* found = possible ? find(of, info) : nullptr;
-  if (found != nullptr) {
-    possible = found->tuple != nullptr;
-    if (possible) tuple = heap_copytuple(found->tuple);
-  }
-  if (possible) {
+  if (Found* found = find(info); found != nullptr && holds(of, found)) {
+    found->seen = GetCurrentStatementStartTimestamp();
+    tuple = heap_copytuple(found->tuple);
+  } else if (!RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index)) {
     VariableStatData old;
     ask_server(root, info, &old);
-    if (tuple == nullptr && HeapTupleIsValid(old.statsTuple)) tuple = measure(of, info, old.statsTuple);
-    if (tuple != nullptr) {
-      variable->statsTuple = tuple;
-      variable->freefunc = heap_freetuple;
-      variable->acl_ok = old.acl_ok;
-    }
+    if (HeapTupleIsValid(old.statsTuple)) tuple = measure(of, info, old.statsTuple);
     ReleaseVariableStats(old);
   }
   index_close(of.index, NoLock);
   table_close(of.table, NoLock);
-  return tuple != nullptr;
+  return tuple;
+}
+
+// Gives the statistics of a column, if they have to be other than what the server has.
+bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
+                     VariableStatData* variable) {
+  const Found* found = find(info);
+  const bool known = found != nullptr && found->seen == GetCurrentStatementStartTimestamp();
+  // (Of null heap_copytuple() makes null.)
+  HeapTuple tuple = known ? heap_copytuple(found->tuple) : look(root, rte, info);
+  if (tuple == nullptr) return false;
+  VariableStatData old;
+  ask_server(root, info, &old);
+  variable->statsTuple = tuple;
+  variable->freefunc = heap_freetuple;
+  variable->acl_ok = old.acl_ok;
+  ReleaseVariableStats(old);
+  return true;
 }
 
 bool give_outgrown_statistics(PlannerInfo* root, RangeTblEntry* rte, AttrNumber column,

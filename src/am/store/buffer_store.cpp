@@ -210,7 +210,10 @@ bool BasicBufferStore<K>::peek(Block block, Handle* h) {
   // (Not by exists(): planning for a thousand indexes must not displace their directories.)
   if (block >= peeked_blocks_) peeked_blocks_ = RelationGetNumberOfBlocks(index_);
   if (block >= peeked_blocks_) return false;
-  *h = compat::pin_quietly(index_, block);
+  Buffer& seen = seen_buffers[seen_slot(index_, block)];
+  if (!BufferIsValid(seen) || !ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen))
+    seen = compat::pin_quietly(index_, block);
+  *h = seen;
   if (!BufferIsValid(*h)) return false;
   LockBuffer(*h, BUFFER_LOCK_SHARE);
   return true;
