@@ -69,6 +69,26 @@ inline Buffer extend(Relation index) {
 #endif
 }
 
+// Pins a block of an index, or returns InvalidBuffer where the server would raise an error because it finds the block damaged. What is
+// not in the buffers is read beside them first. REQUIRES: the file has the block.
+inline Buffer pin_quietly(Relation index, BlockNumber block) {
+  const Buffer recent = PrefetchBuffer(index, MAIN_FORKNUM, block).recent_buffer;
+  if (BufferIsValid(recent) && ReadRecentBuffer(file_id(index), MAIN_FORKNUM, block, recent)) return recent;
+#if PG_VERSION_NUM >= 160000
+  PGIOAlignedBlock page;
+#else
+  PGAlignedBlock page;
+#endif
+  smgrread(RelationGetSmgr(index), MAIN_FORKNUM, block, page.data);
+#if PG_VERSION_NUM >= 180000
+  bool failed;
+  const bool sound = PageIsVerified(reinterpret_cast<PageData*>(page.data), block, 0, &failed);
+#else
+  const bool sound = PageIsVerifiedExtended(page.data, block, 0);
+#endif
+  return sound ? ReadBuffer(index, block) : InvalidBuffer;
+}
+
 // Memory for pages that are written past the shared buffers. From 16 on the server may do that with direct I/O,
 // which demands an alignment.
 inline PGAlignedBlock* allocate_pages(std::size_t count) {
