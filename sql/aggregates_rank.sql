@@ -263,6 +263,27 @@ UPDATE many SET u = u + 1 WHERE k % 3 = 0;
 DELETE FROM many WHERE k % 1000 < 300;
 SELECT * FROM wrong(true, ARRAY['SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); u>, C<0.5; u> FROM many', 'SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); k DESC> FROM many']);
 
+-- Who may not execute the aggregate, or the cast that its argument has, does not get around that.
+BEGIN;
+CREATE ROLE regress_learned_rank;
+GRANT USAGE ON SCHEMA aggregates_rank TO regress_learned_rank;
+GRANT SELECT ON many TO regress_learned_rank;
+SET LOCAL enable_seqscan = off;
+SET LOCAL ROLE regress_learned_rank;
+EXPLAIN (COSTS OFF) SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY k) FROM many;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION float8(int8) FROM PUBLIC;
+SET LOCAL ROLE regress_learned_rank;
+SAVEPOINT s;
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY k) FROM many;
+ROLLBACK TO s;
+SELECT percentile_disc(1.0) WITHIN GROUP (ORDER BY k) FROM many;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION percentile_disc(float8, anyelement) FROM PUBLIC;
+SET LOCAL ROLE regress_learned_rank;
+SELECT percentile_disc(1.0) WITHIN GROUP (ORDER BY k) FROM many;
+ROLLBACK;
+
 -- Tables without rows, or without those that anybody sees; never vacuumed, not logged.
 CREATE TABLE none (k int4, g int4);
 CREATE INDEX none_k ON none USING learned (k);

@@ -190,6 +190,11 @@ TRUNCATE held, twin;
 SELECT change('INSERT INTO %I VALUES (1, ''9223372036854775807'', ''00000000-0000-0000-0000-000000000000'', ''2147483647'', 1), (2, ''-9223372036854775808'', ''ffffffff-ffff-ffff-ffff-ffffffffffff'', ''-2147483648'', 1), (3, NULL, NULL, NULL, NULL)');
 CALL compare();
 SELECT format_version, nulls FROM learned_index_stats('held_n');
+-- Borders are shown as the type shows its values.
+SELECT * FROM learned_index_histogram('held_n', 2);
+SELECT * FROM learned_index_histogram('held_l', 1);
+SELECT * FROM learned_index_histogram('held_kn', 2);
+SELECT count(*) FROM learned_index_sample('held_nk', 10);
 -- A constraint.
 ALTER TABLE held ADD CONSTRAINT held_once EXCLUDE USING learned (n nano_ops WITH =);
 INSERT INTO held VALUES (4, '9223372036854775807');
@@ -198,6 +203,7 @@ CREATE DOMAIN positive AS nano CHECK (VALUE > '0');
 CREATE TABLE held_domain (d positive);
 INSERT INTO held_domain SELECT i::int8::nano FROM generate_series(1, 300) i;
 CREATE INDEX held_domain_d ON held_domain USING learned (d nano_ops);
+SELECT * FROM learned_index_histogram('held_domain_d', 3);
 SET enable_seqscan = off;
 SELECT count(*) FROM held_domain WHERE d > '100'::positive;
 SELECT d FROM held_domain WHERE d <= '100'::positive ORDER BY d DESC LIMIT 2;

@@ -42,6 +42,9 @@ int learned_tree_height(Relation index);
 // planner_doubles.cpp. Called when the library is loaded; sets a hook.
 void register_planner_doubles();
 
+// outgrown_statistics.cpp. The same.
+void register_outgrown_statistics();
+
 // row_comparisons.cpp. The same.
 void register_row_comparisons();
 

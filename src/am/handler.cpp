@@ -23,6 +23,7 @@ extern "C" void _PG_init(void) {
   if (hooked) return;
   hooked = true;
   learned::register_planner_doubles();
+  learned::register_outgrown_statistics();
   learned::register_row_comparisons();
   learned::register_group_paths();
   learned::register_aggregate_paths();

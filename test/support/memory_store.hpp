@@ -117,6 +117,15 @@ class BasicMemoryStore {
     if (locked_[h] == 0) fail("marked page is not locked");
     return pages_[h]->bytes;
   }
+  bool peek(Block block, Handle* h) {
+    if (block >= pages_.size()) return false;
+    *h = read(block, LockMode::share);
+    return true;
+  }
+  Fault find_fault(Handle h) {
+    const std::uint8_t* page = pages_[h]->bytes;
+    return h == kMetaBlock ? verify_meta_page<K>(page) : verify_page<K>(page);
+  }
   void verify(Handle h) {
     if (!remembers_verified_) return verify_strictly(h);
     const PageView page(pages_[h]->bytes);
@@ -235,9 +244,7 @@ class BasicMemoryStore {
 
  private:
   void verify_strictly(Block b) {
-    const std::uint8_t* page = pages_[b]->bytes;
-    const Fault fault = b == kMetaBlock ? verify_meta_page<K>(page) : verify_page<K>(page);
-    if (fault) corrupt(b, fault);
+    if (const Fault fault = find_fault(b)) corrupt(b, fault);
   }
   void inherit_predicate_lock(Block from, Block to) {
     if (locked_[from] != 2 || locked_[to] != 2) fail("pages are not locked exclusively");

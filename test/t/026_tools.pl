@@ -10,6 +10,7 @@ use ConcurrentLoad;
 use DamagedIndexes;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use PostgreSQL::Test::Utils;
 
 plan skip_all => 'about functions of the extension' unless $IS_LEARNED;
 start_seed();
@@ -117,6 +118,41 @@ $other->query('INSERT INTO serial VALUES (1002)');
 $_->query('COMMIT') for $one, $other;
 is(query($primary, 'SELECT count(*) FROM serial'), '1001', 'of two that sampled and inserted, one had to go');
 eval { $_->quit } for $one, $other;
+
+# A split that has no downlink yet: a standby stops before that record.
+query($primary, q{CREATE TABLE splits (k int8); INSERT INTO splits SELECT hashint8extended(i, 1) FROM generate_series(1, 3000) i; CREATE INDEX splits_k ON splits USING learned (k)});
+$primary->backup('splits');
+my $from = query($primary, 'SELECT pg_current_wal_lsn()');
+query($primary, q{
+DO $$
+DECLARE
+  leaves int8 := (SELECT leaf_pages FROM learned_index_stats('splits_k'));
+  i int := 0;
+BEGIN
+  WHILE (SELECT leaf_pages FROM learned_index_stats('splits_k')) < leaves + 3 LOOP
+    INSERT INTO splits SELECT hashint8extended(n, 2) FROM generate_series(i, i + 9) n;
+    i := i + 10;
+  END LOOP;
+END $$});
+my $file = query($primary, q{SELECT pg_relation_filenode('splits_k')});
+my ($records) = run_command([ 'pg_waldump', '-p', $primary->data_dir . '/pg_wal', '-s', $from, '-r', 'Generic' ]);
+my (@pages, $target);
+for my $record (split /\n/, $records)
+{
+	my ($lsn) = $record =~ m{lsn: ([0-9A-F]+/[0-9A-F]+),};
+	push @pages, scalar(() = $record =~ m{blkref #\d+: rel \d+/\d+/$file }g);
+	# Left page, new page, its neighbour to the right; then left page and parent.
+	$target //= $lsn if @pages > 1 && $pages[-2] == 3 && $pages[-1] == 2;
+}
+isnt($target, undef, 'a split and its downlink are in the WAL');
+my $halfway = PostgreSQL::Test::Cluster->new('halfway');
+$halfway->init_from_backup($primary, 'splits', has_streaming => 1);
+$halfway->append_conf('postgresql.conf', "recovery_target_lsn = '$target'\nrecovery_target_inclusive = off\nrecovery_target_action = pause\n");
+$halfway->start;
+ok($halfway->poll_query_until('postgres', q{SELECT pg_get_wal_replay_pause_state() = 'paused'}), 'replay stops between the two');
+is(query($halfway, q{SELECT sum(h.entries) - (SELECT entries FROM learned_index_stats('splits_k')) FROM learned_index_histogram('splits_k', 10) h}), '0', 'no entry is missed then');
+query($halfway, q{SELECT sampled('splits', n) FROM unnest('{1, 1000, 3000, 5000}'::int[]) n});
+$halfway->stop;
 $primary->stop;
 
 # ---- damage ---------------------------------------------------------------------------------------------------------

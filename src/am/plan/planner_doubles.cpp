@@ -35,6 +35,24 @@ bool is_learned(const IndexOptInfo* index) {
   return compat::estimates_costs_of(learned_cost_estimate, index);
 }
 
+bool only_equalities(const Query* parse) {
+  const FromExpr* from = parse->jointree;
+  // Utility commands ask for costs with a query that is nothing but a table.
+  if (from == nullptr) return true;
+  if (list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef)) return false;
+  const auto* quals = reinterpret_cast<const Node*>(from->quals);
+  if (quals == nullptr) return true;
+  // The planner has made it a list of what is ANDed by now.
+  if (!IsA(quals, List)) return false;
+  const auto* list = reinterpret_cast<const List*>(quals);
+  for (int i = 0; i < list_length(list); i++) {
+    const auto* clause = static_cast<const Node*>(list_nth(list, i));
+    if (!IsA(clause, OpExpr)) return false;
+    if (get_oprrest(reinterpret_cast<const OpExpr*>(clause)->opno) != F_EQSEL) return false;
+  }
+  return true;
+}
+
 namespace {
 
 // What of a double has the length of its columns. A family without operators of our types, in each place; a collation that no
@@ -91,26 +109,6 @@ IndexOptInfo* double_for_unique_proof(const IndexOptInfo* index) {
   twin->indexcollations = collation_of_none.of;
   twin->sortopfamily = nullptr;
   return twin;
-}
-
-// Whether the query has no more conditions than equalities on one table: nothing to ask a column's ends for. What every
-// look-up by key is, whose planning takes microseconds and should not pay for a double.
-bool only_equalities(const Query* parse) {
-  const FromExpr* from = parse->jointree;
-  // Utility commands ask for costs with a query that is nothing but a table.
-  if (from == nullptr) return true;
-  if (list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef)) return false;
-  const auto* quals = reinterpret_cast<const Node*>(from->quals);
-  if (quals == nullptr) return true;
-  // The planner has made it a list of what is ANDed by now.
-  if (!IsA(quals, List)) return false;
-  const auto* list = reinterpret_cast<const List*>(quals);
-  for (int i = 0; i < list_length(list); i++) {
-    const auto* clause = static_cast<const Node*>(list_nth(list, i));
-    if (!IsA(clause, OpExpr)) return false;
-    if (get_oprrest(reinterpret_cast<const OpExpr*>(clause)->opno) != F_EQSEL) return false;
-  }
-  return true;
 }
 
 // Whether a family has what the btree's has for bool: a class made by hand may lack some.

@@ -99,7 +99,13 @@ typename LeafSurvey<K>::Stretch LeafSurvey<K>::at(uint64 leaf) {
   const auto parent =
       static_cast<Size>(std::upper_bound(first_.begin(), first_.end(), leaf) - first_.begin() - 1);
   if (parent != loaded_) load_children(parent);
-  return children_[std::min<uint64>(leaf - first_[parent], children_.size() - 1)];
+  Stretch stretch = children_[std::min<uint64>(leaf - first_[parent], children_.size() - 1)];
+  const bool last = leaf + 1 == (parent + 1 < first_.size() ? first_[parent + 1] : size_);
+  if (last) {
+    stretch.last = above_[parent].last;
+    stretch.high = above_[parent].high;
+  }
+  return stretch;
 }
 
 template <class K>

@@ -8,8 +8,8 @@
 //   choose(most)       reads that one, or so many pages of it, taken evenly: then size() leaves are known
 //   read(n, f)         reads one of them (and the page above it, if the last one read has another)
 //
-// Beside writers: numbers are given out once, and a page above a leaf that was divided since has one more than numbers; so
-// what comes of the last stretches then is out of reach. Entries are read as they are at the moment of the read.
+// Beside writers: numbers are given out once, and a page above a leaf that was divided since has more children than numbers; so
+// the last of these stands for all that are left. Entries are read as they are at the moment of the read.
 #pragma once
 
 #include "am/check/inspection.hpp"

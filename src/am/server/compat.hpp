@@ -69,6 +69,26 @@ inline Buffer extend(Relation index) {
 #endif
 }
 
+// Pins a block of an index, or returns InvalidBuffer where the server would raise an error because it finds the block damaged. What is
+// not in the buffers is read beside them first. REQUIRES: the file has the block.
+inline Buffer pin_quietly(Relation index, BlockNumber block) {
+  const Buffer recent = PrefetchBuffer(index, MAIN_FORKNUM, block).recent_buffer;
+  if (BufferIsValid(recent) && ReadRecentBuffer(file_id(index), MAIN_FORKNUM, block, recent)) return recent;
+#if PG_VERSION_NUM >= 160000
+  PGIOAlignedBlock page;
+#else
+  PGAlignedBlock page;
+#endif
+  smgrread(RelationGetSmgr(index), MAIN_FORKNUM, block, page.data);
+#if PG_VERSION_NUM >= 180000
+  bool failed;
+  const bool sound = PageIsVerified(reinterpret_cast<PageData*>(page.data), block, 0, &failed);
+#else
+  const bool sound = PageIsVerifiedExtended(page.data, block, 0);
+#endif
+  return sound ? ReadBuffer(index, block) : InvalidBuffer;
+}
+
 // Memory for pages that are written past the shared buffers. From 16 on the server may do that with direct I/O,
 // which demands an alignment.
 inline PGAlignedBlock* allocate_pages(std::size_t count) {
@@ -209,20 +229,30 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
-// Raises ERRCODE_INSUFFICIENT_PRIVILEGE where the user may not execute an aggregate that is one of a plan's columns, as the server's
-// node for aggregates does.
+// Raises ERRCODE_INSUFFICIENT_PRIVILEGE where the user may not execute a function.
+inline void check_may_execute(Oid function, ObjectType type) {
+#if PG_VERSION_NUM >= 160000
+  const AclResult result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+  const AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+  if (result != ACLCHECK_OK) aclcheck_error(result, type, get_func_name(function));
+  InvokeFunctionExecuteHook(function);
+}
+
+// The same where it may not execute an aggregate that is one of a plan's columns, or what is called for its argument, as the server's node for
+// aggregates does: the plan has these calls done otherwise.
 inline void check_may_aggregate(const List* columns) {
   for (int i = 0; i < list_length(columns); i++) {
     const auto* column = static_cast<const TargetEntry*>(list_nth(columns, i));
     if (!IsA(column->expr, Aggref)) continue;
-    const Oid function = reinterpret_cast<const Aggref*>(column->expr)->aggfnoid;
-#if PG_VERSION_NUM >= 160000
-    const AclResult result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
-#else
-    const AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
-#endif
-    if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_AGGREGATE, get_func_name(function));
-    InvokeFunctionExecuteHook(function);
+    const auto* aggregate = reinterpret_cast<const Aggref*>(column->expr);
+    check_may_execute(aggregate->aggfnoid, OBJECT_AGGREGATE);
+    for (int a = 0; a < list_length(aggregate->args); a++) {
+      const auto* arg = static_cast<const TargetEntry*>(list_nth(aggregate->args, a))->expr;
+      if (IsA(arg, FuncExpr))
+        check_may_execute(reinterpret_cast<const FuncExpr*>(arg)->funcid, OBJECT_FUNCTION);
+    }
   }
 }
 

@@ -206,31 +206,54 @@ void BasicBufferStore<K>::extend(Handle h) {
 }
 
 template <class K>
+bool BasicBufferStore<K>::peek(Block block, Handle* h) {
+  // (Not by exists(): planning for a thousand indexes must not displace their directories.)
+  if (block >= peeked_blocks_) peeked_blocks_ = RelationGetNumberOfBlocks(index_);
+  if (block >= peeked_blocks_) return false;
+  Buffer& seen = seen_buffers[seen_slot(index_, block)];
+  if (!BufferIsValid(seen) || !ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen))
+    seen = compat::pin_quietly(index_, block);
+  *h = seen;
+  if (!BufferIsValid(*h)) return false;
+  LockBuffer(*h, BUFFER_LOCK_SHARE);
+  return true;
+}
+
+template <class K>
 void BasicBufferStore<K>::verify(Handle h) {
+  if (Fault fault = find_fault(h)) corrupt(BufferGetBlockNumber(h), fault);
+}
+
+template <class K>
+Fault BasicBufferStore<K>::find_fault(Handle h) {
   const PageView page(bytes(h));
   const Block here = BufferGetBlockNumber(h);
   SeenPage* seen = seen_page(index_, here);
   const uint32 tag = seen_tag(index_, here, page.trailer().check);
   const auto upper = static_cast<uint16>(page.upper());
   if (seen->tag == tag) {
-    if (seen->upper == upper) return;
+    if (seen->upper == upper) return nullptr;
     // The same page with other delta entries: more of them, or what VACUUM left.
     const unsigned known =
         upper < seen->upper ? static_cast<unsigned>((page.dir() - seen->upper) / delta_size<K>(page.level()))
                             : 0;
-    if (Fault fault = verify_delta(page, known)) corrupt(here, fault);
+    if (Fault fault = verify_delta(page, known)) return fault;
     seen->upper = upper;
-    return;
+    return nullptr;
   }
-  verify_strictly(h);
+  if (Fault fault = find_fault_strictly(h)) return fault;
   remember_page(seen, tag, page);
+  return nullptr;
 }
 
 template <class K>
 void BasicBufferStore<K>::verify_strictly(Handle h) {
-  const Block here = BufferGetBlockNumber(h);
-  const Fault fault = here == kMetaBlock ? verify_meta_page<K>(bytes(h)) : verify_page<K>(bytes(h));
-  if (fault) corrupt(here, fault);
+  if (Fault fault = find_fault_strictly(h)) corrupt(BufferGetBlockNumber(h), fault);
+}
+
+template <class K>
+Fault BasicBufferStore<K>::find_fault_strictly(Handle h) {
+  return BufferGetBlockNumber(h) == kMetaBlock ? verify_meta_page<K>(bytes(h)) : verify_page<K>(bytes(h));
 }
 
 template <class K>
@@ -257,22 +280,36 @@ void BasicBufferStore<K>::corrupt(Block block, Fault fault) {
 }
 
 template <class K>
+void BasicBufferStore<K>::remember_roots(DirectoryCopy* copy, const MetaInfo& meta) {
+  for (int i = 0; i < kTreeCount; i++) {
+    copy->root[i] = meta.root[i];
+    copy->level[i] = meta.level[i];
+    copy->root_known[i] = true;
+  }
+}
+
+template <class K>
 DirectoryCopy* BasicBufferStore<K>::directory_with_root(TreeId tree) {
   DirectoryCopy* copy = directory();
   if (!copy->root_known[static_cast<int>(tree)]) {
-    const MetaInfo meta = Tree<BasicBufferStore<K>>(this, tree).read_meta();
-    for (int i = 0; i < kTreeCount; i++) {
-      copy->root[i] = meta.root[i];
-      copy->level[i] = meta.level[i];
-      copy->root_known[i] = true;
-    }
+    remember_roots(copy, Tree<BasicBufferStore<K>>(this, tree).read_meta());
   }
   return copy;
 }
 
 template <class K>
 unsigned BasicBufferStore<K>::height(TreeId tree) {
-  return directory_with_root(tree)->level[static_cast<int>(tree)];
+  DirectoryCopy* copy = directory();
+  if (!copy->root_known[static_cast<int>(tree)]) {
+    Handle h;
+    if (!peek(kMetaBlock, &h)) return 0;
+    MetaInfo meta;
+    const Fault fault = read_meta_page<K>(bytes(h), &meta);
+    release(h);
+    if (fault) return 0;
+    remember_roots(copy, meta);
+  }
+  return copy->level[static_cast<int>(tree)];
 }
 
 template <class K>

@@ -71,17 +71,24 @@ class BasicBufferStore {
   void inserting(Handle h);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
   void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
-  // Levels above the leaves, as this backend remembers them: an estimate.
+  // Levels above the leaves, as this backend remembers them: an estimate, and no error where it cannot be made.
   unsigned height(TreeId tree);
 
   bool try_read(Block block, Handle* h);
   bool try_read_for_cleanup(Block block, Handle* h);
 
+  // Without errors, for estimates: see core/tree/outline.hpp. The caller may know that the file has so many blocks.
+  void peek_within(Block blocks) { peeked_blocks_ = blocks; }
+  bool peek(Block block, Handle* h);
+  Fault find_fault(Handle h);
+
  private:
   DirectoryCopy* directory() { return model_cache_get(index_); }
   DirectoryCopy* directory_with_root(TreeId tree);
+  static void remember_roots(DirectoryCopy* copy, const MetaInfo& meta);
   // Whatever is remembered of the page: what it holds now.
   void verify_strictly(Handle h);
+  Fault find_fault_strictly(Handle h);
 
   Relation index_;
   BufferAccessStrategy strategy_;
@@ -92,6 +99,7 @@ class BasicBufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
+  Block peeked_blocks_ = 0;  // the file has at least so many blocks
 };
 using BufferStore = BasicBufferStore<Code>;
 static_assert(VacuumStore<BufferStore> && VacuumStore<BasicBufferStore<Words<2>>>);

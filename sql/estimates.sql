@@ -1,0 +1,251 @@
+-- The planner's estimates for ranges on a table that has grown since its last ANALYZE: how many rows lie beyond the histogram, and where, is
+-- asked of the index. The judge is the number of rows.
+SET client_min_messages = warning;
+SET learned_index.enable_aggregates = off; -- rows are to be read: aggregates.sql counts them
+CREATE EXTENSION IF NOT EXISTS learned_index;
+RESET client_min_messages;
+SET max_parallel_workers_per_gather = 0;
+SET timezone = 'UTC';
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
+
+CREATE FUNCTION estimate(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+  RETURN plan #>> '{0,Plan,Plan Rows}';
+END $$;
+CREATE FUNCTION actual(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+  n float8;
+BEGIN
+  EXECUTE 'SELECT count(*) FROM (' || query || ') q' INTO n;
+  RETURN n;
+END $$;
+-- How many times too many or too few; no rows are estimated as one.
+CREATE FUNCTION misses(query text) RETURNS float8 LANGUAGE sql AS
+$$ SELECT greatest(e / greatest(a, 1), greatest(a, 1) / e) FROM estimate(query) e, actual(query) a $$;
+
+-- 10,000 rows are known, numbered from 1 on, and 2,000 to 30,000 have come since, at one end. Ranges are given by numbers.
+CREATE TABLE shapes (n serial, type text, value text, index text);
+INSERT INTO shapes (type, value, index) VALUES
+  ('int4', 'i * 3', '(k)'), ('int8', 'i::int8 * 1000000007', '(k DESC)'), ('int2', '(i / 10)::int2', '(k)'),
+  ('timestamptz', 'timestamptz ''2024-01-01'' + i * interval ''1 minute''', '(k)'),
+  ('timestamptz', 'timestamptz ''2024-01-01'' + i * interval ''1 minute''', '(k DESC NULLS LAST, o)'),
+  ('timestamptz', 'timestamptz ''2024-01-01'' + i * interval ''1 minute''', '(k NULLS FIRST) INCLUDE (o)'),
+  ('timestamp', 'timestamp ''2024-01-01'' + i * abs(i) * interval ''1 second''', '(k, o)'),
+  ('date', 'date ''2024-01-01'' + i / 7', '(k DESC NULLS LAST)'),
+  ('date', 'date ''2024-01-01'' + i / 7', '(k, o DESC)'),
+  ('float8', '(i + 20000)::float8 ^ 3', '(k DESC, o)'), ('money', '(i * 0.37)::numeric::money', '(k)'),
+  ('uuid', 'lpad(to_hex(i + 50000), 12, ''0'') :: text || md5(i::text)', '(k)');
+CREATE TABLE results (n int, percent int, lower bool, condition text, beyond bool, misses float8, without float8);
+CREATE PROCEDURE grow(shape shapes, percent int, lower bool) LANGUAGE plpgsql AS $$
+DECLARE
+  old int := 10000;
+  new int := 100 * percent;
+  value text := CASE WHEN shape.type = 'uuid' THEN format('substr(%s, 1, 32)::uuid', shape.value) ELSE shape.value END;
+  -- Numbers in ascending order: those that came, in between, and those that were.
+  first_new int := CASE WHEN lower THEN 1 - new ELSE old + 1 END;
+  bounds int[];
+  condition text;
+  beyond bool;
+  bound int;
+BEGIN
+  EXECUTE format('CREATE TABLE grown (k %s, o int) WITH (autovacuum_enabled = off)', shape.type);
+  EXECUTE format('INSERT INTO grown SELECT %s, i FROM generate_series(1, %s) i', value, old);
+  ANALYZE grown;
+  EXECUTE format('CREATE INDEX grown_k ON grown USING learned %s', shape.index);
+  EXECUTE format('INSERT INTO grown SELECT %s, i FROM generate_series(%s, %s) i', value, first_new, first_new + new - 1);
+  FOREACH beyond IN ARRAY '{f,t}'::bool[] LOOP
+    bounds := CASE WHEN beyond THEN array[first_new + new / 10, first_new + new / 3, first_new + new * 9 / 10] ELSE '{1000,4000,9000}' END;
+    FOR i IN 1..4 LOOP
+      bound := bounds[i];
+      EXECUTE format(CASE i WHEN 4 THEN
+          'SELECT format(%1$L, a, b) FROM (SELECT %2$s AS a FROM (SELECT %3$s AS i) q) p, (SELECT %2$s AS b FROM (SELECT %4$s AS i) q) r'
+        ELSE 'SELECT format(%1$L, a) FROM (SELECT %2$s AS a FROM (SELECT %3$s AS i) q) p' END,
+        CASE WHEN i = 4 THEN 'k BETWEEN %L AND %L' WHEN (i + lower::int) % 2 = 1 THEN 'k > %L' ELSE 'k <= %L' END, value,
+        CASE i WHEN 4 THEN bounds[2] ELSE bound END, bounds[2] + CASE WHEN beyond THEN new / 20 ELSE old / 20 END) INTO condition;
+      INSERT INTO results SELECT shape.n, percent, lower, condition, beyond, misses('SELECT FROM grown WHERE ' || condition);
+    END LOOP;
+  END LOOP;
+  DROP INDEX grown_k;
+  UPDATE results r SET without = misses('SELECT FROM grown WHERE ' || r.condition) WHERE r.without IS NULL;
+  DROP TABLE grown;
+END $$;
+DO $$
+DECLARE
+  shape shapes;
+  percent int;
+BEGIN
+  FOR shape IN SELECT * FROM shapes WHERE type <> 'int2' ORDER BY n LOOP
+    FOREACH percent IN ARRAY '{20,100,300}'::int[] LOOP
+      CALL grow(shape, percent, false);
+      CALL grow(shape, percent, true);
+    END LOOP;
+  END LOOP;
+  SELECT * INTO shape FROM shapes WHERE type = 'int2';
+  CALL grow(shape, 100, false);
+END $$;
+-- Within the ranges that the statistics are of, and beyond. (Without an index that knows, hardly any rows are expected there.)
+SELECT type, index, bool_and(r.misses <= 1.5) FILTER (WHERE NOT beyond) AS inside, bool_and(r.misses <= 1.5) FILTER (WHERE beyond) AS beyond,
+       bool_or(r.without > 10) AS otherwise_not
+  FROM results r JOIN shapes USING (n) GROUP BY n, type, index ORDER BY n;
+DROP PROCEDURE grow;
+DROP TABLE results, shapes;
+
+-- Common values and NULLs keep their number of rows; so do what is between them. A common value may be the greatest that is known.
+CREATE TABLE mixed (k int, o int) WITH (autovacuum_enabled = off);
+INSERT INTO mixed SELECT CASE i % 10 WHEN 0 THEN NULL WHEN 1 THEN 500 WHEN 2 THEN 500 WHEN 3 THEN 20000 ELSE i END, i FROM generate_series(1, 10000) i;
+ANALYZE mixed;
+CREATE INDEX mixed_k ON mixed USING learned (k, o);
+INSERT INTO mixed SELECT 20000 + i, i FROM generate_series(1, 20000) i;
+CREATE TABLE conditions (condition text);
+INSERT INTO conditions VALUES ('k IS NULL'), ('k = 500 AND k IS NOT NULL'), ('k = 20000 AND k > 0'), ('k < 500'), ('k > 500'), ('k <= 20000'), ('k >= 20000'),
+  ('k > 20000'), ('k > 25000'), ('k > 39000'), ('k BETWEEN 400 AND 600'), ('k BETWEEN 29000 AND 31000'), ('k > 40000'), ('NOT k > 30000'),
+  ('k > 35000 OR k < 100'), ('k NOT BETWEEN 1000 AND 39000');
+SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+DROP INDEX mixed_k;
+CREATE INDEX mixed_k ON mixed USING learned (k);
+SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+-- Nothing but common values: there was no histogram.
+CREATE TABLE days (day date) WITH (autovacuum_enabled = off);
+INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(0, 9999) i;
+ANALYZE days;
+SELECT histogram_bounds IS NULL AS no_histogram FROM pg_stats WHERE tablename = 'days';
+CREATE INDEX days_day ON days USING learned (day DESC);
+INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(-4000, 29999) i WHERE i NOT BETWEEN 0 AND 9999;
+SELECT bound, misses(format('SELECT FROM days WHERE day > %L', bound)) <= 1.5 AND misses(format('SELECT FROM days WHERE day <= %L', bound)) <= 1.5 AS near
+  FROM unnest('{2023-12-25,2024-01-10,2024-01-25,2024-01-28,2024-02-20,2024-03-10}'::date[]) bound;
+-- All rows are new but two; and there are many more bounds than by default.
+CREATE TABLE young (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO young VALUES (1), (2);
+INSERT INTO young SELECT FROM generate_series(1, 300);
+ANALYZE young;
+CREATE INDEX young_k ON young USING learned (k);
+INSERT INTO young SELECT i * 10 FROM generate_series(1, 50000) i;
+SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 1000, 100000, 400000, 490000}'::int[]) bound;
+ALTER TABLE young ALTER k SET STATISTICS 3000;
+ANALYZE young;
+INSERT INTO young SELECT 500000 + i * 10 FROM generate_series(1, 50000) i;
+SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 100000, 490000, 500000, 700000, 990000, 999900}'::int[]) bound;
+
+-- After ANALYZE there is nothing to add: all is as with a btree.
+ANALYZE mixed;
+CREATE TEMP TABLE as_learned AS SELECT condition, estimate('SELECT FROM mixed WHERE ' || condition) AS rows FROM conditions;
+DROP INDEX mixed_k;
+CREATE INDEX mixed_k ON mixed USING btree (k);
+SELECT bool_and(rows = estimate('SELECT FROM mixed WHERE ' || condition)) AS same FROM as_learned;
+
+-- What a session knows is of one moment: other rows, with or without more blocks, other statistics, another index.
+CREATE TABLE window_of (k int8, pad text) WITH (autovacuum_enabled = off);
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(1, 20000) i;
+VACUUM ANALYZE window_of;
+CREATE INDEX window_of_k ON window_of USING learned (k);
+CREATE FUNCTION near(VARIADIC bounds int[]) RETURNS bool LANGUAGE sql AS
+$$ SELECT bool_and(misses(format('SELECT FROM window_of WHERE k > %s', bound)) <= 1.5) FROM unnest(bounds) bound $$;
+SELECT near(0, 10000, 19000, 21000) AS near;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(20001, 25000) i;
+SELECT near(0, 10000, 19000, 21000, 24500, 26000) AS near;
+DO $$
+BEGIN
+  FOR i IN 1..5 LOOP
+    INSERT INTO window_of SELECT i * 5000 + 20000 + j, 'x' FROM generate_series(1, 5000) j;
+    IF NOT near(0, 19000, 21000, i * 5000 + 21000, i * 5000 + 24000) THEN RAISE WARNING 'not near in round %', i; END IF;
+  END LOOP;
+END $$;
+ANALYZE window_of;
+SELECT near(0, 10000, 19000, 30000, 49000) AS near;
+-- The space of rows that were deleted is used again: neither the table nor the index grows.
+CALL pg_temp.settle();
+DELETE FROM window_of WHERE k <= 20000;
+CALL pg_temp.settle();
+VACUUM window_of;
+SELECT estimate('SELECT FROM window_of WHERE k > 55000') < 100 AS few;
+SELECT pg_relation_size('window_of') AS size \gset
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(50001, 65000) i;
+SELECT pg_relation_size('window_of') = :size AS same_size, near(48000, 51000, 55000, 64000, 66000) AS near;
+-- Rows that are dead do not count, be they deleted or never committed; those do that others may yet commit.
+CALL pg_temp.settle();
+DELETE FROM window_of WHERE k > 55000;
+CALL pg_temp.settle();
+SELECT near(52000, 57000) AS near;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(55001, 70000) i;
+SELECT near(52000, 57000, 65000) AS near;
+BEGIN;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(70001, 99000) i;
+SELECT near(57000, 71000, 98000) AS near;
+ROLLBACK;
+CALL pg_temp.settle();
+SELECT estimate('SELECT FROM window_of WHERE k > 72000') < 100 AS few;
+REINDEX INDEX window_of_k;
+SELECT near(65000, 72000) AS near;
+TRUNCATE window_of;
+INSERT INTO window_of SELECT i, 'x' FROM generate_series(100001, 120000) i;
+SELECT near(101000, 110000, 119000) AS near;
+
+-- Partitions, heirs, views, subqueries, parameters: each table has its own.
+CREATE TABLE parts (k int8, o int) PARTITION BY RANGE (k);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10000) WITH (autovacuum_enabled = off);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10000) TO (100000) WITH (autovacuum_enabled = off);
+INSERT INTO parts SELECT i, i FROM generate_series(1, 15000) i;
+ANALYZE parts;
+CREATE INDEX ON parts USING learned (k);
+INSERT INTO parts SELECT i, i FROM generate_series(15001, 40000) i;
+CREATE TABLE elder (k int8, o int) WITH (autovacuum_enabled = off);
+CREATE TABLE heir () INHERITS (elder) WITH (autovacuum_enabled = off);
+INSERT INTO elder SELECT i, i FROM generate_series(1, 10000) i;
+INSERT INTO heir SELECT i, i FROM generate_series(1, 10000) i;
+ANALYZE elder, heir;
+CREATE INDEX ON elder USING learned (k);
+CREATE INDEX ON heir USING learned (k);
+INSERT INTO heir SELECT i, i FROM generate_series(10001, 30000) i;
+CREATE VIEW seen AS SELECT k, o FROM heir WHERE o > 0;
+SELECT query, misses(query) <= 1.5 AS near FROM unnest(array[
+  'SELECT FROM parts WHERE k > 5000', 'SELECT FROM parts WHERE k > 14000', 'SELECT FROM parts WHERE k > 20000', 'SELECT FROM parts WHERE k > 39000',
+  'SELECT FROM elder WHERE k > 5000', 'SELECT FROM elder WHERE k > 20000', 'SELECT FROM ONLY elder WHERE k > 5000', 'SELECT FROM heir WHERE k > 29000',
+  'SELECT FROM seen WHERE k > 20000', 'SELECT FROM (SELECT k FROM heir OFFSET 0) s WHERE k > 20000',
+  'SELECT FROM heir a JOIN heir b USING (k) WHERE a.k > 20000',
+  'SELECT FROM heir WHERE k > (SELECT 20000) AND k > 20000']) query;
+PREPARE later(int8) AS SELECT FROM heir WHERE k > $1;
+SELECT estimate('EXECUTE later(20000)') BETWEEN 7000 AND 13000 AS near;
+-- Merge joins end where one side ends: here neither does.
+SET enable_hashjoin = off;
+SET enable_nestloop = off;
+SET enable_sort = off;
+SELECT misses('SELECT FROM heir a JOIN parts_2 b USING (k)') <= 2 AS near;
+EXPLAIN (COSTS OFF) SELECT * FROM heir a JOIN parts_2 b USING (k);
+SELECT count(*), sum(k) FROM heir a JOIN parts_2 b USING (k);
+RESET enable_hashjoin;
+RESET enable_nestloop;
+RESET enable_sort;
+
+-- Who may not see all rows gives them to no function that is not leakproof.
+CREATE FUNCTION tell(int8, int8) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS
+$$ BEGIN RAISE EXCEPTION 'told'; END $$;
+CREATE OPERATOR <<< (FUNCTION = tell, LEFTARG = int8, RIGHTARG = int8, RESTRICT = scalarltsel);
+ALTER TABLE heir ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON heir USING (k < 0);
+EXPLAIN (COSTS OFF) SELECT k FROM heir WHERE k <<< 12;
+CREATE ROLE estimates_reader;
+GRANT SELECT ON heir TO estimates_reader;
+SET ROLE estimates_reader;
+EXPLAIN (COSTS OFF) SELECT k FROM heir WHERE k <<< 12;
+RESET ROLE;
+DROP OPERATOR <<< (int8, int8);
+DROP FUNCTION tell;
+
+-- An index of a part of the rows, or one that is not valid, says nothing.
+CREATE TABLE other (k int8, o int) WITH (autovacuum_enabled = off);
+INSERT INTO other SELECT i, i FROM generate_series(1, 10000) i;
+ANALYZE other;
+CREATE INDEX other_part ON other USING learned (k) WHERE o > 0;
+CREATE INDEX other_second ON other USING learned (o, k);
+INSERT INTO other SELECT i, i FROM generate_series(10001, 40000) i;
+SELECT misses('SELECT FROM other WHERE k > 25000') > 10 AS not_known, misses('SELECT FROM other WHERE o > 25000') <= 1.5 AS known;
+
+DROP VIEW seen;
+DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
+DROP FUNCTION estimate, actual, misses, near;
+DROP ROLE estimates_reader;

@@ -1,0 +1,193 @@
+#include "am/plan/growth.hpp"
+
+#include "am/plan/living_rows.hpp"
+#include "am/store/buffer_store.hpp"
+
+namespace learned {
+
+namespace {
+
+// The keys whose first column is not NULL.
+template <class K>
+BasicTreeRange<K> keys_of_values([[maybe_unused]] Relation index) {
+  BasicTreeRange<K> range{TreeId::keys, KeyTraits<K>::lowest(), KeyTraits<K>::highest()};
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    const bool nulls_high = (index->rd_indoption[0] & INDOPTION_NULLS_FIRST) == 0;
+    if (nulls_high) {
+      range.hi.flags &= static_cast<std::uint8_t>(~1u);
+    } else {
+      range.lo.flags |= 1;
+    }
+  }
+  return range;
+}
+
+// The keys that have a value in the first column, or one that is equal to it. lo <= hi.
+template <class K>
+BasicTreeRange<K> keys_of_value(const KeyColumn& column, Datum value) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    const CodeRange equal = equal_codes(column.type.kind, datum_to_code(column.type, value));
+    return {TreeId::keys, equal.lo, equal.hi};
+  } else {
+    const ColumnValue words = column_value_of(column, value, false);
+    K key{};
+    key.flags = words.flag;
+    key.word[0] = words.word[0];
+    if (column.place.words > 1) key.word[1] = words.word[1];
+    return {TreeId::keys, key_prefix(key, column.place.words), key_prefix_end(key, column.place.words)};
+  }
+}
+
+// The codes of the first column, as an ascending index would have them.
+template <class K>
+CodePair codes_of(const KeyColumn& column, const K& key) {
+  if constexpr (KeyTraits<K>::kWords == 1) {
+    return {key, 0};
+  } else {
+    const Code turn = column.descending ? kMaxCode : 0;
+    return {key.word[0] ^ turn, column.place.words > 1 ? key.word[1] ^ turn : 0};
+  }
+}
+
+// Most rows that are looked at on a side.
+constexpr std::size_t kRows = 64;
+
+// Takes away what is dead: a row that is tells of the marks from its own to the next one that was looked at, and the first one of those in front of it,
+// too. Sets *first and *last to the outermost rows that live.
+template <class K>
+void leave_out_dead_rows(LivingRows rows, std::span<BasicOutlineMark<K>> marks, Tid* first, Tid* last) {
+  std::size_t candidates = 0;
+  for (const BasicOutlineMark<K>& mark : marks) candidates += mark.tid != 0 ? 1 : 0;
+  const std::size_t stride = (candidates + kRows - 1) / kRows;
+  std::size_t number = 0;
+  std::size_t told = 0;  // marks
+  bool lives = true;
+  for (std::size_t i = 0; i < marks.size(); i++) {
+    // The last one, too: it has the end.
+    const bool looked_at = marks[i].tid != 0 && (number % stride == 0 || number + 1 == candidates);
+    if (marks[i].tid != 0) number++;
+    if (looked_at) {
+      lives = rows.has_somewhere(marks[i].tid);
+      if (lives && *first == 0) *first = marks[i].tid;
+      if (lives) *last = marks[i].tid;
+      if (told == 0 && !lives) {
+        for (std::size_t k = 0; k < i; k++) marks[k].entries = 0.0;
+      }
+      told = i + 1;
+    }
+    if (!lives) marks[i].entries = 0.0;
+  }
+  rows.release();
+}
+
+template <class K>
+bool measure(const GrowingTable& of, const KnownRange& known, Growth* growth) {
+  using Store = BasicBufferStore<K>;
+  Store store(of.index);
+  store.peek_within(of.index_blocks);
+  const KeyColumn& column = growth->column;
+  // (A plain index is stored ascending.)
+  const bool turned = KeyTraits<K>::kWords > 1 && column.descending;
+  const BasicTreeRange<K> all = keys_of_values<K>(of.index);
+  auto* room = static_cast<typename Outline<Store>::Room*>(palloc(sizeof(typename Outline<Store>::Room)));
+  bool sound = true;
+  for (int end = 0; end < kSides && sound; end++) {
+    // In the order of the index.
+    const int side = turned ? 1 - end : end;
+    const BasicTreeRange<K> edge = keys_of_value<K>(column, side == kAbove ? known.greatest : known.least);
+    BasicTreeRange<K> range = all;
+    if (end == kAbove ? edge.hi >= all.hi : edge.lo <= all.lo) continue;
+    if (end == kAbove) {
+      range.lo = KeyTraits<K>::after(edge.hi);
+    } else {
+      range.hi = KeyTraits<K>::before(edge.lo);
+    }
+    Outline<Store> outline(&store, room);
+    sound = outline.draw(range);
+    if (!sound) break;
+    growth->leaf[end] = outline.end(end == kAbove);
+    GrowthSide* out = &growth->side[side];
+    const auto marks = outline.marks();
+    Tid first = 0;
+    Tid last = 0;
+    leave_out_dead_rows<K>(LivingRows(of.table, of.table_blocks), marks, &first, &last);
+    out->outermost = end == kAbove ? last : first;
+    for (const auto& mark : marks) out->entries += mark.entries;
+    out->count = static_cast<unsigned>(marks.size());
+    out->knots = static_cast<GrowthKnot*>(palloc(marks.size() * sizeof(GrowthKnot)));
+    double before = 0.0;
+    for (std::size_t i = 0; i < marks.size(); i++) {
+      const double up_to = turned ? out->entries - before : before;
+      out->knots[turned ? marks.size() - 1 - i : i] = {codes_of(column, marks[i].key), up_to};
+      before += marks[i].entries;
+    }
+  }
+  pfree(room);
+  return sound;
+}
+
+// The codes in the middle between those of two values, where all in between are values, too; `part` in [0, 1) says where.
+CodePair between(KeyKind kind, const CodePair& low, const CodePair& high, double part) {
+  const Code distance = high.first - low.first;
+  // (Beside the ends are those that stand for infinity.)
+  const bool endless = high.first == code_domain(kind).hi || low.first == code_domain(kind).lo;
+  if (distance < 2 || endless) return low;
+  const auto step = static_cast<Code>(static_cast<double>(distance) * part);
+  return {low.first + std::min(step, distance - 1), low.second};
+}
+
+}  // namespace
+
+bool growth_known_for(Relation index) { return !has_mapped_column(index); }
+
+bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth) {
+  const KeyColumns columns = key_columns_of(of.index);
+  growth->column = columns.column[0];
+  return with_key(columns.words, [&]<class K>() { return measure<K>(of, known, growth); });
+}
+
+bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
+  return with_key(key_words_of(of.index), [&]<class K>() {
+    using Store = BasicBufferStore<K>;
+    Store store(of.index);
+    store.peek_within(of.index_blocks);
+    const BasicTreeRange<K> all = keys_of_values<K>(of.index);
+    for (int end = 0; end < kSides; end++) {
+      if (leaf[end].block != kNoBlock &&
+          !Outline<Store>::still_ends(&store, leaf[end], all.start(end == kBelow), tolerance)) {
+        return false;
+      }
+    }
+    return true;
+  });
+}
+
+Datum value_at(const Growth& growth, int side, double entries) {
+  const KeyColumn& column = growth.column;
+  const GrowthKnot* knots = growth.side[side].knots;
+  const unsigned count = growth.side[side].count;
+  // The last knot with no more entries before it, or, above, the one before the first that has as many: where there is nothing behind a
+  // knot but dead rows, it is the end.
+  unsigned lo = 0;
+  unsigned hi = count;
+  while (hi - lo > 1) {
+    const unsigned middle = (lo + hi) / 2;
+    if (side == kAbove ? knots[middle].entries < entries : knots[middle].entries <= entries) {
+      lo = middle;
+    } else {
+      hi = middle;
+    }
+  }
+  CodePair codes = knots[lo].codes;
+  if (hi < count && knots[hi].entries > knots[lo].entries) {
+    const double part = (entries - knots[lo].entries) / (knots[hi].entries - knots[lo].entries);
+    codes =
+        part < 1.0 ? between(column.type.kind, codes, knots[hi].codes, std::max(part, 0.0)) : knots[hi].codes;
+  }
+  auto* storage = static_cast<KeyStorage*>(palloc(sizeof(KeyStorage)));
+  const Code both[2] = {codes.first, codes.second};
+  return column.place.words > 1 ? codes_to_datum(column.type, both, storage)
+                                : code_to_datum(column.type, codes.first, storage);
+}
+
+}  // namespace learned

@@ -1,0 +1,56 @@
+// How far the values of an index's first column lie beyond ends that statistics know of.
+#pragma once
+
+#include "am/key/key_columns.hpp"
+#include "core/tree/outline.hpp"
+
+namespace learned {
+
+// The sides of a known range of values.
+enum : int { kBelow = 0, kAbove = 1, kSides = 2 };
+
+struct KnownRange {
+  Datum least;
+  Datum greatest;
+};
+
+// A value, and how many entries there are up to it.
+struct GrowthKnot {
+  CodePair codes;
+  double entries;
+};
+
+// What lies on one side, but for rows that VACUUM would remove.
+struct GrowthSide {
+  double entries = 0.0;
+  Tid outermost = 0;            // of the rows that were looked at and live
+  GrowthKnot* knots = nullptr;  // ascending, the last with all entries
+  unsigned count = 0;
+};
+
+struct Growth {
+  KeyColumn column;
+  GrowthSide side[kSides];
+  // Where the index ends, in its own order: by what is changed if it has grown since.
+  EndLeaf leaf[kSides];
+};
+
+// The table and its index, with the blocks that they have at least.
+struct GrowingTable {
+  Relation table;
+  Relation index;
+  BlockNumber table_blocks;
+  BlockNumber index_blocks;
+};
+
+// Whether there are codes for values that an index's first column has.
+bool growth_known_for(Relation index);
+// False: it cannot be told, because a page is damaged. Raises no error for that. REQUIRES: growth_known_for(the index).
+bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth);
+// Whether the index ends where it did, but for so many entries.
+bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance);
+
+// The value up to which there are `entries` of a side's entries, in the current context. REQUIRES: there are some.
+Datum value_at(const Growth& growth, int side, double entries);
+
+}  // namespace learned

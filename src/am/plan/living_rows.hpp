@@ -1,0 +1,29 @@
+// Which rows of a table VACUUM would have to keep: what the planner's own look at a column's end goes by.
+#pragma once
+
+#include "am/server/server.hpp"
+#include "core/base/types.hpp"
+
+namespace learned {
+
+class LivingRows {
+ public:
+  // Looks at nothing yet. The table has so many blocks at least; what is behind them is new, and lives.
+  LivingRows(Relation table, BlockNumber blocks) : table_(table), blocks_(blocks) {}
+
+  // Whether the row at a place is one: not dead to every transaction. REQUIRES: no content lock is held.
+  bool has(Tid tid);
+  // The same, without reading the row if the visibility map knows: cheaper where rows are all over the table.
+  bool has_somewhere(Tid tid) { return all_visible(tid_block(tid)) || has(tid); }
+  void release();
+
+ private:
+  bool all_visible(BlockNumber block);
+
+  Relation table_;
+  BlockNumber blocks_;
+  Buffer map_page_ = InvalidBuffer;
+  Buffer page_ = InvalidBuffer;
+};
+
+}  // namespace learned
