@@ -7,8 +7,6 @@ use FindBin;
 use lib $FindBin::RealBin;
 use LearnedTest;
 use ConcurrentLoad;
-use File::Path qw(make_path);
-use File::Copy qw(copy);
 use Test::More;
 use Time::HiRes qw(time sleep);
 use PostgreSQL::Test::Utils;
@@ -92,32 +90,9 @@ for my $round (@rounds)
 	verify_recovered($label);
 }
 
-# A copy of the server's program that finds everything of the installation except our library: the
-# server looks for libraries beside its program.
-sub server_without_library
-{
-	my %config;
-	for my $name (qw(bindir pkglibdir sharedir))
-	{
-		chomp($config{$name} = `pg_config --$name`);
-	}
-	my $tree = "$PostgreSQL::Test::Utils::tmp_check/no_library";
-	make_path("$tree$config{bindir}", "$tree$config{pkglibdir}");
-	(my $parent = "$tree$config{sharedir}") =~ s{/[^/]+/?$}{};
-	make_path($parent);
-	copy("$config{bindir}/postgres", "$tree$config{bindir}/postgres") or die "cannot copy the server: $!\n";
-	chmod 0755, "$tree$config{bindir}/postgres";
-	symlink $config{sharedir}, "$tree$config{sharedir}";
-	for my $file (glob("$config{pkglibdir}/*"))
-	{
-		my ($name) = $file =~ m{([^/]+)$};
-		symlink $file, "$tree$config{pkglibdir}/$name" unless $name =~ /^(learned_index|amcheck)\.so$/;
-	}
-	return "$tree$config{bindir}/postgres";
-}
-
 crash_under_load('library absent');
-my $program = server_without_library();
+# (The server looks for libraries beside its program.)
+my $program = server_elsewhere('no_library', qr/^(learned_index|amcheck)\.so$/);
 my @control = ('pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile);
 ok(system_log(@control, '-p', $program, 'start') == 0, 'recovers without the library')
   or BAIL_OUT('no recovery: see ' . $node->logfile);

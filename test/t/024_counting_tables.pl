@@ -402,5 +402,35 @@ prepare_counting($node);
 	$session->quit;
 }
 $node->stop;
+
+# ---- names of time zones that are abbreviations ---------------------------------------------------------------------
+
+# The server looks for abbreviations first, and a file may call any word one. The zone that these stand for jumped back by a day in 1969.
+if ($IS_LEARNED)
+{
+	my $program = server_elsewhere('abbreviations', qr/^$/, sub {
+		my ($shared) = @_;
+		open my $file, '>', "$shared/timezonesets/Jumps" or die "cannot write abbreviations: $!\n";
+		print $file "\@INCLUDE Default\n\@OVERRIDE\npacific/ap Pacific/Kwajalein\nutc Pacific/Kwajalein\n";
+		close $file;
+	});
+	my @control = ('pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile);
+	ok(PostgreSQL::Test::Utils::system_log(@control, '-p', $program, 'start') == 0, 'a server with other abbreviations');
+	query($node, "CREATE TABLE jumps (ts timestamptz);
+INSERT INTO jumps SELECT t FROM generate_series(timestamptz '1969-09-01', '1969-11-01', '7 minutes') t;
+CREATE INDEX jumps_ts ON jumps USING $AM (ts)");
+	query($node, 'VACUUM ANALYZE jumps');
+	for my $zone ('Pacific/Apia', 'utc')
+	{
+		my $ask = "SELECT (ts AT TIME ZONE '$zone')::date AS d, count(*) FROM jumps GROUP BY 1";
+		my $other = "SET timezone_abbreviations = 'Jumps';";
+		my $truth = query($node, "$other SET learned_index.enable_aggregates = off; SELECT * FROM ($ask) q ORDER BY d");
+		is(query($node, "$other $by_count SELECT * FROM ($ask) q ORDER BY d"), $truth, "$zone is an abbreviation");
+		plan_counts(query($node, "$by_count EXPLAIN $ask"), "$zone is none that changes");
+		like(query_error($node, "$by_count PREPARE p AS $ask; SET plan_cache_mode = force_generic_plan; EXECUTE p; $other EXECUTE p"),
+			qr/55000.*stands for another than when it was planned/, "$zone becomes one after the query was planned");
+	}
+	ok(PostgreSQL::Test::Utils::system_log(@control, '-m', 'fast', 'stop') == 0, 'the server with other abbreviations stops');
+}
 report_calls();
 done_testing();

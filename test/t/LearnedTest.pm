@@ -45,9 +45,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+
 use Exporter 'import';
 our @EXPORT = qw($AM $IS_LEARNED new_node prepare_database check_indexes query
-  build_module query_error start_seed random_int pick chance elapsed seconds_setting write_file);
+  build_module query_error start_seed random_int pick chance elapsed seconds_setting write_file server_elsewhere);
 
 # What a failed test leaves behind is evidence; the rest is litter.
 END
@@ -207,6 +210,30 @@ sub seconds_setting
 	my ($default) = @_;
 	my $seconds = $ENV{LEARNED_TEST_SECONDS};
 	return defined $seconds && $seconds ne '' ? $seconds : $default;
+}
+
+# A copy of the server's program, and its files but for libraries of some names, in the test's temporary directory: the program looks for all
+# others beside itself. $tell, if there is one, is told the copied directory of shared files, to change it.
+sub server_elsewhere
+{
+	my ($name, $without, $tell) = @_;
+	my %config;
+	for my $kind (qw(bindir pkglibdir sharedir))
+	{
+		chomp($config{$kind} = `pg_config --$kind`);
+	}
+	my $tree = "$PostgreSQL::Test::Utils::tmp_check/$name";
+	make_path("$tree$config{bindir}", "$tree$config{pkglibdir}", "$tree$config{sharedir}");
+	copy("$config{bindir}/postgres", "$tree$config{bindir}/postgres") or die "cannot copy the server: $!\n";
+	chmod 0755, "$tree$config{bindir}/postgres";
+	system('cp', '-R', "$config{sharedir}/.", "$tree$config{sharedir}") == 0 or die "cannot copy shared files\n";
+	for my $file (glob("$config{pkglibdir}/*"))
+	{
+		my ($library) = $file =~ m{([^/]+)$};
+		symlink $file, "$tree$config{pkglibdir}/$library" unless $library =~ $without;
+	}
+	$tell->("$tree$config{sharedir}") if $tell;
+	return "$tree$config{bindir}/postgres";
 }
 
 # A file in the test's temporary directory (pgbench scripts, psql batches).

@@ -224,8 +224,11 @@ void begin_table(CustomScanState* node, CountedTable* table, Plan* child, int fl
   const auto* plan = reinterpret_cast<const CustomScan*>(node->ss.ps.plan);
   if (auto* bucket = static_cast<Expr*>(lsecond(plan->custom_private)); bucket != nullptr) {
     MonotoneExpression expression;
-    if (!is_monotone(reinterpret_cast<Node*>(bucket), &expression))
-      elog(ERROR, "the bucket of %s is not monotone", kName);
+    // (So the planner found it.)
+    if (!is_monotone(reinterpret_cast<Node*>(bucket), &expression) || !IsA(expression.operand, Var))
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("a time zone of the query stands for another than when it was planned"),
+                      errhint("Execute DISCARD PLANS after a change of timezone_abbreviations.")));
     TupleDesc tuple = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
     ExprState* expr = ExecInitExpr(bucket, &node->ss.ps);
     // The column is the last of the node's tuple.

@@ -1,6 +1,7 @@
 #include "am/plan/monotone.hpp"
 
 #include "am/plan/path_parts.hpp"
+#include "am/server/compat.hpp"
 #include "am/server/datetime.hpp"
 
 namespace learned {
@@ -132,11 +133,13 @@ const Const* constant_of(const List* args, int a) { return static_cast<const Con
 
 double float_of(const List* args, int a) { return DatumGetFloat8(constant_of(args, a)->constvalue); }
 
-// The zone of a name that stands for no other: the server looks for abbreviations first, which have no slash.
+// The zone of a name that stands for no other. The server looks for abbreviations first: these have no slash but in a file of somebody's own. One
+// that stands for what it does in another zone changes when no zone does (the server takes a time there for one of UTC); others never change.
 pg_tz* zone_of_name(const Const* constant) {
   const char* name = TextDatumGetCString(constant->constvalue);
   const bool certain = std::strchr(name, '/') != nullptr || pg_strcasecmp(name, "UTC") == 0;
-  return certain ? pg_tzset(name) : nullptr;
+  char* low = downcase_truncate_identifier(name, static_cast<int>(std::strlen(name)), false);
+  return certain && LEARNED_TYPE_OF_ABBREVIATION(low) != DYNTZ ? pg_tzset(name) : nullptr;
 }
 
 // Borders are found by asking for values of keys that no row has, or none that is seen, so a call must not fail that would not fail for rows: its

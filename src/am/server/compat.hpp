@@ -350,6 +350,25 @@ inline void prune_page(Relation heap, Buffer buffer) {
 #endif
 }
 
+// What an abbreviation of a time zone, in lower case, is to utils/datetime.h, which has to be included where this is used.
+#if PG_VERSION_NUM >= 160000
+#define LEARNED_TYPE_OF_ABBREVIATION(name)                                                          \
+  [](char* abbreviation) {                                                                          \
+    int type = UNKNOWN_FIELD;                                                                       \
+    int offset;                                                                                     \
+    pg_tz* zone;                                                                                    \
+    DateTimeErrorExtra extra;                                                                       \
+    return DecodeTimezoneAbbrev(0, abbreviation, &type, &offset, &zone, &extra) < 0 ? DYNTZ : type; \
+  }(name)
+#else
+#define LEARNED_TYPE_OF_ABBREVIATION(name)                        \
+  [](char* abbreviation) {                                        \
+    int offset;                                                   \
+    pg_tz* zone;                                                  \
+    return DecodeTimezoneAbbrev(0, abbreviation, &offset, &zone); \
+  }(name)
+#endif
+
 // Begins to fetch rows of a table by their TIDs.
 inline IndexFetchTableData* begin_index_fetch(Relation heap) {
 #if PG_VERSION_NUM >= 190000
