@@ -249,3 +249,18 @@ DROP VIEW seen;
 DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
 DROP FUNCTION estimate, actual, misses, near;
 DROP ROLE estimates_reader;
+
+-- Other kinds of index on the column ask for its statistics in ways of their own (brin with a variable that has nothing in it).
+CREATE TABLE kinds AS SELECT i::int8 AS k, i AS v FROM generate_series(1, 20000) i;
+CREATE INDEX kinds_learned ON kinds USING learned (k);
+VACUUM ANALYZE kinds;
+CREATE INDEX kinds_brin ON kinds USING brin (k);
+CREATE INDEX kinds_hash ON kinds USING hash (k);
+CREATE INDEX kinds_btree ON kinds USING btree (k);
+CREATE INDEX kinds_gist ON kinds USING gist (int8range(k, k + 1));
+SELECT sum(v) FROM kinds WHERE k >= 1000 AND k < 3000;
+SELECT sum(v) FROM kinds WHERE k = 1000;
+INSERT INTO kinds SELECT i, i FROM generate_series(20001, 60000) i;
+SELECT sum(v) FROM kinds WHERE k >= 50000 AND k < 53000;
+SELECT sum(v) FROM kinds WHERE k = 55000 OR int8range(k, k + 1) @> 7::int8;
+DROP TABLE kinds;

@@ -102,15 +102,17 @@ void keep(const Found& found) {
 
 // What the planner knows of the table that is asked about; null: nothing. A query that asks about the result of one below it (then `asked` is
 // that result) comes to the tables of that one.
-RelOptInfo* table_of(PlannerInfo* root, const RangeTblEntry* rte, RelOptInfo* asked) {
-  const auto size = static_cast<Index>(root->simple_rel_array_size);
-  if (asked->relid < size && root->simple_rel_array[asked->relid] == asked) {
-    return root->simple_rte_array[asked->relid] == rte ? asked : nullptr;
+// (Only compared: brincostestimate() asks with a variable that nobody has filled in.)
+RelOptInfo* table_of(const PlannerInfo* root, const RangeTblEntry* rte, const RelOptInfo* asked) {
+  RelOptInfo* table = nullptr;
+  for (int i = 1; i < root->simple_rel_array_size; i++) {
+    if (root->simple_rte_array[i] == rte) {
+      table = root->simple_rel_array[i];
+    } else if (root->simple_rel_array[i] == asked) {
+      return nullptr;
+    }
   }
-  for (Index i = 1; i < size; i++) {
-    if (root->simple_rte_array[i] == rte) return root->simple_rel_array[i];
-  }
-  return nullptr;
+  return table;
 }
 
 // The index that knows all values of a column, in order; null: there is none.
@@ -125,20 +127,18 @@ IndexOptInfo* index_on(const RelOptInfo* table, AttrNumber column) {
   return nullptr;
 }
 
-// The column, as a question of ours: for the statistics as they are, and whether the user may see them. The place in the query's text tells
-// the question from the planner's own.
-constexpr int kOwnQuestion = std::numeric_limits<int>::min();
-
-bool is_own_question(const VariableStatData* variable) {
-  return variable->var != nullptr && IsA(variable->var, Var) &&
-         reinterpret_cast<const Var*>(variable->var)->location == kOwnQuestion;
-}
+// A question of ours is on its way: for the statistics as they are, and whether the user may see them.
+bool asking;
 
 void ask_server(PlannerInfo* root, const IndexOptInfo* index, VariableStatData* answer) {
   auto* column =
-      static_cast<Var*>(copyObjectImpl(static_cast<TargetEntry*>(linitial(index->indextlist))->expr));
-  column->location = kOwnQuestion;
-  examine_variable(root, reinterpret_cast<Node*>(column), 0, answer);
+      static_cast<Node*>(copyObjectImpl(static_cast<const TargetEntry*>(linitial(index->indextlist))->expr));
+  asking = true;
+  PG_TRY();
+  { examine_variable(root, column, 0, answer); }
+  PG_FINALLY();
+  { asking = false; }
+  PG_END_TRY();
 }
 
 // ---- the answer
@@ -224,7 +224,7 @@ bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOpt
 
 bool give_outgrown_statistics(PlannerInfo* root, RangeTblEntry* rte, AttrNumber column,
                               VariableStatData* variable) {
-  if (is_own_question(variable)) return false;
+  if (asking) return false;
   if (previous_hook != nullptr && previous_hook(root, rte, column, variable)) return true;
   // (Nobody's variable: an index is asked for its correlation.)
   if (rte->rtekind != RTE_RELATION || rte->inh || column <= 0 || variable->rel == nullptr) return false;
