@@ -11,23 +11,17 @@ bool aggregates_enabled = true;
 
 namespace {
 
-enum class GenericWal { automatic, on, off };
-
-int generic_wal = static_cast<int>(GenericWal::automatic);
+int generic_wal = static_cast<int>(Switch::automatic);
+int read_ahead = static_cast<int>(Switch::automatic);
 int newest_tested = compat::kNewestTested;
 
 // The words of a Boolean setting are understood as well.
-const config_enum_entry kGenericWalWords[] = {
-    {"auto", static_cast<int>(GenericWal::automatic), false},
-    {"on", static_cast<int>(GenericWal::on), false},
-    {"off", static_cast<int>(GenericWal::off), false},
-    {"true", static_cast<int>(GenericWal::on), true},
-    {"false", static_cast<int>(GenericWal::off), true},
-    {"yes", static_cast<int>(GenericWal::on), true},
-    {"no", static_cast<int>(GenericWal::off), true},
-    {"1", static_cast<int>(GenericWal::on), true},
-    {"0", static_cast<int>(GenericWal::off), true},
-    {nullptr, 0, false},
+const config_enum_entry kSwitchWords[] = {
+    {"auto", static_cast<int>(Switch::automatic), false}, {"on", static_cast<int>(Switch::on), false},
+    {"off", static_cast<int>(Switch::off), false},        {"true", static_cast<int>(Switch::on), true},
+    {"false", static_cast<int>(Switch::off), true},       {"yes", static_cast<int>(Switch::on), true},
+    {"no", static_cast<int>(Switch::off), true},          {"1", static_cast<int>(Switch::on), true},
+    {"0", static_cast<int>(Switch::off), true},           {nullptr, 0, false},
 };
 
 // What the relation cache keeps in rd_options.
@@ -63,11 +57,16 @@ void register_settings() {
       "That serves count(), min(), max(), sum() and avg() over ranges of keys, also by groups, and OFFSET.",
       &aggregates_enabled, true, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
+      "learned_index.read_ahead", "Asks for blocks of the table ahead in index scans on learned indexes.",
+      "At most \"effective_io_concurrency\" blocks. \"auto\" does so while reading takes long, \"on\" "
+      "whenever something has to be read.",
+      &read_ahead, read_ahead, kSwitchWords, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
       "learned_index.generic_wal",
       "Logs insertions into learned indexes through the server's generic WAL interface.",
       "Slower; the records that are written otherwise have the same format. \"auto\" does so "
       "in servers newer than the newest that learned_index was tested with.",
-      &generic_wal, generic_wal, kGenericWalWords, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+      &generic_wal, generic_wal, kSwitchWords, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   // For tests, to which every server would else be an old one.
   DefineCustomIntVariable(
       "learned_index.debug_newest_tested",
@@ -93,10 +92,11 @@ void register_options() {
   }
 }
 
+Switch read_ahead_switch() { return static_cast<Switch>(read_ahead); }
+
 bool use_generic_wal() {
   static bool told = false;
-  if (generic_wal != static_cast<int>(GenericWal::automatic))
-    return generic_wal == static_cast<int>(GenericWal::on);
+  if (generic_wal != static_cast<int>(Switch::automatic)) return generic_wal == static_cast<int>(Switch::on);
   if (compat::kServer <= newest_tested) return false;
   if (!told) {
     told = true;

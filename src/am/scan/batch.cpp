@@ -183,7 +183,7 @@ void BasicBatch<K>::make_tuples(const KeyColumns& columns, bool nulls) {
   } else {
     make_wide(columns, Rows<KeyTraits<K>::kWords>{codes_, tids_, tuples_of_}, dead_, n);
   }
-  if (clean_) tuples_ = n;
+  if (clean_ && !unhurried_) tuples_ = n;
 }
 
 #define LEARNED_BATCH(K) template class BasicBatch<K>;

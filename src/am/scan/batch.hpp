@@ -65,6 +65,11 @@ class BasicBatch {
   bool spans(const Entry& position) const {
     return end_ - begin_ > 1 && entry(begin_) < position && position <= entry(end_ - 1);
   }
+  // While unhurried, has_live_tuple() is true of none.
+  void set_unhurried(bool unhurried) {
+    unhurried_ = unhurried;
+    if (unhurried) tuples_ = 0;
+  }
   // True for the first who asks since a batch was decoded.
   bool take_fresh() {
     const bool fresh = fresh_;
@@ -132,6 +137,7 @@ class BasicBatch {
   int next_size_ = kFirst;
   bool clean_ = false;
   bool fresh_ = false;
+  bool unhurried_ = false;
 
   // Ten thousand bytes and more that a look-up hardly touches: never initialised as a whole.
   K codes_[kMost];

@@ -79,7 +79,8 @@ void BasicLeafCursor<K>::load(IndexScanDesc scan, const TreeRange& part, Buffer 
   }
   // Non-MVCC snapshots and index-only scans rely on the pin: VACUUM takes a cleanup lock on every leaf before
   // the TIDs in it may be used again. Killing entries relies on the LSN, which stands still if nothing is logged.
-  if (scan->xs_want_itup || !compat::is_mvcc(scan->xs_snapshot) || !RelationNeedsWAL(scan->indexRelation)) {
+  if (!scout_ &&
+      (scan->xs_want_itup || !compat::is_mvcc(scan->xs_snapshot) || !RelationNeedsWAL(scan->indexRelation))) {
     LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     pinned_ = buffer;
   } else {
@@ -258,6 +259,13 @@ bool BasicLeafCursor<K>::decode_more(IndexScanDesc scan, bool forward) {
   }
   finish_batch(scan);
   return true;
+}
+
+template <class K>
+void BasicLeafCursor<K>::ask_for(const TreeRange& part, bool forward) {
+  Entry low;
+  const Block block = store_.predict(part.tree, part.start(forward), &low);
+  if (block != kNoBlock) store_.ask_for(block);
 }
 
 template <class K>

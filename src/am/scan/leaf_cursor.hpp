@@ -38,6 +38,10 @@ class BasicLeafCursor {
     filter_ = filter;
     pace_.start();
   }
+  // Its entries are returned to nobody: keeps no pin.
+  void set_scout() { scout_ = true; }
+  // Whether the server is to be given rows one by one, or index tuples as fast as they come.
+  void set_unhurried(bool unhurried) { batch_.set_unhurried(unhurried); }
   // Tells one loading from another.
   uint64 serial() const { return serial_; }
   // What was visited on it, and where its links lead. REQUIRES: loaded()
@@ -93,6 +97,8 @@ class BasicLeafCursor {
   // Whether the scan stands on an entry, not at an end.
   bool on_entry() const { return number_ >= 0 && number_ < entries_.total(); }
   int number() const { return number_; }
+  // How many are here behind it.
+  int left(bool forward) const { return forward ? entries_.total() - 1 - number_ : number_; }
   // Leaves out what precedes a position that lies ahead (backward: what does not), here and, if that is all, beyond.
   void skip_to(const Entry& position, bool forward);
   // Where the scan goes on beyond the leaf: at its fence, or where skip_to() sent it. REQUIRES: on no entry.
@@ -115,6 +121,10 @@ class BasicLeafCursor {
   Tid tid() const { return batch_.tid(number_); }
   IndexTuple tuple() { return batch_.tuple(number_); }
   Batch& batch() { return batch_; }
+
+  // Asks the disk for the next leaf, or for the one where a part begins.
+  void ask_for_next(bool forward) { store_.ask_for(leaf().link(forward)); }
+  void ask_for(const TreeRange& part, bool forward);
 
   // The entry is dead to every transaction: its kill mark is set before the leaf is left.
   void kill();
@@ -145,6 +155,7 @@ class BasicLeafCursor {
   std::uint8_t* copy_ = nullptr;         // kMaxCompactBytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
   const KeySet* filter_ = nullptr;
+  bool scout_ = false;
   bool skipping_ = false;  // to a position beyond this leaf
   bool skipping_forward_ = false;
   bool next_door_ = false;  // the last cross_to() led to the next leaf

@@ -11,6 +11,11 @@ namespace learned {
 
 namespace {
 
+template <class K>
+void count_search(IndexScanDesc scan) {
+  if (!state_of<K>(scan)->scout) compat::count_index_search(scan);
+}
+
 // Takes over the conditions: not before a row is asked for, as in nbtree, for callers may fill in the keys' arguments
 // after the rescan.
 template <class K>
@@ -28,7 +33,7 @@ template <class K>
   const Emptiness why = state_of<K>(scan)->parts.emptiness();
   if (why == Emptiness::no_element || (why == Emptiness::contradiction && !compat::kCountsEveryLook)) return;
   if (scan->parallel_scan == nullptr || compat::kCountsEveryLook || begin_and_end_pieces(scan)) {
-    compat::count_index_search(scan);
+    count_search<K>(scan);
   }
 }
 
@@ -62,7 +67,7 @@ bool cross_to(IndexScanDesc scan, BasicEntry<K> next, bool forward) {
   if (next == s->leaf.leaf().fence(forward)) {
     s->leaf.cross(scan, part, forward);
   } else if (s->leaf.cross_to(scan, part, next, forward)) {
-    compat::count_index_search(scan);
+    count_search<K>(scan);
   }
   return true;
 }
@@ -111,6 +116,7 @@ bool step(IndexScanDesc scan, bool forward) {
   while (!s->leaf.next(scan, forward)) {
     if (!advance<K>(scan, forward)) {
       s->leaf.unload();
+      s->ahead.finish();
       return false;
     }
   }
@@ -150,7 +156,13 @@ template <class K>
   BasicScanState<K>* s = state_of<K>(scan);
   if (scan->kill_prior_tuple && !s->mark.pending()) s->leaf.kill();
   if (s->rows.active()) s->rows.learn(scan);
+  const bool ahead_due = s->ahead.due();
+  if (ahead_due) [[unlikely]]
+    s->ahead.row_done();
   if (!s->leaf.next_decoded(forward) && !step<K>(scan, forward)) return false;
+  if (ahead_due) [[unlikely]]
+    look_ahead<K>(scan, forward);
+  s->ahead.give_row();
   scan->xs_recheck = s->parts.recheck();
   if (scan->xs_want_itup) {
     give_tuple<K>(scan);
@@ -168,6 +180,22 @@ template <class K>
 }  // namespace
 
 template <class K>
+void take_keys_of(IndexScanDesc scout) {
+  read_keys<K>(scout);
+}
+
+template <class K>
+bool step_scout(IndexScanDesc scout, bool forward) {
+  return step<K>(scout, forward);
+}
+
+#define LEARNED_SCOUT(K)                        \
+  template void take_keys_of<K>(IndexScanDesc); \
+  template bool step_scout<K>(IndexScanDesc, bool);
+LEARNED_FOR_EVERY_KEY(LEARNED_SCOUT)
+#undef LEARNED_SCOUT
+
+template <class K>
 void enter_part(IndexScanDesc scan, int no, bool forward) {
   BasicScanState<K>* s = state_of<K>(scan);
   s->parts.go_to(no);
@@ -175,7 +203,7 @@ void enter_part(IndexScanDesc scan, int no, bool forward) {
   // From the keys to the NULLs a scan without conditions goes on, as nbtree steps right.
   if ((!s->leaf.has_start(part, forward) || compat::kCountsEveryLook) &&
       !(s->leaf.loaded() && s->parts.with_nulls())) {
-    compat::count_index_search(scan);
+    count_search<K>(scan);
   }
   s->leaf.enter(scan, part, forward);
 }
@@ -191,6 +219,7 @@ void rescan(IndexScanDesc scan) {
   s->parts.forget_keys();
   s->mark.clear();
   s->rows.start(scan);
+  s->ahead.start(scan);
 }
 
 template <class K>
@@ -246,6 +275,7 @@ template <class K>
 void restore_position(IndexScanDesc scan) {
   BasicScanState<K>* s = state_of<K>(scan);
   s->mark.set_pending(false);
+  s->ahead.lose();
   if (!s->mark.valid()) {
     s->leaf.unload();
     return;
@@ -266,6 +296,7 @@ void skip_group(IndexScanDesc scan, unsigned words, bool forward) {
   BasicScanState<K>* s = state_of<K>(scan);
   if (scan->kill_prior_tuple) s->leaf.kill();
   scan->kill_prior_tuple = false;
+  s->ahead.disable();
   const K key = s->leaf.entry().code;
   const K end = key_prefix_end(key, words);
   if (!forward) {
@@ -285,6 +316,7 @@ void go_to_row(IndexScanDesc scan, const FoundRow<K>& row, ScanDirection directi
   const bool forward = s->parts.forward(direction);
   scan->kill_prior_tuple = false;
   s->mark.clear();
+  s->ahead.lose();
   int no = 0;
   while (no + 1 < s->parts.count() &&
          !(s->parts.at(no).tree == row.tree && s->parts.at(no).includes(row.entry)))
@@ -343,7 +375,10 @@ int64 learned_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
 }
 
 void learned_end_scan(IndexScanDesc scan) {
-  with_keys_of(scan, [scan]<class K>() { state_of<K>(scan)->leaf.unload(); });
+  with_keys_of(scan, [scan]<class K>() {
+    state_of<K>(scan)->leaf.unload();
+    state_of<K>(scan)->ahead.finish();
+  });
   MemoryContextDelete(static_cast<AnyScanState*>(scan->opaque)->context);
 }
 

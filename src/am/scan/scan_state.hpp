@@ -4,6 +4,7 @@
 
 #include "am/scan/heap_prefetch.hpp"
 #include "am/scan/leaf_cursor.hpp"
+#include "am/scan/read_ahead.hpp"
 #include "am/scan/scan_parts.hpp"
 #include "am/server/server.hpp"
 
@@ -53,9 +54,17 @@ struct BasicScanState : AnyScanState {
         parts(index, columns, context),
         leaf(index, columns, context) {}
 
+  // From now on: it only runs ahead of another scan (read_ahead.hpp).
+  void set_scout() {
+    scout = true;
+    leaf.set_scout();
+  }
+
   BasicScanParts<K> parts;
   BasicScanMark<K> mark;
   HeapPrefetch rows;
+  ReadAhead ahead;
+  bool scout = false;
   // At the end: its last ten thousand bytes and more are hardly ever touched, and not initialised.
   BasicLeafCursor<K> leaf;
 };
@@ -78,5 +87,14 @@ template <class F>
 // Goes to the end of a part where a scan in this direction begins. Counts a search, unless the scan stands on the leaf.
 template <class K>
 void enter_part(IndexScanDesc scan, int part, bool forward);
+
+// ---- for a scout
+
+// Reads its keys.
+template <class K>
+void take_keys_of(IndexScanDesc scout);
+// To the next entry. False: there is none.
+template <class K>
+bool step_scout(IndexScanDesc scout, bool forward);
 
 }  // namespace learned

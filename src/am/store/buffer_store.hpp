@@ -63,6 +63,10 @@ class BasicBufferStore {
   // Leaves will be read from one to the next, `block` among them soon: begins to fetch what is looked at first, or, if it is not known where it is, all
   // of it, from the disk if need be.
   void expect(Block block);
+  // Asks the disk for a page that will be read some time later, if there is one.
+  void ask_for(Block block) {
+    if (block != kNoBlock && exists(block)) PrefetchBuffer(index_, MAIN_FORKNUM, block);
+  }
   Block predict(TreeId tree, const Entry& key, Entry* low);
   void mispredicted(TreeId tree, const Entry& key);
   void offer(const PageView& page, Block block);
