@@ -1,0 +1,178 @@
+# Scans that ask for blocks of the table ahead return what they return without, whatever is done with them: the table is many times larger than shared
+# buffers here, and every read is taken for one from a device. The oracle is a sequential scan of the same snapshot, sorted as the index is.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use LearnedTest;
+use List::Util qw(min max);
+use Test::More;
+
+plan skip_all => 'nbtree asks for nothing ahead' unless $IS_LEARNED;
+
+start_seed();
+my $node = new_node('ahead');
+$node->append_conf('postgresql.conf', "shared_buffers = 1MB\nmax_worker_processes = 8\nmax_parallel_workers = 6\n");
+$node->start;
+prepare_database($node);
+$node->safe_psql('postgres', q{
+CREATE TABLE wide (id int, k int, g int, pad text);
+CREATE FUNCTION fill(first int, last int) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO wide SELECT i, CASE WHEN i % 40 <> 0 THEN hashint8(i) % 9000 END, i % 7, repeat('x', 200) FROM generate_series(first, last) i $$;
+SELECT fill(1, 30000);
+CREATE INDEX wide_k ON wide USING learned (k);
+CREATE INDEX wide_gk ON wide USING learned (g, k DESC);
+CREATE INDEX wide_id ON wide USING learned (id);
+VACUUM ANALYZE wide;
+-- Some blocks are not all-visible.
+UPDATE wide SET pad = repeat('y', 200) WHERE id % 97 = 0;
+});
+
+my @ways = map { "SET learned_index.read_ahead = $_->[0]; SET effective_io_concurrency = $_->[1];" } [ 'off', 32 ], [ 'on', 0 ], [ 'on', 1 ], [ 'on', 5 ], [ 'on', 1000 ], [ 'auto', 32 ];
+my $by_index = 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_incremental_sort = off;';
+my $by_table = 'SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;';
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+
+# Each: the query, in whose rows' order "ties" come as the index has them; and what its plan says.
+my @queries = (
+	[ 'SELECT k, ctid, length(pad) FROM wide WHERE k BETWEEN -4000 AND 5000 ORDER BY k TIES', qr/Index Scan using wide_k/ ],
+	[ 'SELECT k, ctid, length(pad) FROM wide WHERE k > 100 ORDER BY k DESC TIES', qr/Index Scan Backward using wide_k/ ],
+	[ 'SELECT k, ctid, length(pad) FROM wide ORDER BY k TIES', qr/Index Scan using wide_k/ ],
+	[ 'SELECT k, ctid, length(pad) FROM wide WHERE k IS NULL ORDER BY k TIES', qr/Index Scan using wide_k/ ],
+	[ 'SELECT k, ctid, length(pad) FROM wide WHERE k = ANY (ARRAY(SELECT generate_series(-8000, 8000, 13))) ORDER BY k TIES', qr/Index Scan using wide_k/ ],
+	[ 'SELECT k FROM wide WHERE k BETWEEN -4000 AND 5000 ORDER BY k', qr/Index Only Scan using wide_k/ ],
+	[ 'SELECT k FROM wide WHERE k IN (1, 2, 3, 500, 501, 4000) ORDER BY k DESC', qr/Index Only Scan Backward using wide_k/ ],
+	[ 'SELECT g, k, ctid, length(pad) FROM wide WHERE g IN (1, 4) AND k < 3000 ORDER BY g, k DESC TIES', qr/Index Scan using wide_gk/ ],
+	[ 'SELECT g, k, ctid, length(pad) FROM wide WHERE k BETWEEN 100 AND 200 AND g >= 0 ORDER BY g, k DESC TIES', qr/Index Scan using wide_gk/ ],
+	[ 'SELECT count(*), sum(w.k), sum(length(w.pad)) FROM generate_series(-8000, 8000, 30) s JOIN wide w ON w.k = s', qr/Index Scan using wide_k/ ],
+	[ 'SELECT count(*), sum(length(a.pad)), sum(length(b.pad)) FROM wide a JOIN wide b ON a.k = b.k AND a.id <> b.id WHERE a.g = 3', qr/Merge Join/,
+		'SET enable_hashjoin = off; SET enable_nestloop = off;' ],
+	[ 'SELECT DISTINCT g FROM wide ORDER BY g', qr/LearnedGroups/ ]);
+for my $query (@queries)
+{
+	my ($sql, $plan, $settings) = @$query;
+	$settings //= '';
+	# (The order of equal keys, which the server does not know of.)
+	my ($ours, $theirs) = ($sql =~ s/ TIES//r, $sql =~ s/ TIES/, ctid/r);
+	$theirs =~ s/(DESC), ctid/$1 NULLS FIRST, ctid DESC/ if $plan =~ /Backward/;
+	my $truth = query($node, "$by_table $theirs");
+	isnt($truth, '', "rows of: $sql");
+	like(query($node, "$by_index $settings EXPLAIN (COSTS OFF) $ours"), $plan, '... by the index');
+	my @wrong = grep { query($node, "$_ $by_index $settings $ours") ne $truth } @ways;
+	is("@wrong", '', '... are the same, whatever is asked for ahead');
+}
+my $parallel = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_index_scan_size = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3;";
+my $sums = 'SELECT count(*), sum(k), sum(length(pad)), sum(id) FROM wide WHERE k BETWEEN -8000 AND 8500';
+like(query($node, "$by_index $parallel EXPLAIN (COSTS OFF) $sums"), qr/Parallel Index Scan using wide_/, 'a parallel scan');
+my $truth = query($node, "$by_table $sums");
+is(query($node, "$_ $by_index $parallel $sums"), $truth, "... by: $_") for @ways;
+
+# ---- what it costs --------------------------------------------------------------------------------------------------
+
+# The scout is seen by the pages of the index that it reads. It is not counted as a search.
+sub pages_and_searches
+{
+	my ($way, $sql) = @_;
+	my $searches = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'wide_k'";
+	my $before = query($node, $searches);
+	my $plan = query($node, "$way $by_index EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) $sql");
+	my ($hit, $read) = $plan =~ /Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?/;
+	return (($hit // 0) + ($read // 0), query($node, $searches) - $before);
+}
+my $range = 'SELECT sum(length(pad)) FROM wide WHERE k BETWEEN -4000 AND 5000';
+my ($without, $searches) = pages_and_searches($ways[0], $range);
+my ($none, $searches_none) = pages_and_searches($ways[1], $range);
+my ($with, $searches_with) = pages_and_searches($ways[4], $range);
+is($none, $without, 'with effective_io_concurrency at 0 nothing is asked for');
+cmp_ok($with, '>', $without + 5, 'leaves are read by the scout, too');
+cmp_ok($with, '<', $without * 1.1, '... and that is all');
+is("$searches_none $searches_with", "$searches $searches", 'searches are those of the scan');
+my $few = 'SELECT length(pad) FROM wide WHERE k > 0 ORDER BY k LIMIT 1';
+is((pages_and_searches($ways[4], $few))[0], (pages_and_searches($ways[0], $few))[0], 'one row asks for nothing');
+
+# Predicate locks are those of the rows that were returned.
+sub predicate_locks
+{
+	my ($way) = @_;
+	return query($node, "$way $by_index BEGIN ISOLATION LEVEL SERIALIZABLE;
+DECLARE c CURSOR FOR SELECT k, pad FROM wide WHERE k BETWEEN -4000 AND 8000 ORDER BY k;
+MOVE 100 IN c;
+SELECT string_agg(page::text, ' ' ORDER BY page) FROM pg_locks WHERE mode = 'SIReadLock' AND relation = 'wide_k'::regclass;
+ROLLBACK");
+}
+is(predicate_locks($ways[4]), predicate_locks($ways[0]), 'what is looked at ahead is not locked');
+
+# ---- cursors --------------------------------------------------------------------------------------------------------
+
+sub session
+{
+	my ($way) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	$session->query($_) for split /; */, "$way $by_index";
+	return $session;
+}
+
+# An idle cursor keeps VACUUM from nothing, and returns the rows of its snapshot.
+for my $way (@ways[ 0, 4 ])
+{
+	my $session = session($way);
+	my $select = 'SELECT k, id, length(pad) FROM wide WHERE k BETWEEN -3000 AND 6000 ORDER BY k';
+	$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	my $before = $session->query("$by_table SELECT string_agg(id::text, ' ' ORDER BY k, ctid) FROM wide WHERE k BETWEEN -3000 AND 6000");
+	$session->query($_) for split /; */, $by_index =~ s/^/SET enable_indexscan = on; /r;
+	$session->query("DECLARE c CURSOR FOR $select");
+	my @ids = $session->query('FETCH 500 FROM c') =~ /^-?\d+\|(\d+)\|/mg;
+	$node->safe_psql('postgres', $_)
+	  for 'DELETE FROM wide WHERE id % 3 = 0', "SET statement_timeout = '30s'; VACUUM (INDEX_CLEANUP ON) wide",
+	  'SELECT fill(30001, 31000)', 'UPDATE wide SET k = k + 1 WHERE id % 5 = 0', "SET statement_timeout = '30s'; VACUUM (INDEX_CLEANUP ON) wide";
+	push @ids, $session->query('FETCH ALL FROM c') =~ /^-?\d+\|(\d+)\|/mg;
+	is("@ids", $before, "a cursor, while rows come and go: $way");
+	$session->quit;
+	$node->safe_psql('postgres', 'TRUNCATE wide; SELECT fill(1, 30000)');
+	$node->safe_psql('postgres', 'VACUUM ANALYZE wide');
+}
+
+# To and fro.
+for my $select ('SELECT id, length(pad) FROM wide WHERE k > -5000 ORDER BY k', 'SELECT k FROM wide WHERE k > -5000 ORDER BY k')
+{
+	my $session = session($ways[3]);
+	my @rows = split /\n/, query($node, "$by_index SET learned_index.read_ahead = off; $select");
+	$session->query('BEGIN');
+	$session->query("DECLARE c SCROLL CURSOR FOR $select");
+	my $at = 0;
+	my @wrong;
+	for (1 .. 60)
+	{
+		my $n = random_int(1, chance(4) ? 5000 : 60);
+		my $back = chance(2);
+		my @found = split /\n/, $session->query(($back ? 'FETCH BACKWARD' : 'FETCH FORWARD') . " $n FROM c");
+		my @expected;
+		if ($back)
+		{
+			my $to = max(0, $at - $n);
+			@expected = reverse @rows[ max(0, $to - 1) .. $at - 2 ] if $at > 1;
+			$to == 0 and $at > 1 and @expected = reverse @rows[ 0 .. $at - 2 ];
+			$at = $to;
+		}
+		else
+		{
+			my $to = min(scalar(@rows) + 1, $at + $n);
+			@expected = @rows[ $at .. min($to, scalar @rows) - 1 ];
+			$at = $to;
+		}
+		push @wrong, "$at: $n" if "@found" ne "@expected";
+	}
+	is("@wrong", '', "to and fro: $select");
+	$session->quit;
+}
+
+# ---- other tables ---------------------------------------------------------------------------------------------------
+
+my $temporary = "SET temp_buffers = '800kB'; CREATE TEMP TABLE t AS SELECT * FROM wide; CREATE INDEX t_k ON t USING learned (k); ANALYZE t;";
+my $ordered = 'SELECT k, id FROM t WHERE k > 77 AND length(pad) > 1 ORDER BY k';
+is(query($node, "$temporary $ways[4] $by_index $ordered"), query($node, "$temporary $by_table $ordered, ctid"), 'a temporary table');
+check_indexes($node, 'at the end');
+$node->stop;
+done_testing();
