@@ -142,7 +142,7 @@ void CountedLeaves<K>::go_on() {
 
 template <class K>
 void CountedLeaves<K>::suspect(Tid tid, uint32 tag, const K* key) {
-  if (!limit_.admits(heap_, tid)) store_.corrupt(leaf().block(), "entry points beyond the table");
+  if (!limit_.admits(heap_, tid)) corrupt("entry points beyond the table");
   suspects_.add(tid, tag, key);
 }
 

@@ -86,7 +86,11 @@ class CountedLeaves {
 
   CountWork& work() { return work_; }
   const CountWork& work() const { return work_; }
-  [[noreturn]] void damaged() { store_.corrupt(leaf().block(), "page does not decode"); }
+  // The leaf that was read last, or what there is instead of one, is damaged.
+  [[noreturn]] void corrupt(Fault fault) {
+    store_.corrupt(leaf().block() == kNoBlock ? kMetaBlock : leaf().block(), fault);
+  }
+  [[noreturn]] void damaged() { corrupt("page does not decode"); }
 
  private:
   using Store = BasicBufferStore<K>;
