@@ -8,7 +8,6 @@
 //
 // The index must decide all conditions by itself, exactly: whatever core finds no index condition for, or a lossy one, stays a filter, and rows would have
 // to be read. So core matches them, for a copy of the table that has this index only.
-#include "am/callbacks.hpp"
 #include "am/count/aggregate_plan.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
@@ -17,13 +16,13 @@
 #include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/plan/percentile_columns.hpp"
+#include "am/plan/upper_paths.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
-
-create_upper_paths_hook_type previous_hook;
 
 constexpr int kAnyBucket = -2;  // beside the numbers of groups and -1
 
@@ -362,14 +361,8 @@ CustomPath* make_path(const Question& question, int bucket_group, RelOptInfo* ou
                         const_cast<Node*>(expression.operand));
   }
   exprs = list_concat(exprs, question.aggregates);
-  CustomPath* path = makeNode(CustomPath);
-  path->path.pathtype = T_CustomScan;
-  path->path.parent = output;
-  path->path.pathtarget = question.target;
-  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_private = list_make4(NIL, exprs, question.having, bucket);
-  path->methods = aggregate_path_methods();
-  return path;
+  return make_custom_path(output, question.target, NIL, list_make4(NIL, exprs, question.having, bucket),
+                          aggregate_path_methods());
 }
 
 void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
@@ -477,8 +470,13 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
   add_path(output, &path->path);
 }
 
+}  // namespace
+
 void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
-  if (!is_of_one_table(root, input)) return;
+  // (Who forbids index scans does not want this one.)
+  if (!aggregates_enabled || !enable_indexscan ||
+      (stage != UPPERREL_GROUP_AGG && stage != UPPERREL_DISTINCT) || !is_of_one_table(root, input))
+    return;
   // (One that has others below it may have no index itself.)
   const bool has_children = root->simple_rte_array[input->relid]->inh;
   if (!has_children && !worth_a_try(input, output)) return;
@@ -497,22 +495,6 @@ void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo*
     if (find_answer(root, question, index, &answer, &conditions))
       add_answer(root, question, answer, conditions, output);
   }
-}
-
-void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
-               void* extra) {
-  // (Who forbids index scans does not want this one.)
-  if (aggregates_enabled && enable_indexscan && (stage == UPPERREL_GROUP_AGG || stage == UPPERREL_DISTINCT))
-    add_aggregate_paths(root, stage, input, output);
-  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
-}
-
-}  // namespace
-
-void register_aggregate_paths() {
-  register_aggregate_scan();
-  previous_hook = create_upper_paths_hook;
-  create_upper_paths_hook = add_paths;
 }
 
 }  // namespace learned

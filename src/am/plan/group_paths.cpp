@@ -7,18 +7,17 @@
 // Groups are by the first columns of the index, each of them named by the query or fixed by an equality. Conditions may be any:
 // those that the index does not serve are a filter, and the first row of a group is the first that passes it. One
 // table, no rows that would have to be locked, nothing that counts or sees the others of the group.
-#include "am/callbacks.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/upper_paths.hpp"
 #include "am/scan/group_scan.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
-
-create_upper_paths_hook_type previous_hook;
 
 // Of the processor, in units of cpu_operator_cost: one descent for each group (cost.cpp).
 constexpr double kDescent = 30.0;
@@ -171,19 +170,12 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
   total = std::max(total, (scan->total_cost - scan->startup_cost) * std::min(1.0, groups / rows));
   if (total >= scan->total_cost && scan->total_cost > 0.0 && groups >= rows) return;
 
-  CustomPath* path = makeNode(CustomPath);
-  path->path.pathtype = T_CustomScan;
-  path->path.parent = output;
-  path->path.pathtarget = result;
+  List* told = list_make3(makeInteger(static_cast<int>(plan.words)), makeInteger(plan.direction), exprs);
+  CustomPath* path = make_custom_path(output, result, list_make1(scan), told, group_path_methods());
   path->path.rows = groups;
   path->path.startup_cost = scan->startup_cost;
   path->path.total_cost = scan->startup_cost + total + groups * cpu_tuple_cost;
   path->path.pathkeys = scan->pathkeys;
-  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_paths = list_make1(scan);
-  path->custom_private =
-      list_make3(makeInteger(static_cast<int>(plan.words)), makeInteger(plan.direction), exprs);
-  path->methods = group_path_methods();
   add_path(output, &path->path);
 }
 
@@ -284,19 +276,12 @@ void add_grouping_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output
   }
 }
 
-void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
-               void* extra) {
-  if (groups_enabled && stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
-  if (groups_enabled && stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
-  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
-}
-
 }  // namespace
 
-void register_group_paths() {
-  register_group_scan();
-  previous_hook = create_upper_paths_hook;
-  create_upper_paths_hook = add_paths;
+void add_group_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
+  if (!groups_enabled) return;
+  if (stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
+  if (stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
 }
 
 }  // namespace learned
