@@ -1,5 +1,7 @@
 #include "am/count/suspect_rows.hpp"
 
+#include "am/server/grown_array.hpp"
+
 namespace learned {
 
 template <class K>
@@ -13,14 +15,9 @@ SuspectRows<K>::SuspectRows(Relation heap, bool with_keys, MemoryContext context
 template <class K>
 void SuspectRows<K>::grow() {
   const uint32 capacity = capacity_ == 0 ? 256 : capacity_ * 2;
-  const auto allocate = [this, capacity]<class T>(T** array) {
-    const Size bytes = Size{capacity} * sizeof(T);
-    *array = static_cast<T*>(*array == nullptr ? MemoryContextAllocHuge(context_, bytes)
-                                               : repalloc_huge(*array, bytes));
-  };
-  allocate(&rows_);
-  allocate(&groups_);
-  if (with_keys_) allocate(&keys_);
+  rows_ = enlarge(context_, rows_, capacity);
+  groups_ = enlarge(context_, groups_, capacity);
+  if (with_keys_) keys_ = enlarge(context_, keys_, capacity);
   capacity_ = capacity;
 }
 

@@ -7,6 +7,7 @@
 // If there are no gaps all borders are exact.
 //
 // Who may: inspection.hpp has the rule.
+#include "am/check/inspection.hpp"
 #include "am/key/key_columns.hpp"
 #include "am/sample/leaf_survey.hpp"
 

@@ -15,6 +15,7 @@
 //                                    chance (reservoir)
 //
 // Who may: inspection.hpp has the rule.
+#include "am/check/inspection.hpp"
 #include "am/key/key_columns.hpp"
 #include "am/sample/leaf_survey.hpp"
 #include "am/server/row_visits.hpp"
