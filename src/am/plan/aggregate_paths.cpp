@@ -296,8 +296,8 @@ int folded_words(const Question& question, const Answer& answer) {
       words_of_columns(answer.index, answer.bucket >= 0 ? answer.columns : answer.columns - 1));
 }
 
-// A table that is counted by an index, of what the node is told.
-struct CountedTable {
+// An index scan of a table that is counted, and what the node is told of it.
+struct CountingScan {
   IndexPath* path;
   ScanDirection direction;
   List* told;
@@ -305,7 +305,7 @@ struct CountedTable {
   CountCost cost;
 };
 
-CountedTable count_table(PlannerInfo* root, const Question& question, const Answer& answer,
+CountingScan count_table(PlannerInfo* root, const Question& question, const Answer& answer,
                          const List* conditions, const RelOptInfo* output) {
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
@@ -367,7 +367,7 @@ CustomPath* make_path(const Question& question, int bucket_group, RelOptInfo* ou
 
 void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
                 RelOptInfo* output) {
-  const CountedTable table = count_table(root, question, answer, conditions, output);
+  const CountingScan table = count_table(root, question, answer, conditions, output);
   CustomPath* path = make_path(question, answer.bucket_group, output);
   path->custom_paths = list_make1(table.path);
   linitial(path->custom_private) = list_make1(table.told);
@@ -408,7 +408,7 @@ bool find_answer(PlannerInfo* root, const Question& question, IndexOptInfo* inde
 
 // The table's cheapest index that has the bucket for the same group as the others of its parent; of the first one (-2), for any.
 bool count_child(PlannerInfo* root, const Question& question, const RelOptInfo* table,
-                 const RelOptInfo* output, int* bucket_group, CountedTable* best) {
+                 const RelOptInfo* output, int* bucket_group, CountingScan* best) {
   bool found = false;
   int of_best = *bucket_group;
   for (int i = 0; i < list_length(table->indexlist); i++) {
@@ -417,7 +417,7 @@ bool count_child(PlannerInfo* root, const Question& question, const RelOptInfo* 
     auto* index = static_cast<IndexOptInfo*>(list_nth(table->indexlist, i));
     if (!find_answer(root, question, index, &answer, &conditions)) continue;
     if (*bucket_group != kAnyBucket && answer.bucket_group != *bucket_group) continue;
-    const CountedTable counted = count_table(root, question, answer, conditions, output);
+    const CountingScan counted = count_table(root, question, answer, conditions, output);
     if (found && counted.cost.total >= best->cost.total) continue;
     *best = counted;
     of_best = answer.bucket_group;
@@ -440,7 +440,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     Question child = question;
     child.groups = leaf->groups;
     child.aggregates = leaf->aggregates;
-    CountedTable counted{};
+    CountingScan counted{};
     if (!count_child(root, child, leaf->rel, output, &bucket_group, &counted)) return;
     paths = lappend(paths, counted.path);
     told = lappend(told, counted.told);
