@@ -299,21 +299,10 @@ END $$});
 		$node->stop;
 		my @pages = template_pages($node, \%files);
 		my @leaves = grep { page_kind($pages[$_], $_) =~ ($name eq 'plain' ? qr{^(key|null) leaf} : qr{^key leaf}) } 1 .. $#pages;
-		my @flips;
-		while (@flips < $copies)
-		{
-			my ($block, $offset) = (pick(@leaves), chance(3) ? random_int($PAGE_SIZE - 120, $PAGE_SIZE - 1) : random_int(12, $PAGE_SIZE - 1));
-			# (The version of the server's page layout has no bearing on what a leaf holds: that the check looks at.)
-			push @flips, [ $block, $offset, random_int(1, 255) ] if byte_is_checked($pages[$block], $offset) && ($offset < 18 || $offset > 19);
-		}
+		my @flips = random_flips(\@pages, \@leaves, $copies);
 		# One among the entries, of which it is known where it will be found.
 		$flips[1] = [ (grep { page_kind($pages[$_], $_) =~ /^key leaf/ } @leaves)[0], 200, 0x55 ];
-		my @damages = map {
-			my ($block, $offset, $mask) = @$_;
-			my @changed = @pages;
-			substr($changed[$block], $offset, 1) ^= chr($mask);
-			[ 'flip', join('', @changed) ];
-		} @flips;
+		my @damages = flipped_pages(\@pages, @flips);
 		$damages[0][1] = join('', @pages);
 		my ($alive, @outcomes) = DamagedIndexes::try_damaged(
 			$node, \%files,
