@@ -2,16 +2,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
-\getenv tests PG_ABS_SRCDIR
-\set settle :tests '/sql/settle.inc'
-\i :settle
 CREATE SCHEMA aggregates;
 SET search_path = aggregates, public;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
+\getenv tests PG_ABS_SRCDIR
+\set counting :tests '/sql/counting.inc'
+\i :counting
+RESET cpu_tuple_cost;
+RESET cpu_index_tuple_cost;
 SET learned_index.enable_groups = off;
 SET timezone = 'Europe/Berlin';
-SET datestyle = 'ISO, YMD';
 SET extra_float_digits = 0;
 
 -- A tenth of the rows is NULL in `maybe`; the last tenth of the blocks is not all-visible, and a part of its rows is not visible.
@@ -48,22 +47,8 @@ EXPLAIN (COSTS OFF) SELECT device, count(*) FROM events GROUP BY device ORDER BY
 EXPLAIN (COSTS OFF, VERBOSE) SELECT date_trunc('day', ts), count(*) FROM events GROUP BY 1 HAVING count(*) > 3;
 EXPLAIN (COSTS OFF) SELECT DISTINCT maybe FROM events;
 
--- What a query gives, and whether its plan counts: if `counting`, where all that could be cheaper is forbidden; else by a sequential scan. In its order, if it has one.
-CREATE FUNCTION answer(query text, counting bool) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  result text;
-  line text;
-  plan text := '';
-BEGIN
-  PERFORM set_config('learned_index.enable_aggregates', counting::text, true), set_config('enable_indexscan', counting::text, true),
-          set_config('enable_seqscan', (NOT counting)::text, true);
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP plan := plan || line; END LOOP;
-  EXECUTE 'SELECT count(*) || '' '' || md5(string_agg(q::text, '' '' ' || CASE WHEN query LIKE '%ORDER BY%' THEN '' ELSE 'ORDER BY q::text COLLATE "C"' END ||
-          ')) FROM (' || query || ') q' INTO result;
-  RETURN CASE WHEN plan ~ 'LearnedAggregate' THEN 'counts ' ELSE 'other ' END || coalesce(result, '0');
-END $$;
 CREATE FUNCTION compare(queries text[]) RETURNS TABLE (plan text, same bool, query text) LANGUAGE sql AS $$
-  SELECT split_part(a, ' ', 1) || CASE WHEN b LIKE 'counts%' THEN ' (though it is off)' ELSE '' END, substr(a, position(' ' in a)) = substr(b, position(' ' in b)), query
+  SELECT CASE WHEN a LIKE 'true%' THEN 'counts' ELSE 'other' END || CASE WHEN b LIKE 'true%' THEN ' (though it is off)' ELSE '' END, substr(a, position(' ' in a)) = substr(b, position(' ' in b)), query
     FROM (SELECT n, query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(queries) WITH ORDINALITY q(query, n)) r ORDER BY n
 $$;
 
@@ -219,14 +204,6 @@ CREATE TABLE gaps (id int8 NOT NULL, device int4 NOT NULL) WITH (autovacuum_enab
 INSERT INTO gaps SELECT i, i % 300 FROM generate_series(1, 40000) i;
 CREATE INDEX gaps_id_device ON gaps USING learned (id, device);
 VACUUM ANALYZE gaps;
-CREATE FUNCTION counts(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE
-  line text;
-  plan text := '';
-BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP plan := plan || line; END LOOP;
-  RETURN plan ~ 'LearnedAggregate';
-END $$;
 SELECT counts('SELECT count(*) FROM gaps WHERE id > 100') AS one_stretch, counts('SELECT count(*) FROM gaps WHERE id > 100 AND device = 3') AS many_stretches;
 
 -- Prepared statements: parameters, a NULL among them, lists, plans that outlive the setting.

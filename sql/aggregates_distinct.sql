@@ -2,27 +2,11 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
-\getenv tests PG_ABS_SRCDIR
-\set settle :tests '/sql/settle.inc'
-\i :settle
 CREATE SCHEMA aggregates_distinct;
 SET search_path = aggregates_distinct, public;
-SET learned_index.enable_aggregates = on;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
--- What is small is counted by any plan in no time: rows that are read one by one cost something here.
-SET cpu_tuple_cost = 1;
-SET cpu_index_tuple_cost = 1;
-
-\set answer :tests '/sql/answer.inc'
-\i :answer
--- Queries that do not count where they should, or the other way round, or answer otherwise.
-CREATE FUNCTION wrong(counted bool, queries text[]) RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
-  SELECT * FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(queries) query) q
-   WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
-$$;
+\getenv tests PG_ABS_SRCDIR
+\set counting :tests '/sql/counting.inc'
+\i :counting
 
 CREATE TABLE events (id int8, device int4, ts timestamptz, day date, kind int2, amount float8, flag bool NOT NULL, tag uuid, site int4 NOT NULL, n numeric, note text)
   WITH (autovacuum_enabled = off);
@@ -260,19 +244,11 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT k, count(*) FROM late WHERE k BETWEEN 900000 AND 2000000 GROUP BY k',
   'SELECT k, count(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY k) FROM late WHERE k BETWEEN 900000 AND 2000000 GROUP BY k']);
 COMMIT;
-CREATE FUNCTION rows_read(query text) RETURNS TABLE (node text, leaves int, read int) LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
-  plan := plan -> 0 -> 'Plan';
-  RETURN QUERY SELECT plan ->> 'Custom Plan Provider', (plan ->> 'Leaf Pages')::int, (plan -> 'Plans' -> 0 ->> 'Actual Rows')::float::int;
-END $$;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
-SELECT * FROM rows_read('SELECT count(DISTINCT k / 3), sum(k) FROM late WHERE k BETWEEN 900000 AND 2000000');
+SELECT node, leaves, read FROM work('SELECT count(DISTINCT k / 3), sum(k) FROM late WHERE k BETWEEN 900000 AND 2000000');
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-SELECT * FROM rows_read('SELECT count(DISTINCT k / 3), sum(k) FROM late WHERE k BETWEEN 900000 AND 2000000');
+SELECT node, leaves, read FROM work('SELECT count(DISTINCT k / 3), sum(k) FROM late WHERE k BETWEEN 900000 AND 2000000');
 COMMIT;
 RESET enable_bitmapscan;
 RESET enable_seqscan;

@@ -2,36 +2,11 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
-\getenv tests PG_ABS_SRCDIR
-\set settle :tests '/sql/settle.inc'
-\i :settle
 CREATE SCHEMA aggregates_partitions;
 SET search_path = aggregates_partitions, public;
-SET learned_index.enable_aggregates = on;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
--- What is small is counted by any plan in no time: rows that are read one by one cost something here.
-SET cpu_tuple_cost = 1;
-SET cpu_index_tuple_cost = 1;
-
-\set answer :tests '/sql/answer.inc'
-\i :answer
-CREATE FUNCTION counts(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE
-  line text;
-BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    IF line LIKE '%LearnedAggregate%' THEN RETURN true; END IF;
-  END LOOP;
-  RETURN false;
-END $$;
--- Queries that do not count where they should, or the other way round, or answer otherwise.
-CREATE FUNCTION wrong(counted bool, queries text[]) RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
-  SELECT * FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b FROM unnest(queries) query) q
-   WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
-$$;
+\getenv tests PG_ABS_SRCDIR
+\set counting :tests '/sql/counting.inc'
+\i :counting
 
 -- By ranges; one of them has its columns in another order, one has partitions itself, by a hash of what is not grouped by; a default one, an empty one.
 CREATE TABLE events (id int8, device int4, ts timestamptz NOT NULL, tag uuid, kind int2) PARTITION BY RANGE (ts);

@@ -2,28 +2,15 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
-\getenv tests PG_ABS_SRCDIR
-\set settle :tests '/sql/settle.inc'
-\i :settle
 CREATE SCHEMA aggregates_rank;
 SET search_path = aggregates_rank, public;
-SET learned_index.enable_aggregates = on;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
--- What is small is counted by any plan in no time: rows that are read one by one cost something here.
-SET cpu_tuple_cost = 1;
-SET cpu_index_tuple_cost = 1;
-
-\set answer :tests '/sql/answer.inc'
-\i :answer
--- Queries that do not count where they should, or the other way round, or answer otherwise. P<f; k> is percentile_disc(f) WITHIN GROUP (ORDER BY k), C of percentile_cont.
-CREATE FUNCTION wrong(counted bool, queries text[]) RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
-  SELECT * FROM (SELECT query, answer(query, true) AS a, answer(query, false) AS b
-                   FROM (SELECT regexp_replace(regexp_replace(q, '\mP<([^;]*); ([^>]*)>', 'percentile_disc(\1) WITHIN GROUP (ORDER BY \2)', 'g'),
-                                               '\mC<([^;]*); ([^>]*)>', 'percentile_cont(\1) WITHIN GROUP (ORDER BY \2)', 'g') AS query FROM unnest(queries) q) q) q
-   WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
+\getenv tests PG_ABS_SRCDIR
+\set counting :tests '/sql/counting.inc'
+\i :counting
+-- Queries in which P<f; k> is percentile_disc(f) WITHIN GROUP (ORDER BY k), C of percentile_cont.
+CREATE FUNCTION percentiles(queries text[]) RETURNS text[] LANGUAGE sql AS $$
+  SELECT array_agg(regexp_replace(regexp_replace(q, '\mP<([^;]*); ([^>]*)>', 'percentile_disc(\1) WITHIN GROUP (ORDER BY \2)', 'g'),
+                                  '\mC<([^;]*); ([^>]*)>', 'percentile_cont(\1) WITHIN GROUP (ORDER BY \2)', 'g')) FROM unnest(queries) q
 $$;
 
 CREATE TABLE events (id int8, device int4, ts timestamptz, day date, kind int2, amount float8, flag bool NOT NULL, tag uuid, site int4 NOT NULL, r float4, n numeric, note text)
@@ -58,7 +45,7 @@ ROLLBACK;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id), count(*) FROM events;
 EXPLAIN (COSTS OFF) SELECT device, percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY ts) FROM events WHERE device < 9 GROUP BY device ORDER BY device;
 
-SELECT * FROM wrong(true, ARRAY[
+SELECT * FROM wrong(true, percentiles(ARRAY[
   'SELECT P<0.5; id> FROM events',
   'SELECT P<0; id>, P<1; id>, P<0.000001; id>, P<0.999999; id>, P<0.25; id DESC>, P<0; id DESC>, P<1; id DESC>, P<NULL; id> FROM events',
   'SELECT P<0.5; id>, count(*), count(id), min(id), max(id), sum(id), avg(id) FROM events',
@@ -126,10 +113,10 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT g, l.* FROM generate_series(1, 3) g, LATERAL (SELECT device, P<g / 3.0; ts> FROM events WHERE device > g * 15 GROUP BY device) l',
   'SELECT P<(SELECT 0.25); id> FROM events',
   'SELECT count(*) FROM events WHERE id < (SELECT P<0.5; id> FROM events)'
-]);
+]));
 
 -- Not for it: of several columns, in another order, of groups whose rows lie elsewhere, fractions that rows decide.
-SELECT * FROM wrong(false, ARRAY[
+SELECT * FROM wrong(false, percentiles(ARRAY[
   'SELECT P<0.5; id>, P<0.5; device> FROM events',
   'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FILTER (WHERE id > 5) FROM events',
   'SELECT P<0.5; ts> FROM events WHERE device < 3',
@@ -152,7 +139,7 @@ SELECT * FROM wrong(false, ARRAY[
   'SELECT P<random() * 0; id> FROM events',
   'SELECT P<0.5; id> FROM events WHERE id > 100 AND note = ''n''',
   'SELECT device, P<0.5; ts> FROM events GROUP BY ROLLUP (device)'
-]);
+]));
 
 -- Fractions that there are not: the server's errors, with its codes, where it has them.
 CREATE FUNCTION failure(query text, counted bool) RETURNS text LANGUAGE plpgsql AS $$
@@ -183,7 +170,7 @@ CREATE INDEX ends_o ON ends USING learned (o);
 CREATE INDEX ends_f ON ends USING learned (f);
 CREATE INDEX ends_r ON ends USING learned (r DESC);
 VACUUM ANALYZE ends;
-SELECT * FROM wrong(true, ARRAY[
+SELECT * FROM wrong(true, percentiles(ARRAY[
   'SELECT g, P<0.5; k>, C<0.5; k>, C<0.501; k>, P<0.3; k::float8> FROM ends GROUP BY g',
   'SELECT P<0; k>, P<1; k>, C<0; k>, C<1; k>, C<ARRAY[0.1, 0.999, 0.9999]; k> FROM ends',
   'SELECT P<0; w>, P<1; w>, C<0; w>, C<1; w>, P<0.5; w DESC> FROM ends',
@@ -192,8 +179,8 @@ SELECT * FROM wrong(true, ARRAY[
   'SELECT P<0.5; o>, P<1; o>, P<0.5; o::regclass::oid> FROM ends',
   'SELECT P<0; f>, P<1; f>, C<0; f>, C<1; f>, C<0.9999; f>, C<0.0001; f>, C<0.5; f>, C<0.7; f DESC> FROM ends',
   'SELECT P<0; r>, P<1; r>, P<0.5; r>, P<0.2; r DESC> FROM ends'
-]);
-SELECT * FROM wrong(false, ARRAY['SELECT P<0.5; o::int4> FROM ends', 'SELECT C<0.5; o::int4> FROM ends']);
+]));
+SELECT * FROM wrong(false, percentiles(ARRAY['SELECT P<0.5; o::int4> FROM ends', 'SELECT C<0.5; o::int4> FROM ends']));
 
 -- Changes of one's own, cursors, parameters; few rows of a serializable transaction, which are read one by one, and many.
 BEGIN;
@@ -202,9 +189,9 @@ DELETE FROM events WHERE id BETWEEN 20 AND 29;
 INSERT INTO events(id, device, flag, site) VALUES (15, 1, true, 1), (25, 1, true, 1);
 SAVEPOINT s;
 DELETE FROM events WHERE id BETWEEN 0 AND 1000;
-SELECT * FROM wrong(true, ARRAY['SELECT P<0.5; id>, P<0.1; id>, count(*) FROM events', 'SELECT P<0.5; id> FROM events WHERE id BETWEEN 0 AND 1100']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<0.5; id>, P<0.1; id>, count(*) FROM events', 'SELECT P<0.5; id> FROM events WHERE id BETWEEN 0 AND 1100']));
 ROLLBACK TO s;
-SELECT * FROM wrong(true, ARRAY['SELECT P<0.5; id>, P<0.1; id>, count(*) FROM events', 'SELECT P<0.5; id> FROM events WHERE id BETWEEN 0 AND 1100']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<0.5; id>, P<0.1; id>, count(*) FROM events', 'SELECT P<0.5; id> FROM events WHERE id BETWEEN 0 AND 1100']));
 DECLARE c SCROLL CURSOR FOR SELECT device, percentile_disc(0.5) WITHIN GROUP (ORDER BY ts) FROM events WHERE device BETWEEN 1 AND 4 GROUP BY device ORDER BY device;
 DELETE FROM events WHERE device = 3 OR (device = 4 AND ts < '2020-01-20');
 FETCH 2 FROM c;
@@ -231,13 +218,13 @@ SELECT device, percentile_disc('{0.1,0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY
 SET learned_index.enable_aggregates = on;
 RESET plan_cache_mode;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-SELECT * FROM wrong(true, ARRAY[
+SELECT * FROM wrong(true, percentiles(ARRAY[
   'SELECT P<0.5; id>, P<0.3; id DESC>, C<0.25; id>, count(*) FROM events WHERE id BETWEEN 100 AND 305',
   'SELECT P<0.5; id>, count(*) FROM events WHERE id BETWEEN 70000 AND 80000',
   'SELECT device, P<0.5; ts>, P<ARRAY[0.1, 0.9]; ts DESC>, sum(kind), count(kind) FROM events WHERE device IN (1, 2, 40) AND (ts < ''2020-01-15'') GROUP BY device',
   'SELECT device, P<0.5; ts>, count(DISTINCT ts) FROM events WHERE device IN (1, 4, 40) AND ts < ''2020-01-15'' GROUP BY device',
   'SELECT P<0.5; tag>, P<0.2; tag DESC> FROM events WHERE tag < ''01000000-0000-0000-0000-000000000000''',
-  'SELECT P<0.5; id> FROM events WHERE id > 100']);
+  'SELECT P<0.5; id> FROM events WHERE id > 100']));
 COMMIT;
 
 -- What is read: a row is found without those before it.
@@ -247,21 +234,13 @@ CREATE INDEX many_k ON many USING learned (k);
 CREATE INDEX many_u ON many USING learned (u);
 CALL pg_temp.settle();
 VACUUM ANALYZE many;
-CREATE FUNCTION work(query text) RETURNS TABLE (node text, leaves int, decoded int, fetches int) LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
-  plan := plan -> 0 -> 'Plan';
-  RETURN QUERY SELECT plan ->> 'Custom Plan Provider', (plan ->> 'Leaf Pages')::int, (plan ->> 'Entries Decoded')::int, (plan ->> 'Heap Fetches')::int;
-END $$;
 SELECT node, leaves < 100 AS few_leaves, decoded, fetches FROM work('SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY k) FROM many');
 SELECT node, leaves <= 2 * pg_relation_size('many_u') / current_setting('block_size')::int AS not_more_leaves_than_twice, decoded, fetches
   FROM work('SELECT percentile_disc(ARRAY(SELECT g / 100.0 FROM generate_series(0, 20) g)) WITHIN GROUP (ORDER BY u) FROM many');
-SELECT * FROM wrong(true, ARRAY['SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); u>, C<0.5; u> FROM many', 'SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); k DESC> FROM many']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); u>, C<0.5; u> FROM many', 'SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); k DESC> FROM many']));
 UPDATE many SET u = u + 1 WHERE k % 3 = 0;
 DELETE FROM many WHERE k % 1000 < 300;
-SELECT * FROM wrong(true, ARRAY['SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); u>, C<0.5; u> FROM many', 'SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); k DESC> FROM many']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); u>, C<0.5; u> FROM many', 'SELECT P<ARRAY(SELECT g / 300.0 FROM generate_series(0, 300) g); k DESC> FROM many']));
 
 -- Who may not execute the aggregate, or the cast that its argument has, does not get around that.
 BEGIN;
@@ -295,10 +274,10 @@ CREATE INDEX fresh_k ON fresh USING learned (k);
 CREATE INDEX fresh_g_k ON fresh USING learned (g, k);
 ANALYZE none, unlogged, fresh;
 SET enable_seqscan = off;
-SELECT * FROM wrong(true, ARRAY['SELECT P<0.5; k>, count(*) FROM none', 'SELECT k, P<0.5; g> FROM none GROUP BY k', 'SELECT P<0.5; k>, sum(k) FROM unlogged',
-  'SELECT P<0.5; k>, sum(k), max(k) FROM fresh', 'SELECT g, P<0.5; k>, C<ARRAY[0.1, 0.9]; k> FROM fresh GROUP BY g']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<0.5; k>, count(*) FROM none', 'SELECT k, P<0.5; g> FROM none GROUP BY k', 'SELECT P<0.5; k>, sum(k) FROM unlogged',
+  'SELECT P<0.5; k>, sum(k), max(k) FROM fresh', 'SELECT g, P<0.5; k>, C<ARRAY[0.1, 0.9]; k> FROM fresh GROUP BY g']));
 DELETE FROM fresh;
-SELECT * FROM wrong(true, ARRAY['SELECT P<0.5; k>, C<ARRAY[0.1, 0.9]; k>, max(k) FROM fresh', 'SELECT g, P<0.5; k> FROM fresh GROUP BY g']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<0.5; k>, C<ARRAY[0.1, 0.9]; k>, max(k) FROM fresh', 'SELECT g, P<0.5; k> FROM fresh GROUP BY g']));
 RESET enable_seqscan;
 
 -- Partitions: of one that is left; not of several.
@@ -309,8 +288,8 @@ INSERT INTO parts SELECT i % 4000, timestamptz '2020-01-01' + i * interval '7 mi
 CREATE INDEX ON parts USING learned (id);
 CREATE INDEX ON parts USING learned (ts);
 VACUUM ANALYZE parts;
-SELECT * FROM wrong(true, ARRAY['SELECT P<0.5; ts>, count(*) FROM parts WHERE ts >= ''2020-01-05'' AND ts < ''2020-01-11''']);
-SELECT * FROM wrong(false, ARRAY['SELECT P<0.5; id> FROM parts']);
+SELECT * FROM wrong(true, percentiles(ARRAY['SELECT P<0.5; ts>, count(*) FROM parts WHERE ts >= ''2020-01-05'' AND ts < ''2020-01-11''']));
+SELECT * FROM wrong(false, percentiles(ARRAY['SELECT P<0.5; id> FROM parts']));
 
 SET client_min_messages = warning;
 DROP SCHEMA aggregates_rank CASCADE;

@@ -6,6 +6,8 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 CREATE SCHEMA columns;
 SET search_path = columns, public;
 SET jit = off;
@@ -74,18 +76,11 @@ SELECT query, (s).* FROM (SELECT query, same(query) AS s FROM unnest(ARRAY[
   'SELECT * FROM reports WHERE device = 7 AND ts > ''2024-01-02'' AND ts < ''2024-01-01'''
 ]) query) q;
 -- Pages of the index for all of these devices: as many as it has leaves, not as many as it has entries.
-CREATE FUNCTION index_buffers(query text) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) ' || query INTO plan;
-  RETURN (plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-END $$;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
-SELECT index_buffers('SELECT device, ts FROM reports WHERE device = 7 AND ts = ''2024-01-01 02:00+00''') * 0
-     + index_buffers('SELECT device, ts FROM reports WHERE device = 7 AND ts = ''2024-01-01 02:00+00''') <= 3 AS few;
-SELECT index_buffers('SELECT device, ts FROM reports WHERE ts = ''2024-01-01 02:00+00''') <= 210 AS few;
+SELECT pg_temp.buffers('SELECT device, ts FROM reports WHERE device = 7 AND ts = ''2024-01-01 02:00+00''') * 0
+     + pg_temp.buffers('SELECT device, ts FROM reports WHERE device = 7 AND ts = ''2024-01-01 02:00+00''') <= 3 AS few;
+SELECT pg_temp.buffers('SELECT device, ts FROM reports WHERE ts = ''2024-01-01 02:00+00''') <= 210 AS few;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 
@@ -98,10 +93,10 @@ VACUUM ANALYZE pages;
 EXPLAIN (COSTS OFF) SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT * FROM pages WHERE (tenant, id) <= (2, 30000) ORDER BY tenant DESC, id DESC LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT * FROM pages WHERE (tenant, id, note) > (2, 30000, 'n') ORDER BY tenant, id LIMIT 10;
-SELECT index_buffers('SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10') * 0
-     + index_buffers('SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10') <= 4 AS few;
-SELECT index_buffers('SELECT * FROM pages WHERE (tenant, id) < (2, 30000) ORDER BY tenant DESC, id DESC LIMIT 10') * 0
-     + index_buffers('SELECT * FROM pages WHERE (tenant, id) < (2, 30000) ORDER BY tenant DESC, id DESC LIMIT 10') <= 4 AS few;
+SELECT pg_temp.buffers('SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10') * 0
+     + pg_temp.buffers('SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10') <= 4 AS few;
+SELECT pg_temp.buffers('SELECT * FROM pages WHERE (tenant, id) < (2, 30000) ORDER BY tenant DESC, id DESC LIMIT 10') * 0
+     + pg_temp.buffers('SELECT * FROM pages WHERE (tenant, id) < (2, 30000) ORDER BY tenant DESC, id DESC LIMIT 10') <= 4 AS few;
 SELECT query, (s).* FROM (SELECT query, same(query) AS s FROM unnest(ARRAY[
   'SELECT * FROM pages WHERE (tenant, id) > (2, 30000) ORDER BY tenant, id LIMIT 10',
   'SELECT * FROM pages WHERE (tenant, id) >= (2, 30002) ORDER BY tenant, id LIMIT 10',

@@ -5,6 +5,8 @@ CREATE EXTENSION IF NOT EXISTS learned_index;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
 SET enable_seqscan = off;
@@ -157,14 +159,7 @@ SELECT o, same_shape(o, q) FROM unnest(ARRAY[
 -- What EXPLAIN counts in index pages is there: an index-only scan of an all-visible table.
 CALL pg_temp.settle();
 VACUUM learned;
-CREATE FUNCTION buffers(query text) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ' || query INTO plan;
-  RETURN (plan #>> '{0,Plan,Shared Hit Blocks}')::int + (plan #>> '{0,Plan,Shared Read Blocks}')::int;
-END $$;
-SELECT buffers('SELECT k FROM learned WHERE k = 77') BETWEEN 1 AND 4 AS few,
-       buffers('SELECT k FROM learned WHERE k >= 0') >= (SELECT leaf_pages FROM learned_index_stats('learned_k')) AS all_leaves;
+SELECT pg_temp.buffers('SELECT k FROM learned WHERE k = 77') BETWEEN 1 AND 4 AS few,
+       pg_temp.buffers('SELECT k FROM learned WHERE k >= 0') >= (SELECT leaf_pages FROM learned_index_stats('learned_k')) AS all_leaves;
 
 DROP SCHEMA counters CASCADE;

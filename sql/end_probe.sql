@@ -7,14 +7,9 @@ CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
 SET max_parallel_workers_per_gather = 0;
 SET timezone = 'UTC';
-
-CREATE FUNCTION estimate(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-  RETURN plan #>> '{0,Plan,Plan Rows}';
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set plans :tests '/sql/plans.inc'
+\i :plans
 
 -- 20,000 rows are known, 10,000 have come at the end since and 5,000 at the front.
 CREATE TABLE growing (id int8, down int4, ts timestamptz, f float8, note text) WITH (autovacuum_enabled = off);
@@ -31,20 +26,10 @@ INSERT INTO conditions (condition) VALUES
   ('ts > date ''2024-01-21'''), ('f > 14000'), ('f < -1000'), ('(id + 1) > 25000'), ('(id + 1) < -1000'), ('id IS NULL'),
   ('id > 25000 AND ts < ''2024-01-20''');
 CREATE TABLE estimates (am text, n int, rows float8);
--- How many times too many or too few; no rows are estimated as one.
-CREATE FUNCTION misses(estimated float8, actual float8) RETURNS float8 LANGUAGE sql AS
-$$ SELECT greatest(estimated / greatest(actual, 1), greatest(actual, 1) / estimated) $$;
-CREATE FUNCTION actual(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-  n float8;
-BEGIN
-  EXECUTE 'SELECT count(*) FROM (' || query || ') q' INTO n;
-  RETURN n;
-END $$;
 
 -- Without an index that knows the ends, rows that came since are hardly expected.
 INSERT INTO growing SELECT * FROM source WHERE id <= 0 OR id > 20000;
-INSERT INTO estimates SELECT 'none', n, estimate('SELECT FROM growing WHERE ' || condition) FROM conditions;
+INSERT INTO estimates SELECT 'none', n, pg_temp.estimate('SELECT FROM growing WHERE ' || condition) FROM conditions;
 
 CREATE PROCEDURE with_indexes(name text, am text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -53,37 +38,37 @@ BEGIN
   EXECUTE format('CREATE INDEX g_ts ON growing USING %I (ts NULLS FIRST)', am);
   EXECUTE format('CREATE INDEX g_f ON growing USING %I (f DESC NULLS LAST)', am);
   EXECUTE format('CREATE INDEX g_next ON growing USING %I ((id + 1))', am);
-  INSERT INTO estimates SELECT name, n, estimate('SELECT FROM growing WHERE ' || condition) FROM conditions;
+  INSERT INTO estimates SELECT name, n, pg_temp.estimate('SELECT FROM growing WHERE ' || condition) FROM conditions;
   DROP INDEX g_id, g_down, g_ts, g_f, g_next;
 END $$;
 CALL with_indexes('btree', 'btree');
 CALL with_indexes('learned', 'learned');
 -- Statistics of the table's columns are older than the rows in it; an expression has some only while its index has.
-SELECT condition, misses(l.rows, real) <= misses(b.rows, real) * 1.02 AS as_near, l.rows > 10 * n.rows AS many_more
+SELECT condition, pg_temp.misses(l.rows, real) <= pg_temp.misses(b.rows, real) * 1.02 AS as_near, l.rows > 10 * n.rows AS many_more
   FROM conditions JOIN estimates l USING (n) JOIN estimates b USING (n) JOIN estimates n USING (n),
-       actual('SELECT FROM growing WHERE ' || condition) real
+       pg_temp.actual('SELECT FROM growing WHERE ' || condition) real
  WHERE l.am = 'learned' AND b.am = 'btree' AND n.am = 'none' ORDER BY n;
 
--- In a new session, whose first statement has to load the library.
+-- In a new session, whose first query has to load the library.
 CREATE INDEX g_id ON growing USING learned (id);
 \c
-SELECT estimate('SELECT FROM growing WHERE id > 25000') > 100 AS expected;
-SET max_parallel_workers_per_gather = 0;
-\getenv tests PG_ABS_SRCDIR
+\i :plans
 \set settle :tests '/sql/settle.inc'
 \i :settle
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 25000') > 100 AS expected;
+SET max_parallel_workers_per_gather = 0;
 -- Deleted at the end and vacuumed: the end comes back. Not vacuumed and not seen by anybody: likewise.
-SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
 DELETE FROM growing WHERE id > 21000;
 CALL pg_temp.settle();
-SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 VACUUM growing;
-SELECT estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 22000') < 10 AS unexpected;
 INSERT INTO growing SELECT i FROM generate_series(21001, 30000) i;
-SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
 -- NULLs are not an end.
 INSERT INTO growing SELECT FROM generate_series(1, 100);
-SELECT estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
+SELECT pg_temp.estimate('SELECT FROM growing WHERE id > 22000') > 100 AS expected;
 
 -- The planner's other uses of a table's indexes see each index once: plans, in all their forms, are as ever.
 ANALYZE growing;
@@ -110,14 +95,14 @@ ANALYZE divided;
 INSERT INTO divided SELECT i FROM generate_series(30001, 60000) i;
 TRUNCATE estimates;
 CREATE INDEX divided_id ON divided USING btree (id);
-INSERT INTO estimates SELECT 'btree', bound, estimate('SELECT FROM divided WHERE id > ' || bound)
+INSERT INTO estimates SELECT 'btree', bound, pg_temp.estimate('SELECT FROM divided WHERE id > ' || bound)
   FROM unnest('{5000, 15000, 25000, 35000, 59000}'::int[]) bound;
 DROP INDEX divided_id;
 CREATE INDEX divided_id ON divided USING learned (id);
-INSERT INTO estimates SELECT 'learned', bound, estimate('SELECT FROM divided WHERE id > ' || bound)
+INSERT INTO estimates SELECT 'learned', bound, pg_temp.estimate('SELECT FROM divided WHERE id > ' || bound)
   FROM unnest('{5000, 15000, 25000, 35000, 59000}'::int[]) bound;
-SELECT b.n AS bound, misses(l.rows, real) <= misses(b.rows, real) * 1.02 AS as_near, l.rows > 10 AS many
-  FROM estimates b JOIN estimates l USING (n), actual('SELECT FROM divided WHERE id > ' || b.n) real
+SELECT b.n AS bound, pg_temp.misses(l.rows, real) <= pg_temp.misses(b.rows, real) * 1.02 AS as_near, l.rows > 10 AS many
+  FROM estimates b JOIN estimates l USING (n), pg_temp.actual('SELECT FROM divided WHERE id > ' || b.n) real
  WHERE b.am = 'btree' AND l.am = 'learned' ORDER BY n;
 
 -- A partial index knows the ends of its own rows only, an invalid one nothing: both are left alone.
@@ -126,11 +111,10 @@ INSERT INTO part SELECT i FROM generate_series(1, 10000) i;
 ANALYZE part;
 INSERT INTO part SELECT i FROM generate_series(10001, 20000) i;
 CREATE INDEX part_id ON part USING learned (id) WHERE id > 10;
-SELECT estimate('SELECT FROM part WHERE id > 12000') < 10 AS unknown;
+SELECT pg_temp.estimate('SELECT FROM part WHERE id > 12000') < 10 AS unknown;
 CREATE INDEX part_all ON part USING learned (id);
-SELECT estimate('SELECT FROM part WHERE id > 12000') > 50 AS known;
+SELECT pg_temp.estimate('SELECT FROM part WHERE id > 12000') > 50 AS known;
 
 DROP VIEW source;
 DROP TABLE growing, conditions, estimates, divided, part;
-DROP FUNCTION estimate, misses, actual;
 DROP PROCEDURE with_indexes;

@@ -9,24 +9,8 @@ SET timezone = 'UTC';
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
-
-CREATE FUNCTION estimate(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-  RETURN plan #>> '{0,Plan,Plan Rows}';
-END $$;
-CREATE FUNCTION actual(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-  n float8;
-BEGIN
-  EXECUTE 'SELECT count(*) FROM (' || query || ') q' INTO n;
-  RETURN n;
-END $$;
--- How many times too many or too few; no rows are estimated as one.
-CREATE FUNCTION misses(query text) RETURNS float8 LANGUAGE sql AS
-$$ SELECT greatest(e / greatest(a, 1), greatest(a, 1) / e) FROM estimate(query) e, actual(query) a $$;
+\set plans :tests '/sql/plans.inc'
+\i :plans
 
 -- 10,000 rows are known, numbered from 1 on, and 2,000 to 30,000 have come since, at one end. Ranges are given by numbers.
 CREATE TABLE shapes (n serial, type text, value text, index text);
@@ -67,11 +51,11 @@ BEGIN
         ELSE 'SELECT format(%1$L, a) FROM (SELECT %2$s AS a FROM (SELECT %3$s AS i) q) p' END,
         CASE WHEN i = 4 THEN 'k BETWEEN %L AND %L' WHEN (i + lower::int) % 2 = 1 THEN 'k > %L' ELSE 'k <= %L' END, value,
         CASE i WHEN 4 THEN bounds[2] ELSE bound END, bounds[2] + CASE WHEN beyond THEN new / 20 ELSE old / 20 END) INTO condition;
-      INSERT INTO results SELECT shape.n, percent, lower, condition, beyond, misses('SELECT FROM grown WHERE ' || condition);
+      INSERT INTO results SELECT shape.n, percent, lower, condition, beyond, pg_temp.misses('SELECT FROM grown WHERE ' || condition);
     END LOOP;
   END LOOP;
   DROP INDEX grown_k;
-  UPDATE results r SET without = misses('SELECT FROM grown WHERE ' || r.condition) WHERE r.without IS NULL;
+  UPDATE results r SET without = pg_temp.misses('SELECT FROM grown WHERE ' || r.condition) WHERE r.without IS NULL;
   DROP TABLE grown;
 END $$;
 DO $$
@@ -105,10 +89,10 @@ CREATE TABLE conditions (condition text);
 INSERT INTO conditions VALUES ('k IS NULL'), ('k = 500 AND k IS NOT NULL'), ('k = 20000 AND k > 0'), ('k < 500'), ('k > 500'), ('k <= 20000'), ('k >= 20000'),
   ('k > 20000'), ('k > 25000'), ('k > 39000'), ('k BETWEEN 400 AND 600'), ('k BETWEEN 29000 AND 31000'), ('k > 40000'), ('NOT k > 30000'),
   ('k > 35000 OR k < 100'), ('k NOT BETWEEN 1000 AND 39000');
-SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+SELECT condition, pg_temp.misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
 DROP INDEX mixed_k;
 CREATE INDEX mixed_k ON mixed USING learned (k);
-SELECT condition, misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+SELECT condition, pg_temp.misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
 -- Nothing but common values: there was no histogram.
 CREATE TABLE days (day date) WITH (autovacuum_enabled = off);
 INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(0, 9999) i;
@@ -116,7 +100,7 @@ ANALYZE days;
 SELECT histogram_bounds IS NULL AS no_histogram FROM pg_stats WHERE tablename = 'days';
 CREATE INDEX days_day ON days USING learned (day DESC);
 INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(-4000, 29999) i WHERE i NOT BETWEEN 0 AND 9999;
-SELECT bound, misses(format('SELECT FROM days WHERE day > %L', bound)) <= 1.5 AND misses(format('SELECT FROM days WHERE day <= %L', bound)) <= 1.5 AS near
+SELECT bound, pg_temp.misses(format('SELECT FROM days WHERE day > %L', bound)) <= 1.5 AND pg_temp.misses(format('SELECT FROM days WHERE day <= %L', bound)) <= 1.5 AS near
   FROM unnest('{2023-12-25,2024-01-10,2024-01-25,2024-01-28,2024-02-20,2024-03-10}'::date[]) bound;
 -- All rows are new but two; and there are many more bounds than by default.
 CREATE TABLE young (k int8) WITH (autovacuum_enabled = off);
@@ -125,18 +109,18 @@ INSERT INTO young SELECT FROM generate_series(1, 300);
 ANALYZE young;
 CREATE INDEX young_k ON young USING learned (k);
 INSERT INTO young SELECT i * 10 FROM generate_series(1, 50000) i;
-SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 1000, 100000, 400000, 490000}'::int[]) bound;
+SELECT bound, pg_temp.misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 1000, 100000, 400000, 490000}'::int[]) bound;
 ALTER TABLE young ALTER k SET STATISTICS 3000;
 ANALYZE young;
 INSERT INTO young SELECT 500000 + i * 10 FROM generate_series(1, 50000) i;
-SELECT bound, misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 100000, 490000, 500000, 700000, 990000, 999900}'::int[]) bound;
+SELECT bound, pg_temp.misses(format('SELECT FROM young WHERE k > %s', bound)) <= 1.5 AS near FROM unnest('{5, 100000, 490000, 500000, 700000, 990000, 999900}'::int[]) bound;
 
 -- After ANALYZE there is nothing to add: all is as with a btree.
 ANALYZE mixed;
-CREATE TEMP TABLE as_learned AS SELECT condition, estimate('SELECT FROM mixed WHERE ' || condition) AS rows FROM conditions;
+CREATE TEMP TABLE as_learned AS SELECT condition, pg_temp.estimate('SELECT FROM mixed WHERE ' || condition) AS rows FROM conditions;
 DROP INDEX mixed_k;
 CREATE INDEX mixed_k ON mixed USING btree (k);
-SELECT bool_and(rows = estimate('SELECT FROM mixed WHERE ' || condition)) AS same FROM as_learned;
+SELECT bool_and(rows = pg_temp.estimate('SELECT FROM mixed WHERE ' || condition)) AS same FROM as_learned;
 
 -- What a session knows is of one moment: other rows, with or without more blocks, other statistics, another index.
 CREATE TABLE window_of (k int8, pad text) WITH (autovacuum_enabled = off);
@@ -144,7 +128,7 @@ INSERT INTO window_of SELECT i, 'x' FROM generate_series(1, 20000) i;
 VACUUM ANALYZE window_of;
 CREATE INDEX window_of_k ON window_of USING learned (k);
 CREATE FUNCTION near(VARIADIC bounds int[]) RETURNS bool LANGUAGE sql AS
-$$ SELECT bool_and(misses(format('SELECT FROM window_of WHERE k > %s', bound)) <= 1.5) FROM unnest(bounds) bound $$;
+$$ SELECT bool_and(pg_temp.misses(format('SELECT FROM window_of WHERE k > %s', bound)) <= 1.5) FROM unnest(bounds) bound $$;
 SELECT near(0, 10000, 19000, 21000) AS near;
 INSERT INTO window_of SELECT i, 'x' FROM generate_series(20001, 25000) i;
 SELECT near(0, 10000, 19000, 21000, 24500, 26000) AS near;
@@ -162,7 +146,7 @@ CALL pg_temp.settle();
 DELETE FROM window_of WHERE k <= 20000;
 CALL pg_temp.settle();
 VACUUM window_of;
-SELECT estimate('SELECT FROM window_of WHERE k > 55000') < 100 AS few;
+SELECT pg_temp.estimate('SELECT FROM window_of WHERE k > 55000') < 100 AS few;
 SELECT pg_relation_size('window_of') AS size \gset
 INSERT INTO window_of SELECT i, 'x' FROM generate_series(50001, 65000) i;
 SELECT pg_relation_size('window_of') = :size AS same_size, near(48000, 51000, 55000, 64000, 66000) AS near;
@@ -178,7 +162,7 @@ INSERT INTO window_of SELECT i, 'x' FROM generate_series(70001, 99000) i;
 SELECT near(57000, 71000, 98000) AS near;
 ROLLBACK;
 CALL pg_temp.settle();
-SELECT estimate('SELECT FROM window_of WHERE k > 72000') < 100 AS few;
+SELECT pg_temp.estimate('SELECT FROM window_of WHERE k > 72000') < 100 AS few;
 REINDEX INDEX window_of_k;
 SELECT near(65000, 72000) AS near;
 TRUNCATE window_of;
@@ -202,19 +186,19 @@ CREATE INDEX ON elder USING learned (k);
 CREATE INDEX ON heir USING learned (k);
 INSERT INTO heir SELECT i, i FROM generate_series(10001, 30000) i;
 CREATE VIEW seen AS SELECT k, o FROM heir WHERE o > 0;
-SELECT query, misses(query) <= 1.5 AS near FROM unnest(array[
+SELECT query, pg_temp.misses(query) <= 1.5 AS near FROM unnest(array[
   'SELECT FROM parts WHERE k > 5000', 'SELECT FROM parts WHERE k > 14000', 'SELECT FROM parts WHERE k > 20000', 'SELECT FROM parts WHERE k > 39000',
   'SELECT FROM elder WHERE k > 5000', 'SELECT FROM elder WHERE k > 20000', 'SELECT FROM ONLY elder WHERE k > 5000', 'SELECT FROM heir WHERE k > 29000',
   'SELECT FROM seen WHERE k > 20000', 'SELECT FROM (SELECT k FROM heir OFFSET 0) s WHERE k > 20000',
   'SELECT FROM heir a JOIN heir b USING (k) WHERE a.k > 20000',
   'SELECT FROM heir WHERE k > (SELECT 20000) AND k > 20000']) query;
 PREPARE later(int8) AS SELECT FROM heir WHERE k > $1;
-SELECT estimate('EXECUTE later(20000)') BETWEEN 7000 AND 13000 AS near;
+SELECT pg_temp.estimate('EXECUTE later(20000)') BETWEEN 7000 AND 13000 AS near;
 -- Merge joins end where one side ends: here neither does.
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
 SET enable_sort = off;
-SELECT misses('SELECT FROM heir a JOIN parts_2 b USING (k)') <= 2 AS near;
+SELECT pg_temp.misses('SELECT FROM heir a JOIN parts_2 b USING (k)') <= 2 AS near;
 EXPLAIN (COSTS OFF) SELECT * FROM heir a JOIN parts_2 b USING (k);
 SELECT count(*), sum(k) FROM heir a JOIN parts_2 b USING (k);
 RESET enable_hashjoin;
@@ -243,11 +227,11 @@ ANALYZE other;
 CREATE INDEX other_part ON other USING learned (k) WHERE o > 0;
 CREATE INDEX other_second ON other USING learned (o, k);
 INSERT INTO other SELECT i, i FROM generate_series(10001, 40000) i;
-SELECT misses('SELECT FROM other WHERE k > 25000') > 10 AS not_known, misses('SELECT FROM other WHERE o > 25000') <= 1.5 AS known;
+SELECT pg_temp.misses('SELECT FROM other WHERE k > 25000') > 10 AS not_known, pg_temp.misses('SELECT FROM other WHERE o > 25000') <= 1.5 AS known;
 
 DROP VIEW seen;
 DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
-DROP FUNCTION estimate, actual, misses, near;
+DROP FUNCTION near;
 DROP ROLE estimates_reader;
 
 -- Other kinds of index on the column ask for its statistics in ways of their own (brin with a variable that has nothing in it).

@@ -7,6 +7,8 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 CREATE SCHEMA groups;
 SET search_path = groups, public;
 SET jit = off;
@@ -78,15 +80,8 @@ SELECT query, a, substr(a, position(' ' in a)) = substr(b, position(' ' in b)) A
 ]) query) q;
 
 -- One page of the index for each device, and no row of the table.
-CREATE FUNCTION buffers(query text) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) ' || query INTO plan;
-  RETURN (plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-END $$;
-SELECT buffers('SELECT device, max(ts) FROM readings GROUP BY device') * 0 + buffers('SELECT device, max(ts) FROM readings GROUP BY device') < 450 AS few;
-SELECT buffers('SELECT DISTINCT ON (device) device, ts FROM readings ORDER BY device, ts DESC') < 450 AS few;
+SELECT pg_temp.buffers('SELECT device, max(ts) FROM readings GROUP BY device') * 0 + pg_temp.buffers('SELECT device, max(ts) FROM readings GROUP BY device') < 450 AS few;
+SELECT pg_temp.buffers('SELECT DISTINCT ON (device) device, ts FROM readings ORDER BY device, ts DESC') < 450 AS few;
 
 -- Rows that no snapshot sees, changes on the way, cursors, parameters, the other side of a nested loop.
 BEGIN;

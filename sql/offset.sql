@@ -2,27 +2,14 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
 RESET client_min_messages;
-\getenv tests PG_ABS_SRCDIR
-\set settle :tests '/sql/settle.inc'
-\i :settle
 CREATE SCHEMA offsets;
 SET search_path = offsets, public;
-SET learned_index.enable_aggregates = on;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
--- What is small is read by any plan in no time: rows that are read one by one cost something here.
-SET cpu_tuple_cost = 1;
-SET cpu_index_tuple_cost = 1;
-
-\set answer :tests '/sql/answer.inc'
-\i :answer
+\getenv tests PG_ABS_SRCDIR
+\set counting :tests '/sql/counting.inc'
+\i :counting
 -- Queries that leave out rows where they should not, or the other way round, or answer otherwise, or in another order. N in them: how many are left out.
-CREATE FUNCTION wrong(counted bool, queries text[], VARIADIC offsets int[] = '{250}') RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
-  SELECT * FROM (SELECT query, answer(numbered, true) AS a, answer(numbered, false) AS b
-                   FROM unnest(queries) q, unnest(offsets) n, regexp_replace(q, '\mN\M', n::text) query, concat('SELECT row_number() OVER (), * FROM (', query, ') q') numbered) q
-   WHERE a IS DISTINCT FROM counted || substr(b, position(' ' in b));
+CREATE FUNCTION wrong_offsets(counted bool, queries text[], VARIADIC offsets int[] = '{250}') RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
+  SELECT * FROM wrong(counted, ARRAY(SELECT format('SELECT row_number() OVER (), * FROM (%s) q', regexp_replace(q, '\mN\M', n::text)) FROM unnest(queries) q, unnest(offsets) n))
 $$;
 -- The same for queries without OFFSET: the rows behind so many are those that a sort of all has there.
 CREATE FUNCTION wrong_rows(queries text[], VARIADIC offsets int[]) RETURNS TABLE (query text, n int, counted bool, answer text[], expected text[]) LANGUAGE plpgsql AS $$
@@ -115,7 +102,7 @@ EXPLAIN (COSTS OFF, VERBOSE) SELECT ts FROM events WHERE device = 7 ORDER BY ts 
 EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT FROM events ORDER BY device DESC, ts DESC OFFSET 50000) q;
 
 -- What it has done: counted, where nothing of it is open.
-CREATE FUNCTION work(query text) RETURNS TABLE (line text) LANGUAGE plpgsql AS $$
+CREATE FUNCTION work_lines(query text) RETURNS TABLE (line text) LANGUAGE plpgsql AS $$
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
     IF line ~ 'LearnedOffset|Leaf Pages|Decoded|Fetches|using' THEN
@@ -123,8 +110,8 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
-SELECT * FROM work('SELECT id FROM events ORDER BY id OFFSET 55000 LIMIT 10');
-SELECT * FROM work('SELECT id FROM events ORDER BY id OFFSET 50 LIMIT 10');
+SELECT * FROM work_lines('SELECT id FROM events ORDER BY id OFFSET 55000 LIMIT 10');
+SELECT * FROM work_lines('SELECT id FROM events ORDER BY id OFFSET 50 LIMIT 10');
 
 CREATE FUNCTION many() RETURNS TABLE (query text, n int, counted bool, answer text[], expected text[]) LANGUAGE sql AS $$
   SELECT * FROM wrong_rows(ARRAY[
@@ -217,7 +204,7 @@ RESET enable_seqscan;
 
 -- Where it may stand in a query. What is left out for each row of another one; what is fixed by then.
 CREATE TABLE numbers AS SELECT n * 700 AS n, n % 3 * 20 AS d FROM generate_series(0, 20) n;
-SELECT * FROM wrong(true, ARRAY[
+SELECT * FROM wrong_offsets(true, ARRAY[
   'SELECT n, l.* FROM numbers, LATERAL (SELECT id, note FROM events WHERE id > n ORDER BY id OFFSET 300 LIMIT 2) l',
   'SELECT n, l.* FROM numbers, LATERAL (SELECT id FROM events ORDER BY id DESC OFFSET n * 3 LIMIT 2) l',
   'SELECT n, (SELECT ts FROM events WHERE device = d ORDER BY ts OFFSET n / 10 LIMIT 1) FROM numbers',
@@ -267,7 +254,7 @@ ROLLBACK;
 -- Not for it: what an index does not decide by itself, other orders, what is done for the rows that are left out.
 CREATE SEQUENCE calls;
 CREATE FUNCTION called(x int8) RETURNS int8 LANGUAGE sql VOLATILE AS 'SELECT nextval(''calls'') * 0 + x';
-SELECT * FROM wrong(false, ARRAY[
+SELECT * FROM wrong_offsets(false, ARRAY[
   'SELECT id FROM events ORDER BY id OFFSET 200 LIMIT 10',
   'SELECT id FROM events ORDER BY id OFFSET NULL LIMIT 10',
   'SELECT id FROM events WHERE note = ''n'' ORDER BY id OFFSET N LIMIT 10',

@@ -6,6 +6,8 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 SET timezone = 'UTC';
@@ -38,15 +40,6 @@ EXPLAIN (COSTS OFF) SELECT * FROM readings ORDER BY ts DESC LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT * FROM readings ORDER BY device LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT * FROM readings WHERE ts > '2024-01-05 00:00:00+00' ORDER BY ts LIMIT 5;
 -- A plan. Up to version 16 it says what an InitPlan returns to; from 19 on what it is for, and what a Result replaces.
-CREATE FUNCTION pg_temp.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-  line text;
-BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    CONTINUE WHEN line ~ 'Replaces: ';
-    RETURN NEXT regexp_replace(line, ' \(returns \$\d+\)|minmax_', '');
-  END LOOP;
-END $$;
 SELECT pg_temp.plan_of('SELECT min(ts), max(ts) FROM readings');
 SELECT pg_temp.plan_of('SELECT max(device) FROM readings WHERE device < 1000');
 -- Index-only scans.

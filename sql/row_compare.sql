@@ -7,6 +7,8 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 CREATE SCHEMA row_compare;
 SET search_path = row_compare, public;
 SET jit = off;
@@ -39,13 +41,6 @@ SELECT min(id), max(id), count(*) FROM (SELECT * FROM events WHERE (ts, id) < ('
 SELECT count(*), sum(x.id - p.id) AS distance FROM places p, LATERAL (SELECT * FROM events e WHERE (e.ts, e.id) > (p.ts, p.id) ORDER BY e.ts, e.id LIMIT 3) x;
 
 -- Pages of index and table for a page of results. (Its rows are on one or two pages of the table, at most twice looked at.)
-CREATE FUNCTION buffers(query text) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-  plan json;
-BEGIN
-  EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) ' || query INTO plan;
-  RETURN (plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::int + (plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::int;
-END $$;
 CREATE TABLE pages (what text, query text);
 INSERT INTO pages (what, query) VALUES
   ('first', 'SELECT * FROM events WHERE (ts, id) > (''2024-01-01 00:00:00+00'', 0) ORDER BY ts, id LIMIT 100'),
@@ -54,7 +49,7 @@ INSERT INTO pages (what, query) VALUES
   ('last', 'SELECT * FROM events WHERE (ts, id) >= (''2024-01-01 18:30:33+00'', 199901) ORDER BY ts, id LIMIT 100'),
   ('back', 'SELECT * FROM events WHERE (ts, id) < (''2024-01-01 09:15:00+00'', 99901) ORDER BY ts DESC, id DESC LIMIT 100'),
   ('generic', 'EXECUTE page(''2024-01-01 09:15:00+00'', 99901)');
-SELECT what, buffers(query) + 0 * buffers(query) BETWEEN 1 AND 6 AS few FROM pages ORDER BY what;
+SELECT what, pg_temp.buffers(query) + 0 * pg_temp.buffers(query) BETWEEN 1 AND 6 AS few FROM pages ORDER BY what;
 -- From one end to the other.
 CREATE FUNCTION walk(page int, backward bool, OUT pages int, OUT rows int, OUT right_order bool) LANGUAGE plpgsql AS $$
 DECLARE
@@ -164,15 +159,6 @@ SELECT * FROM differences('oid', 'i % 99', 'oid ''30''', 'oid ''60''', '', :'ind
 
 -- ---- Partitions; row security; partial indexes and those of expressions; parallel scans; bitmaps of two indexes.
 -- A plan. From 18 on it says that a sequential scan is used though it is disabled.
-CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-  line text;
-BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    CONTINUE WHEN line ~ 'Disabled: true';
-    RETURN NEXT line;
-  END LOOP;
-END $$;
 CREATE TABLE parted (n int, k int, id int) PARTITION BY RANGE (k);
 CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (500);
 CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (500) TO (1000);
@@ -181,16 +167,16 @@ INSERT INTO parted SELECT i, i * 7919 % 1000, i % 100 FROM generate_series(1, 10
 ANALYZE parted;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
-SELECT plan_of($$SELECT * FROM parted WHERE (k, id) > (490, 3) ORDER BY k, id LIMIT 10$$);
-SELECT plan_of($$SELECT parted.n FROM places p, parted WHERE (parted.k, parted.id) > (p.n, p.id) AND parted.k < p.n + 3$$);
+SELECT pg_temp.plan_of($$SELECT * FROM parted WHERE (k, id) > (490, 3) ORDER BY k, id LIMIT 10$$);
+SELECT pg_temp.plan_of($$SELECT parted.n FROM places p, parted WHERE (parted.k, parted.id) > (p.n, p.id) AND parted.k < p.n + 3$$);
 SELECT count(*), sum(n) FROM parted WHERE (k, id) > (490, 3) AND (k, id) < (700, 50);
 SELECT count(*), sum(n) FROM parted WHERE (k + 0, id) > (490, 3) AND (k + 0, id) < (700, 50);
 
 -- A join by equality is not lost beside the comparison.
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-SELECT plan_of($$SELECT m.n FROM places p JOIN parted_low m ON m.k = p.n WHERE (m.k, m.id) > (30, 5)$$);
-SELECT plan_of($$SELECT m.n FROM places p JOIN parted_low m ON m.k = p.n WHERE (m.k, m.id) > (p.id, 5)$$);
+SELECT pg_temp.plan_of($$SELECT m.n FROM places p JOIN parted_low m ON m.k = p.n WHERE (m.k, m.id) > (30, 5)$$);
+SELECT pg_temp.plan_of($$SELECT m.n FROM places p JOIN parted_low m ON m.k = p.n WHERE (m.k, m.id) > (p.id, 5)$$);
 SELECT count(*), sum(m.n) FROM places p JOIN parted_low m ON m.k = p.n WHERE (m.k, m.id) > (30, 5);
 SELECT count(*), sum(m.n) FROM places p JOIN parted_low m ON m.k + 0 = p.n WHERE (m.k + 0, m.id) > (30, 5);
 RESET enable_hashjoin;
@@ -211,14 +197,14 @@ CREATE POLICY own ON secured USING (owner = current_user AND (k, id) > (100, 7))
 -- A function that is not to see rows of others.
 CREATE FUNCTION leak(int) RETURNS int LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN $1; END $$;
 SET ROLE learned_pager;
-SELECT plan_of($$SELECT * FROM secured WHERE (k, id) < (200, 5)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM secured WHERE (k, id) < (200, 5)$$);
 SELECT count(*), min(k), max(k), count(DISTINCT owner) FROM secured WHERE (k, id) < (200, 5);
-SELECT plan_of($$SELECT * FROM secured WHERE (k, row_compare.leak(id)) < (101, 8)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM secured WHERE (k, row_compare.leak(id)) < (101, 8)$$);
 SELECT count(*) FROM secured WHERE (k, row_compare.leak(id)) < (101, 8);
 BEGIN;
 DECLARE c CURSOR FOR SELECT * FROM secured WHERE k = 150 AND id = 50 FOR UPDATE;
 FETCH c;
-SELECT plan_of($$UPDATE secured SET id = 51 WHERE CURRENT OF c$$);
+SELECT pg_temp.plan_of($$UPDATE secured SET id = 51 WHERE CURRENT OF c$$);
 UPDATE secured SET id = 51 WHERE CURRENT OF c RETURNING *;
 ROLLBACK;
 RESET ROLE;
@@ -229,21 +215,21 @@ INSERT INTO others SELECT i, i % 1000, i % 77, i % 50 FROM generate_series(1, 20
 CREATE INDEX others_partial ON others USING learned (n) WHERE k < 100;
 CREATE INDEX others_expression ON others USING learned ((k * 2));
 ANALYZE others;
-SELECT plan_of($$SELECT * FROM others WHERE k < 100 AND (n, id) > (19000, 5)$$);
-SELECT plan_of($$SELECT * FROM others WHERE k < 101 AND (n, id) > (19000, 5)$$);
-SELECT plan_of($$SELECT * FROM others WHERE (k * 2, id) > (1990, 5)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM others WHERE k < 100 AND (n, id) > (19000, 5)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM others WHERE k < 101 AND (n, id) > (19000, 5)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM others WHERE (k * 2, id) > (1990, 5)$$);
 SELECT count(*), sum(n) FROM others WHERE k < 100 AND (n, id) > (19000, 5);
 SELECT count(*), sum(n) FROM others WHERE k < 100 AND (n + 0, id) > (19000, 5);
 SELECT count(*), sum(n) FROM others WHERE (k * 2, id) > (1990, 5);
 SELECT count(*), sum(n) FROM others WHERE (k + k, id) > (1990, 5);
 -- A sample knows no index.
-SELECT plan_of($$SELECT * FROM others TABLESAMPLE SYSTEM (10) WHERE (k * 2, id) > (1990, 5)$$);
+SELECT pg_temp.plan_of($$SELECT * FROM others TABLESAMPLE SYSTEM (10) WHERE (k * 2, id) > (1990, 5)$$);
 DROP INDEX others_partial, others_expression;
 CREATE INDEX others_n ON others USING learned (n);
 CREATE INDEX others_b ON others USING btree (b);
 SET enable_bitmapscan = on;
 SET enable_indexscan = off;
-SELECT plan_of($$SELECT count(*) FROM others WHERE (n, id) > (12000, 5) AND (n, id) < (14000, 5) AND b = 7$$);
+SELECT pg_temp.plan_of($$SELECT count(*) FROM others WHERE (n, id) > (12000, 5) AND (n, id) < (14000, 5) AND b = 7$$);
 SELECT count(*), sum(n) FROM others WHERE (n, id) > (12000, 5) AND (n, id) < (14000, 5) AND b = 7;
 SET enable_bitmapscan = off;
 SET enable_indexscan = on;
@@ -252,7 +238,7 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET min_parallel_index_scan_size = 0;
-SELECT plan_of($$SELECT count(*), sum(id) FROM others WHERE (n, id) > (5000, 70)$$);
+SELECT pg_temp.plan_of($$SELECT count(*), sum(id) FROM others WHERE (n, id) > (5000, 70)$$);
 SELECT count(*), sum(id) FROM others WHERE (n, id) > (5000, 70);
 SELECT count(*), sum(id) FROM others WHERE (n + 0, id) > (5000, 70);
 -- An operator class without `<` gives an index no order that the planner could ask it for.

@@ -6,6 +6,8 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 
@@ -119,15 +121,6 @@ SELECT count(*), count(k), bool_and(k <= previous IS NOT FALSE) AS descending
 
 -- MIN and MAX.
 -- A plan. Up to version 16 it says what an InitPlan returns to.
-CREATE FUNCTION pg_temp.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-  line text;
-BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    CONTINUE WHEN line ~ 'Replaces: ';
-    RETURN NEXT regexp_replace(line, ' \(returns \$\d+\)|minmax_', '');
-  END LOOP;
-END $$;
 SELECT pg_temp.plan_of('SELECT min(k), max(k) FROM scattered');
 SELECT min(k), max(k) FROM scattered;
 SELECT min(k), max(k) FROM scattered WHERE k > 100 AND k < 200;

@@ -48,14 +48,8 @@ void register_outgrown_statistics();
 // row_comparisons.cpp. The same.
 void register_row_comparisons();
 
-// group_paths.cpp. The same.
-void register_group_paths();
-
-// aggregate_paths.cpp. The same.
-void register_aggregate_paths();
-
-// offset_paths.cpp. The same.
-void register_offset_paths();
+// upper_paths.cpp. The same.
+void register_upper_paths();
 
 // options.cpp
 bytea* learned_options(Datum reloptions, bool validate);

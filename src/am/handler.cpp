@@ -25,9 +25,7 @@ extern "C" void _PG_init(void) {
   learned::register_planner_doubles();
   learned::register_outgrown_statistics();
   learned::register_row_comparisons();
-  learned::register_group_paths();
-  learned::register_aggregate_paths();
-  learned::register_offset_paths();
+  learned::register_upper_paths();
   learned::register_refusals();
 }
 

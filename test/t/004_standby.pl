@@ -25,10 +25,7 @@ full_page_writes = off
 });
 $primary->start;
 prepare_database($primary);
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 
 create_load_tables($primary);
 # Built in bulk, grown row by row, updated, emptied in part: every kind of record goes to the standby.

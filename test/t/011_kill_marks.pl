@@ -263,10 +263,7 @@ my $marked = pages($primary, $indexed, $head);
 cmp_ok($marked, '<', 10, "primary: the head of the queue costs $marked pages");
 $primary->safe_psql('postgres', 'CHECKPOINT');
 # Marks go with the files.
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 $primary->wait_for_catchup($standby);
 my $ignored = pages($standby, $indexed, $head);
 cmp_ok($ignored, '>', 10 * $marked, "standby: $ignored pages, as it looks at every row");

@@ -25,10 +25,7 @@ $primary->append_conf('postgresql.conf', "wal_log_hints = on\n") if $seed % 2;
 $primary->start;
 prepare_database($primary);
 prepare_counting($primary);
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 
 # Every table has the same columns. Keys come from: a sequence; two million numbers, or NULL; a thousand numbers.
 my %KEYS = (

@@ -299,21 +299,10 @@ END $$});
 		$node->stop;
 		my @pages = template_pages($node, \%files);
 		my @leaves = grep { page_kind($pages[$_], $_) =~ ($name eq 'plain' ? qr{^(key|null) leaf} : qr{^key leaf}) } 1 .. $#pages;
-		my @flips;
-		while (@flips < $copies)
-		{
-			my ($block, $offset) = (pick(@leaves), chance(3) ? random_int($PAGE_SIZE - 120, $PAGE_SIZE - 1) : random_int(12, $PAGE_SIZE - 1));
-			# (The version of the server's page layout has no bearing on what a leaf holds: that the check looks at.)
-			push @flips, [ $block, $offset, random_int(1, 255) ] if byte_is_checked($pages[$block], $offset) && ($offset < 18 || $offset > 19);
-		}
+		my @flips = random_flips(\@pages, \@leaves, $copies);
 		# One among the entries, of which it is known where it will be found.
 		$flips[1] = [ (grep { page_kind($pages[$_], $_) =~ /^key leaf/ } @leaves)[0], 200, 0x55 ];
-		my @damages = map {
-			my ($block, $offset, $mask) = @$_;
-			my @changed = @pages;
-			substr($changed[$block], $offset, 1) ^= chr($mask);
-			[ 'flip', join('', @changed) ];
-		} @flips;
+		my @damages = flipped_pages(\@pages, @flips);
 		$damages[0][1] = join('', @pages);
 		my ($alive, @outcomes) = DamagedIndexes::try_damaged(
 			$node, \%files,
@@ -332,6 +321,26 @@ END $$});
 		like(query_error($node, "$by_count SELECT count(*) FROM damaged_1"), qr/XX00[12]: index "damaged_1_k" block $flips[1][0]: .*HINT: .*REINDEX/s, "$name: with index, block and a hint")
 		  if $name eq 'plain' && $outcomes[1]{count_0} =~ /^XX/;
 	}
+}
+
+# A leaf that is sound, but not the one whose rows were counted: between counting and finding somebody puts back what it was some time ago.
+if ($IS_LEARNED)
+{
+	my $groups = 'SELECT g, percentile_disc(0.5) WITHIN GROUP (ORDER BY k) FROM old_leaf GROUP BY g';
+	like(query_error($node, qq{
+CREATE TABLE old_leaf (g int4, k int4);
+INSERT INTO old_leaf SELECT i % 5, i FROM generate_series(1, 200) i;
+CREATE INDEX old_leaf_g_k ON old_leaf USING $AM (g, k);
+CREATE TABLE old_page AS SELECT substr(read_page('old_leaf_g_k', 1), 11) AS bytes;
+INSERT INTO old_leaf SELECT 4, i FROM generate_series(201, 260) i;
+$by_count
+BEGIN;
+DECLARE c CURSOR FOR $groups;
+FETCH 1 FROM c;
+SELECT write_page('old_leaf_g_k', 1, 10, bytes) FROM old_page;
+FETCH ALL FROM c;
+}), qr/XX002: index "old_leaf_g_k" block 1: entries that were counted are gone.*HINT: .*REINDEX/s, 'a row that was counted and is not found');
+	plan_counts(query($node, "$by_count EXPLAIN (COSTS OFF) $groups"), 'percentiles of groups');
 }
 $node->stop;
 

@@ -24,10 +24,7 @@ wal_receiver_status_interval = 1s
 $primary->start;
 prepare_database($primary);
 prepare_counting($primary);
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 
 sub vacuum { return "VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) $_[0]" }
 

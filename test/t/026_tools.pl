@@ -55,11 +55,7 @@ BEGIN
   END IF;
 END $$;
 });
-$primary->backup('start');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'start', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nmax_standby_streaming_delay = 60s\n");
-$standby->start;
+my $standby = standby_of($primary, "hot_standby_feedback = on\nmax_standby_streaming_delay = 60s\n");
 $primary->poll_query_until('postgres', 'SELECT count(backend_xmin) > 0 FROM pg_stat_replication');
 
 my @logged = qw(account batch pool stock);
@@ -187,18 +183,8 @@ for my $name ('plain', 'four')
 	$node->stop;
 	my @pages = template_pages($node, \%files);
 	my @used = grep { page_kind($pages[$_], $_) =~ /^(key|null) (leaf|inner)/ } 1 .. $#pages;
-	my @flips;
-	while (@flips < $copies)
-	{
-		my ($block, $offset) = (pick(@used), chance(3) ? random_int($PAGE_SIZE - 120, $PAGE_SIZE - 1) : random_int(12, $PAGE_SIZE - 1));
-		push @flips, [ $block, $offset, random_int(1, 255) ] if byte_is_checked($pages[$block], $offset) && ($offset < 18 || $offset > 19);
-	}
-	my @damages = map {
-		my ($block, $offset, $mask) = @$_;
-		my @changed = @pages;
-		substr($changed[$block], $offset, 1) ^= chr($mask);
-		[ 'flip', join('', @changed) ];
-	} @flips;
+	my @flips = random_flips(\@pages, \@used, $copies);
+	my @damages = flipped_pages(\@pages, @flips);
 	$damages[0][1] = join('', @pages);
 	my ($alive, @outcomes) = DamagedIndexes::try_damaged($node, \%files, sub { "SELECT * FROM try('damaged_$_[0]', $rows);\n" }, @damages);
 	ok($alive, "$name: the server survived");

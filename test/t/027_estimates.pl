@@ -116,10 +116,7 @@ for (@checksums)
 my $primary = new_node('primary', allows_streaming => 1);
 $primary->start;
 prepare_database($primary);
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 fill($primary);
 $primary->wait_for_catchup($standby);
 for my $table (map { $_->[0] } @tables)

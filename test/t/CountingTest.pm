@@ -36,6 +36,7 @@ sub prepare_counting
 	$node->safe_psql('postgres', qq{
 CREATE FUNCTION hold_page(relation regclass, block int, path text) RETURNS bool LANGUAGE c AS '$library';
 CREATE FUNCTION read_page(index regclass, block int) RETURNS bytea LANGUAGE c AS '$library';
+CREATE FUNCTION write_page(index regclass, block int, at int, bytes bytea) RETURNS void LANGUAGE c AS '$library';
 CREATE FUNCTION all_rows(q text) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
   SELECT 'SELECT coalesce(string_agg(s::text, '' '' ' || CASE WHEN q ~ 'ORDER BY [^)]*\$' THEN '' ELSE 'ORDER BY s::text' END || '), ''nothing'') FROM (' || q || ') s'
 \$\$;

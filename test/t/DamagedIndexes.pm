@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 
 use Exporter 'import';
 our @EXPORT = qw($PAGE_SIZE %SHAPES create_template drop_template create_writer index_files template_pages page_kind byte_is_checked byte_region
-  examine_damaged write_to_damaged);
+  random_flips flipped_pages examine_damaged write_to_damaged);
 
 our $PAGE_SIZE = 8192;
 my $PAGE_HEADER = 24;
@@ -242,6 +242,32 @@ sub byte_is_checked
 	my ($page, $offset) = @_;
 	return 0 if $offset < 12 || ($offset >= 20 && $offset < $PAGE_HEADER);
 	return byte_region($page, $offset) ne 'hole';
+}
+
+# So many flips, [block, offset, mask], of bytes of these blocks that something covers; one in three lies near the page's end, where the trailer is. (The
+# version of the server's page layout has no bearing on what a page of ours holds: that the check looks at.)
+sub random_flips
+{
+	my ($pages, $blocks, $count) = @_;
+	my @flips;
+	while (@flips < $count)
+	{
+		my ($block, $offset) = (pick(@$blocks), chance(3) ? random_int($PAGE_SIZE - 120, $PAGE_SIZE - 1) : random_int(12, $PAGE_SIZE - 1));
+		push @flips, [ $block, $offset, random_int(1, 255) ] if byte_is_checked($pages->[$block], $offset) && ($offset < 18 || $offset > 19);
+	}
+	return @flips;
+}
+
+# For try_damaged(): a file for each flip.
+sub flipped_pages
+{
+	my ($pages, @flips) = @_;
+	return map {
+		my ($block, $offset, $mask) = @$_;
+		my @changed = @$pages;
+		substr($changed[$block], $offset, 1) ^= chr($mask);
+		[ 'flip', join('', @changed) ];
+	} @flips;
 }
 
 # Functions that write to a table whose index is damaged, each row by itself, and compare what the index answers with

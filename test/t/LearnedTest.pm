@@ -49,7 +49,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 
 use Exporter 'import';
-our @EXPORT = qw($AM $IS_LEARNED new_node prepare_database check_indexes query
+our @EXPORT = qw($AM $IS_LEARNED new_node standby_of prepare_database check_indexes query
   build_module query_error start_seed random_int pick chance elapsed seconds_setting write_file server_elsewhere);
 
 # What a failed test leaves behind is evidence; the rest is litter.
@@ -90,6 +90,19 @@ sub new_node
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', $NODE_SETTINGS);
 	return $node;
+}
+
+# A standby of a node as it is now, started, with settings of its own. The backup has the standby's name.
+sub standby_of
+{
+	my ($primary, $settings, $name) = @_;
+	$name //= 'standby';
+	$primary->backup($name);
+	my $standby = PostgreSQL::Test::Cluster->new($name);
+	$standby->init_from_backup($primary, $name, has_streaming => 1);
+	$standby->append_conf('postgresql.conf', $settings) if defined $settings;
+	$standby->start;
+	return $standby;
 }
 
 # The extension, or stand-ins with the same names when nbtree is the subject.

@@ -8,6 +8,7 @@
 // build commits, and a bulk write would only push other pages out of the buffers.
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/grown_array.hpp"
 #include "am/key/key_order.hpp"
 #include "am/store/model_cache.hpp"
 #include "am/options.hpp"
@@ -60,11 +61,8 @@ class IndexFileWriter {
   // Called by BulkLoader: room for the separators of one level, one per page, old content kept.
   Item* separators(std::size_t count) {
     if (count > separator_capacity_) {
-      const std::size_t capacity = std::max<std::size_t>({count, 2 * separator_capacity_, 256});
-      separators_ = static_cast<Item*>(
-          separators_ == nullptr ? MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(Item))
-                                 : repalloc_huge(separators_, capacity * sizeof(Item)));
-      separator_capacity_ = capacity;
+      separator_capacity_ = std::max<std::size_t>({count, 2 * separator_capacity_, 256});
+      separators_ = enlarge(CurrentMemoryContext, separators_, separator_capacity_);
     }
     return separators_;
   }

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "am/server/grown_array.hpp"
 #include "core/sort/radix_sort.hpp"
 
 namespace learned {
@@ -192,10 +193,7 @@ void BasicEntrySorter<K>::begin_run(RunFile* out) {
   if (out->file == nullptr) out->file = BufFileCreateTemp(false);
   if (out->count == out->capacity) {
     out->capacity = std::max<std::size_t>(2 * out->capacity, 64);
-    const std::size_t bytes = out->capacity * sizeof(Run);
-    out->runs =
-        static_cast<Run*>(out->runs == nullptr ? MemoryContextAllocExtended(context_, bytes, MCXT_ALLOC_HUGE)
-                                               : repalloc_huge(out->runs, bytes));
+    out->runs = enlarge(context_, out->runs, out->capacity);
   }
   MemoryContextSwitchTo(before);
   out->runs[out->count] = Run{Entry{}, Entry{}, 0, out->blocks, kNone};

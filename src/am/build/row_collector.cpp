@@ -1,5 +1,6 @@
 #include "am/build/row_collector.hpp"
 
+#include "am/server/table_tids.hpp"
 #include "am/write/unique.hpp"
 
 namespace learned {
@@ -79,7 +80,7 @@ template <class K>
 void RowCollector<K>::add_row(Relation /*index*/, ItemPointer tid, Datum* values, bool* isnull, bool is_alive,
                               void* state) {
   auto* rows = static_cast<RowCollector*>(state);
-  Tid packed = make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+  Tid packed = tid_of(*tid);
   if (rows->unique_) packed = tagged(packed, is_alive);
   const RowKey<K> row = key_of_row<K>(rows->columns_, values, isnull);
   if constexpr (KeyTraits<K>::kWords > 1) {

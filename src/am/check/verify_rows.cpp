@@ -1,5 +1,6 @@
 // Does an index have every row of its table? Beside writers or not: verify.cpp has the argument.
 #include "am/server/compat.hpp"
+#include "am/server/table_tids.hpp"
 #include "am/check/verify.hpp"
 
 namespace learned {
@@ -52,7 +53,7 @@ class RowCheck {
   static void check_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* state) {
     auto* self = static_cast<RowCheck*>(state);
     const RowKey<K> key = key_of_row<K>(self->columns_, values, isnull);
-    const Entry entry{key.key, make_tid(ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid))};
+    const Entry entry{key.key, tid_of(*tid)};
     if (self->contains(key.tree, entry)) return;
     ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
                     errmsg("index \"%s\" has no entry for row (%u,%u) of table \"%s\"",

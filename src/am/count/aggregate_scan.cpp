@@ -41,7 +41,6 @@ struct AggregateScanState {
   bool complete;  // it has all of them
   uint32 at;      // the group that is given out next
 };
-static_assert(std::is_trivially_destructible_v<AggregateScanState>);
 static_assert(std::is_trivially_destructible_v<IndexCounter<Code>> &&
               std::is_trivially_destructible_v<IndexCounter<Words<2>>>);
 
@@ -256,8 +255,6 @@ void begin(CustomScanState* node, EState* estate, int flags) {
       MergedGroups(context, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, state->columns, state->measures);
 }
 
-TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, access_group, never_rechecked); }
-
 void end(CustomScanState* node) {
   auto* state = reinterpret_cast<AggregateScanState*>(node);
   for (int t = 0; t < state->tables; t++) {
@@ -272,8 +269,7 @@ void rescan(CustomScanState* node) {
     CountedTable* table = &state->table[t];
     with_counters(table, [](auto* counter) { counter->stop(); });
     table->begun = false;
-    if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(table->child, node->ss.ps.chgParam);
-    if (table->by_rows && table->child->chgParam == nullptr) ExecReScan(table->child);
+    rescan_child(node, table->child, table->by_rows);
   }
   if (state->merged != nullptr) state->merged->clear();
   state->complete = state->given = false;
@@ -289,22 +285,11 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
   work.explain(es);
 }
 
-constexpr CustomExecMethods make_exec_methods() {
-  CustomExecMethods methods{};
-  methods.CustomName = kName;
-  methods.BeginCustomScan = begin;
-  methods.ExecCustomScan = execute;
-  methods.EndCustomScan = end;
-  methods.ReScanCustomScan = rescan;
-  methods.ExplainCustomScan = explain;
-  return methods;
-}
-constexpr CustomExecMethods kExecMethods = make_exec_methods();
+constexpr CustomExecMethods kExecMethods =
+    custom_exec_methods<access_group>(kName, begin, end, rescan, explain);
 
 Node* create_state(CustomScan* plan) {
-  auto* state = static_cast<AggregateScanState*>(palloc0(sizeof(AggregateScanState)));
-  NodeSetTag(state, T_CustomScanState);
-  state->css.methods = &kExecMethods;
+  auto* state = make_custom_state<AggregateScanState>(&kExecMethods);
   const auto* tables = static_cast<const List*>(linitial(plan->custom_private));
   state->tables = list_length(tables);
   state->table = static_cast<CountedTable*>(palloc0(static_cast<Size>(state->tables) * sizeof(CountedTable)));

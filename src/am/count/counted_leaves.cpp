@@ -142,10 +142,7 @@ void CountedLeaves<K>::go_on() {
 
 template <class K>
 void CountedLeaves<K>::suspect(Tid tid, uint32 tag, const K* key) {
-  if (tid_block(tid) >= heap_blocks_) {
-    heap_blocks_ = RelationGetNumberOfBlocks(heap_);
-    if (tid_block(tid) >= heap_blocks_) store_.corrupt(leaf().block(), "entry points beyond the table");
-  }
+  if (!limit_.admits(heap_, tid)) corrupt("entry points beyond the table");
   suspects_.add(tid, tag, key);
 }
 

@@ -14,6 +14,7 @@
 #include "am/count/suspect_rows.hpp"
 #include "am/scan/read_leaf.hpp"
 #include "am/scan/scan_parts.hpp"
+#include "am/server/table_tids.hpp"
 #include "am/store/buffer_store.hpp"
 
 namespace learned {
@@ -85,7 +86,11 @@ class CountedLeaves {
 
   CountWork& work() { return work_; }
   const CountWork& work() const { return work_; }
-  [[noreturn]] void damaged() { store_.corrupt(leaf().block(), "page does not decode"); }
+  // The leaf that was read last, or what there is instead of one, is damaged.
+  [[noreturn]] void corrupt(Fault fault) {
+    store_.corrupt(leaf().block() == kNoBlock ? kMetaBlock : leaf().block(), fault);
+  }
+  [[noreturn]] void damaged() { corrupt("page does not decode"); }
 
  private:
   using Store = BasicBufferStore<K>;
@@ -115,7 +120,7 @@ class CountedLeaves {
 
   Snapshot snapshot_ = nullptr;
   bool forward_ = true;
-  BlockNumber heap_blocks_ = 0;  // the table has at least so many
+  TidLimit limit_;
   // Where the walk goes on.
   enum class Next : std::uint8_t { part, leaf, position, again, nowhere } next_ = Next::nowhere;
   Entry position_{};

@@ -224,16 +224,21 @@ Datum value_of_row(CountedTable* table, EState* estate, uint64 n, RowStorage* st
   } else {
     if (!table->finding) begin_finding<K>(table, estate);
     FoundRow<K> row;
-    if (finder_of<K>(table)->find(n, &row)) {
-      Datum values[kMaxWords];
-      bool isnull[kMaxWords];
-      row_of_key<K>(counter_of<K>(table)->columns(), row.key(), values, isnull, storage);
-      const int column = table->wanted[table->percentile].column;
-      value = {values[column], isnull[column]};
-    }
+    if (!finder_of<K>(table)->find(n, &row)) finder_of<K>(table)->lost();
+    Datum values[kMaxWords];
+    bool isnull[kMaxWords];
+    row_of_key<K>(counter_of<K>(table)->columns(), row.key(), values, isnull, storage);
+    const int column = table->wanted[table->percentile].column;
+    value = {values[column], isnull[column]};
+    if (value.isnull) finder_of<K>(table)->lost();
   }
   table->finding = true;
-  if (value.isnull) elog(ERROR, "rows of a learned index changed while they were counted");
+  // (The scan does not say where it is.)
+  if (value.isnull)
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\": rows that were counted are gone",
+                           RelationGetRelationName(table->task.index)),
+                    errhint("Rebuild the index with REINDEX.")));
   return value.value;
 }
 

@@ -1,5 +1,7 @@
 #include "am/count/heap_visibility.hpp"
 
+#include "am/server/page_access.hpp"
+
 namespace learned {
 
 namespace {

@@ -8,7 +8,6 @@
 // A copy is good for one snapshot only, or older ones: what a later one sees deleted may have cleared its bit since.
 #pragma once
 
-#include "am/server/page_access.hpp"
 #include "am/server/server.hpp"
 #include "core/count/open_blocks.hpp"
 

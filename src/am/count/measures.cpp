@@ -1,16 +1,14 @@
 #include "am/count/measures.hpp"
 
+#include "am/server/grown_array.hpp"
+
 namespace learned {
 
 template <class K>
 void CountedGroups<K>::grow() {
   const uint32 capacity = capacity_ == 0 ? 64 : capacity_ * 2;
-  const Size groups = capacity * sizeof(CountedGroup<K>);
-  const Size measures = std::max<Size>(capacity * measured_.count * sizeof(Measure), 1);
-  groups_ = static_cast<CountedGroup<K>*>(groups_ == nullptr ? MemoryContextAllocHuge(context_, groups)
-                                                             : repalloc_huge(groups_, groups));
-  measures_ = static_cast<Measure*>(measures_ == nullptr ? MemoryContextAllocHuge(context_, measures)
-                                                         : repalloc_huge(measures_, measures));
+  groups_ = enlarge(context_, groups_, capacity);
+  measures_ = enlarge(context_, measures_, Size{capacity} * measured_.count);
   capacity_ = capacity;
 }
 

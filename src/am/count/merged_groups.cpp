@@ -1,5 +1,7 @@
 #include "am/count/merged_groups.hpp"
 
+#include "am/server/grown_array.hpp"
+
 namespace learned {
 
 void add_measure(Measure* to, const Measure& from) {
@@ -77,9 +79,7 @@ void MergedGroups::make_room() {
   // (Merging again and again for a few places would take longer than all the rest.)
   if (capacity_ > 0 && size_ <= capacity_ / 2) return;
   capacity_ = capacity_ == 0 ? kFirst : capacity_ * 2;
-  const Size bytes = capacity_ * sizeof(MergedGroup);
-  groups_ = static_cast<MergedGroup*>(groups_ == nullptr ? MemoryContextAllocHuge(context_, bytes)
-                                                         : repalloc_huge(groups_, bytes));
+  groups_ = enlarge(context_, groups_, capacity_);
 }
 
 MergedGroup* MergedGroups::add(const NullableDatum* values) {

@@ -1,5 +1,7 @@
 #include "am/count/percentiles.hpp"
 
+#include "am/server/grown_array.hpp"
+
 namespace learned {
 
 namespace {
@@ -51,14 +53,11 @@ void place_fractions(Percentile* percentile, const NullableDatum& fraction, uint
   bool* nulls;
   deconstruct_array(percentile->shape, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, &fractions, &nulls,
                     &percentile->places);
-  percentile->place = static_cast<PercentilePlace*>(
-      palloc0(std::max<Size>(1, static_cast<Size>(percentile->places)) * sizeof(PercentilePlace)));
+  percentile->place =
+      enlarge<PercentilePlace>(CurrentMemoryContext, nullptr, static_cast<Size>(percentile->places));
   for (int p = 0; p < percentile->places; p++) {
-    if (nulls[p]) {
-      percentile->place[p].isnull = true;
-    } else {
-      percentile->place[p] = place_of(continuous, DatumGetFloat8(fractions[p]), rows);
-    }
+    percentile->place[p] = nulls[p] ? PercentilePlace{true, 0, 0, 0.0, {}}
+                                    : place_of(continuous, DatumGetFloat8(fractions[p]), rows);
   }
 }
 
@@ -92,8 +91,7 @@ std::span<WantedRow> ask_percentiles(std::span<Percentile> percentiles, const Me
     place_fractions(&percentile, fraction, measures[percentile.measure].not_null);
     places += static_cast<Size>(percentile.places);
   }
-  auto* wanted = static_cast<WantedRow*>(
-      MemoryContextAllocHuge(CurrentMemoryContext, (2 * places + 1) * sizeof(WantedRow)));
+  auto* wanted = enlarge<WantedRow>(CurrentMemoryContext, nullptr, 2 * places);
   Size n = 0;
   for (const Percentile& percentile : percentiles) {
     const uint64 values = measures[percentile.measure].not_null;

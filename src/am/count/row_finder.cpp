@@ -36,7 +36,7 @@ bool RowFinder<K>::find(uint64 n, FoundRow<K>* row) {
         return true;
       }
       if (narrowed_ && leaves_.leaf().covers(leaves_.parts().current().tree, leaves_.forward() ? hi_ : lo_))
-        elog(ERROR, "rows of a learned index changed while they were counted");
+        lost();
     }
     leaves_.go_on();
   }

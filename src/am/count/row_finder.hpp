@@ -38,6 +38,8 @@ class RowFinder {
   // False: there are no more than n rows. REQUIRES: may_count(), and n not less than at the last call since.
   bool find(uint64 n, FoundRow<K>* row);
   const CountWork& work() const { return leaves_.work(); }
+  // A row that a snapshot sees does not go away: what does not find it again, where it was counted, is damaged.
+  [[noreturn]] void lost() { leaves_.corrupt("entries that were counted are gone"); }
   // As IndexCounter's.
   void stop() { leaves_.stop(); }
   void release() { leaves_.release(); }

@@ -31,7 +31,8 @@ class SuspectRows {
   void visit(Snapshot snapshot, Seen seen) {
     if (size_ == 0) return;
     sort();
-    const uint32 seen_rows = keep_seen(snapshot);
+    const uint32 seen_rows = visits_.keep_visible({rows_, size_}, snapshot);
+    visits_.rest();
     for (uint32 i = 0; i < seen_rows; i++) {
       const auto at = static_cast<uint32>(rows_[i].tid);
       seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
@@ -49,13 +50,8 @@ class SuspectRows {
 
   void grow();
   void sort();
-  // Those that the snapshot sees go to the front. Returns how many.
-  uint32 keep_seen(Snapshot snapshot);
-  uint32 keep_seen_of_heap(Snapshot snapshot);
-  uint32 keep_seen_of_others(Snapshot snapshot);
 
-  Relation heap_;
-  RowVisits visits_;  // of a table that is no heap
+  RowVisits visits_;
   bool with_keys_;
   MemoryContext context_;
   uint32 limit_;

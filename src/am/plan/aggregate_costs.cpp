@@ -1,7 +1,7 @@
 #include "am/plan/aggregate_costs.hpp"
 
 #include "am/callbacks.hpp"
-#include "am/plan/path_parts.hpp"
+#include "am/plan/index_info.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {

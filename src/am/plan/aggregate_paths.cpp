@@ -8,7 +8,6 @@
 //
 // The index must decide all conditions by itself, exactly: whatever core finds no index condition for, or a lossy one, stays a filter, and rows would have
 // to be read. So core matches them, for a copy of the table that has this index only.
-#include "am/callbacks.hpp"
 #include "am/count/aggregate_plan.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
@@ -17,13 +16,13 @@
 #include "am/plan/monotone.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/plan/percentile_columns.hpp"
+#include "am/plan/upper_paths.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
-
-create_upper_paths_hook_type previous_hook;
 
 constexpr int kAnyBucket = -2;  // beside the numbers of groups and -1
 
@@ -297,8 +296,8 @@ int folded_words(const Question& question, const Answer& answer) {
       words_of_columns(answer.index, answer.bucket >= 0 ? answer.columns : answer.columns - 1));
 }
 
-// A table that is counted by an index, of what the node is told.
-struct CountedTable {
+// An index scan of a table that is counted, and what the node is told of it.
+struct CountingScan {
   IndexPath* path;
   ScanDirection direction;
   List* told;
@@ -306,7 +305,7 @@ struct CountedTable {
   CountCost cost;
 };
 
-CountedTable count_table(PlannerInfo* root, const Question& question, const Answer& answer,
+CountingScan count_table(PlannerInfo* root, const Question& question, const Answer& answer,
                          const List* conditions, const RelOptInfo* output) {
   IndexOptInfo* index = answer.index;
   RelOptInfo* table = index->rel;
@@ -362,19 +361,13 @@ CustomPath* make_path(const Question& question, int bucket_group, RelOptInfo* ou
                         const_cast<Node*>(expression.operand));
   }
   exprs = list_concat(exprs, question.aggregates);
-  CustomPath* path = makeNode(CustomPath);
-  path->path.pathtype = T_CustomScan;
-  path->path.parent = output;
-  path->path.pathtarget = question.target;
-  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_private = list_make4(NIL, exprs, question.having, bucket);
-  path->methods = aggregate_path_methods();
-  return path;
+  return make_custom_path(output, question.target, NIL, list_make4(NIL, exprs, question.having, bucket),
+                          aggregate_path_methods());
 }
 
 void add_answer(PlannerInfo* root, const Question& question, const Answer& answer, const List* conditions,
                 RelOptInfo* output) {
-  const CountedTable table = count_table(root, question, answer, conditions, output);
+  const CountingScan table = count_table(root, question, answer, conditions, output);
   CustomPath* path = make_path(question, answer.bucket_group, output);
   path->custom_paths = list_make1(table.path);
   linitial(path->custom_private) = list_make1(table.told);
@@ -415,7 +408,7 @@ bool find_answer(PlannerInfo* root, const Question& question, IndexOptInfo* inde
 
 // The table's cheapest index that has the bucket for the same group as the others of its parent; of the first one (-2), for any.
 bool count_child(PlannerInfo* root, const Question& question, const RelOptInfo* table,
-                 const RelOptInfo* output, int* bucket_group, CountedTable* best) {
+                 const RelOptInfo* output, int* bucket_group, CountingScan* best) {
   bool found = false;
   int of_best = *bucket_group;
   for (int i = 0; i < list_length(table->indexlist); i++) {
@@ -424,7 +417,7 @@ bool count_child(PlannerInfo* root, const Question& question, const RelOptInfo* 
     auto* index = static_cast<IndexOptInfo*>(list_nth(table->indexlist, i));
     if (!find_answer(root, question, index, &answer, &conditions)) continue;
     if (*bucket_group != kAnyBucket && answer.bucket_group != *bucket_group) continue;
-    const CountedTable counted = count_table(root, question, answer, conditions, output);
+    const CountingScan counted = count_table(root, question, answer, conditions, output);
     if (found && counted.cost.total >= best->cost.total) continue;
     *best = counted;
     of_best = answer.bucket_group;
@@ -447,7 +440,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     Question child = question;
     child.groups = leaf->groups;
     child.aggregates = leaf->aggregates;
-    CountedTable counted{};
+    CountingScan counted{};
     if (!count_child(root, child, leaf->rel, output, &bucket_group, &counted)) return;
     paths = lappend(paths, counted.path);
     told = lappend(told, counted.told);
@@ -477,8 +470,13 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
   add_path(output, &path->path);
 }
 
+}  // namespace
+
 void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
-  if (!is_of_one_table(root, input)) return;
+  // (Who forbids index scans does not want this one.)
+  if (!aggregates_enabled || !enable_indexscan ||
+      (stage != UPPERREL_GROUP_AGG && stage != UPPERREL_DISTINCT) || !is_of_one_table(root, input))
+    return;
   // (One that has others below it may have no index itself.)
   const bool has_children = root->simple_rte_array[input->relid]->inh;
   if (!has_children && !worth_a_try(input, output)) return;
@@ -497,22 +495,6 @@ void add_aggregate_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo*
     if (find_answer(root, question, index, &answer, &conditions))
       add_answer(root, question, answer, conditions, output);
   }
-}
-
-void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
-               void* extra) {
-  // (Who forbids index scans does not want this one.)
-  if (aggregates_enabled && enable_indexscan && (stage == UPPERREL_GROUP_AGG || stage == UPPERREL_DISTINCT))
-    add_aggregate_paths(root, stage, input, output);
-  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
-}
-
-}  // namespace
-
-void register_aggregate_paths() {
-  register_aggregate_scan();
-  previous_hook = create_upper_paths_hook;
-  create_upper_paths_hook = add_paths;
 }
 
 }  // namespace learned

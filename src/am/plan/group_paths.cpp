@@ -7,18 +7,17 @@
 // Groups are by the first columns of the index, each of them named by the query or fixed by an equality. Conditions may be any:
 // those that the index does not serve are a filter, and the first row of a group is the first that passes it. One
 // table, no rows that would have to be locked, nothing that counts or sees the others of the group.
-#include "am/callbacks.hpp"
 #include "am/key/key_type.hpp"
 #include "am/options.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/upper_paths.hpp"
 #include "am/scan/group_scan.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
-
-create_upper_paths_hook_type previous_hook;
 
 // Of the processor, in units of cpu_operator_cost: one descent for each group (cost.cpp).
 constexpr double kDescent = 30.0;
@@ -38,7 +37,7 @@ struct OrderItem {
 };
 
 // How an index serves that.
-struct Plan {
+struct ServingIndex {
   IndexOptInfo* index;
   unsigned words;
   ScanDirection direction;
@@ -126,28 +125,28 @@ const List* conditions_on(const IndexOptInfo* index, const RelOptInfo* rel) {
 }
 
 bool serves(const Wanted& wanted, RelOptInfo* rel, const RangeTblEntry* rte, IndexOptInfo* index,
-            Plan* plan) {
+            ServingIndex* serving) {
   if (index->sortopfamily == nullptr || index->nkeycolumns < 2 || index->hypothetical || !is_learned(index) ||
       (index->indpred != NIL && !index->predOK)) {
     return false;
   }
-  plan->index = index;
-  plan->conditions = conditions_on(index, rel);
-  const int columns = columns_of_groups(wanted, index, plan->conditions);
+  serving->index = index;
+  serving->conditions = conditions_on(index, rel);
+  const int columns = columns_of_groups(wanted, index, serving->conditions);
   if (columns == 0 || !equal_by_words(index, columns)) return false;
-  if (!direction_of(wanted, index, columns, rte, &plan->direction)) return false;
-  plan->words = words_of_columns(index, columns);
-  return plan->words > 0;
+  if (!direction_of(wanted, index, columns, rte, &serving->direction)) return false;
+  serving->words = words_of_columns(index, columns);
+  return serving->words > 0;
 }
 
 // Adds the path to `output`. `target` is what the child gives, `exprs` what its columns are called from here on.
-void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, PathTarget* target,
+void add_group_path(PlannerInfo* root, const ServingIndex& serving, RelOptInfo* output, PathTarget* target,
                     PathTarget* result, List* exprs) {
-  RelOptInfo* rel = plan.index->rel;
-  const bool index_only = has_everything(rel, plan.index);
-  IndexPath* child = create_index_path(root, plan.index, const_cast<List*>(plan.conditions), NIL, NIL,
-                                       build_index_pathkeys(root, plan.index, plan.direction), plan.direction,
-                                       index_only, nullptr, 1.0, false);
+  RelOptInfo* rel = serving.index->rel;
+  const bool index_only = has_everything(rel, serving.index);
+  IndexPath* child = create_index_path(root, serving.index, const_cast<List*>(serving.conditions), NIL, NIL,
+                                       build_index_pathkeys(root, serving.index, serving.direction),
+                                       serving.direction, index_only, nullptr, 1.0, false);
   auto* scan = reinterpret_cast<Path*>(child);
   scan->pathtarget = target;
 
@@ -159,31 +158,25 @@ void add_group_path(PlannerInfo* root, const Plan& plan, RelOptInfo* output, Pat
   const double candidates = std::max(child->indexselectivity * rel->tuples, 1.0);
   const double looked_at = std::min(candidates, groups * std::max(1.0, candidates / rows));
   double page_cost;
-  get_tablespace_page_costs(plan.index->reltablespace, &page_cost, nullptr);
+  get_tablespace_page_costs(serving.index->reltablespace, &page_cost, nullptr);
   double heap_cost;
   get_tablespace_page_costs(rel->reltablespace, &heap_cost, nullptr);
   const double heap_pages =
       std::min<double>(looked_at, rel->pages) * (index_only ? 1.0 - rel->allvisfrac : 1.0);
-  Cost total = std::min<double>(groups, plan.index->pages) * page_cost + heap_pages * heap_cost +
+  Cost total = std::min<double>(groups, serving.index->pages) * page_cost + heap_pages * heap_cost +
                groups * kDescent * cpu_operator_cost +
                looked_at * (cpu_index_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple);
   // The child's own way to its rows, over the gaps that conditions on columns behind leave, is not shorter than for any other scan.
   total = std::max(total, (scan->total_cost - scan->startup_cost) * std::min(1.0, groups / rows));
   if (total >= scan->total_cost && scan->total_cost > 0.0 && groups >= rows) return;
 
-  CustomPath* path = makeNode(CustomPath);
-  path->path.pathtype = T_CustomScan;
-  path->path.parent = output;
-  path->path.pathtarget = result;
+  List* told =
+      list_make3(makeInteger(static_cast<int>(serving.words)), makeInteger(serving.direction), exprs);
+  CustomPath* path = make_custom_path(output, result, list_make1(scan), told, group_path_methods());
   path->path.rows = groups;
   path->path.startup_cost = scan->startup_cost;
   path->path.total_cost = scan->startup_cost + total + groups * cpu_tuple_cost;
   path->path.pathkeys = scan->pathkeys;
-  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_paths = list_make1(scan);
-  path->custom_private =
-      list_make3(makeInteger(static_cast<int>(plan.words)), makeInteger(plan.direction), exprs);
-  path->methods = group_path_methods();
   add_path(output, &path->path);
 }
 
@@ -222,10 +215,10 @@ void add_distinct_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output
     wanted.order = lappend(wanted.order, order_item(expr, clause->sortop, clause->nulls_first, false));
   }
   for (int i = 0; i < list_length(input->indexlist); i++) {
-    Plan plan;
-    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &plan))
+    ServingIndex serving;
+    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &serving))
       continue;
-    add_group_path(root, plan, output, input->reltarget, input->reltarget, input->reltarget->exprs);
+    add_group_path(root, serving, output, input->reltarget, input->reltarget, input->reltarget->exprs);
   }
 }
 
@@ -277,26 +270,19 @@ void add_grouping_paths(PlannerInfo* root, RelOptInfo* input, RelOptInfo* output
   add_column_to_pathtarget(target, item->expr, 0);
   target->width = result->width;
   for (int i = 0; i < list_length(input->indexlist); i++) {
-    Plan plan;
-    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &plan))
+    ServingIndex serving;
+    if (!serves(wanted, input, rte, static_cast<IndexOptInfo*>(list_nth(input->indexlist, i)), &serving))
       continue;
-    add_group_path(root, plan, output, target, result, exprs);
+    add_group_path(root, serving, output, target, result, exprs);
   }
-}
-
-void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
-               void* extra) {
-  if (groups_enabled && stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
-  if (groups_enabled && stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
-  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
 }
 
 }  // namespace
 
-void register_group_paths() {
-  register_group_scan();
-  previous_hook = create_upper_paths_hook;
-  create_upper_paths_hook = add_paths;
+void add_group_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output) {
+  if (!groups_enabled) return;
+  if (stage == UPPERREL_DISTINCT) add_distinct_paths(root, input, output);
+  if (stage == UPPERREL_GROUP_AGG) add_grouping_paths(root, input, output);
 }
 
 }  // namespace learned

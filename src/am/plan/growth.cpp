@@ -1,26 +1,12 @@
 #include "am/plan/growth.hpp"
 
+#include "am/key/value_range.hpp"
 #include "am/plan/living_rows.hpp"
 #include "am/store/buffer_store.hpp"
 
 namespace learned {
 
 namespace {
-
-// The keys whose first column is not NULL.
-template <class K>
-BasicTreeRange<K> keys_of_values([[maybe_unused]] Relation index) {
-  BasicTreeRange<K> range{TreeId::keys, KeyTraits<K>::lowest(), KeyTraits<K>::highest()};
-  if constexpr (KeyTraits<K>::kWords > 1) {
-    const bool nulls_high = (index->rd_indoption[0] & INDOPTION_NULLS_FIRST) == 0;
-    if (nulls_high) {
-      range.hi.flags &= static_cast<std::uint8_t>(~1u);
-    } else {
-      range.lo.flags |= 1;
-    }
-  }
-  return range;
-}
 
 // The keys that have a value in the first column, or one that is equal to it. lo <= hi.
 template <class K>

@@ -1,15 +1,17 @@
 // Which rows of a table VACUUM would have to keep: what the planner's own look at a column's end goes by.
 #pragma once
 
-#include "am/server/server.hpp"
-#include "core/base/types.hpp"
+#include "am/server/row_visits.hpp"
 
 namespace learned {
 
 class LivingRows {
  public:
-  // Looks at nothing yet. The table has so many blocks at least; what is behind them is new, and lives.
-  LivingRows(Relation table, BlockNumber blocks) : table_(table), blocks_(blocks) {}
+  // Looks at nothing yet. A heap has so many blocks at least; what is behind them is new, and lives.
+  LivingRows(Relation table, BlockNumber blocks)
+      : table_(table),
+        blocks_(is_heap(table) ? blocks : InvalidBlockNumber),
+        rows_(table, CurrentMemoryContext) {}
 
   // Whether the row at a place is one: not dead to every transaction. REQUIRES: no content lock is held.
   bool has(Tid tid);
@@ -22,8 +24,8 @@ class LivingRows {
 
   Relation table_;
   BlockNumber blocks_;
+  RowVisits rows_;
   Buffer map_page_ = InvalidBuffer;
-  Buffer page_ = InvalidBuffer;
 };
 
 }  // namespace learned

@@ -7,18 +7,17 @@
 //
 // The server's node for LIMIT stays, without OFFSET. It evaluates OFFSET first and LIMIT then, before it asks for rows: where LIMIT could be 0, or an error, it is to see that OFFSET
 // is an error, so it is given least(OFFSET, 0).
-#include "am/callbacks.hpp"
 #include "am/options.hpp"
 #include "am/plan/aggregate_costs.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/upper_paths.hpp"
 #include "am/scan/offset_scan.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/custom_node.hpp"
 
 namespace learned {
 
 namespace {
-
-create_upper_paths_hook_type previous_hook;
 
 // To find the row in its leaf, in units of cpu_operator_cost.
 constexpr double kFindRow = 1400.0;
@@ -68,15 +67,24 @@ bool offset_of_limit(const Query* parse, Node** offset) {
   return true;
 }
 
-void add_path_of(PlannerInfo* root, IndexOptInfo* index, const List* pathkeys, ScanDirection direction,
-                 const List* conditions, const FinalPathExtraData* limits, RelOptInfo* output) {
+// A scan that has the rows in the order that is asked for.
+struct OrderedScan {
+  IndexOptInfo* index;
+  ScanDirection direction;
+  const List* pathkeys;
+  const List* conditions;
+};
+
+void add_path_above(PlannerInfo* root, const OrderedScan& scan, const FinalPathExtraData* limits,
+                    RelOptInfo* output) {
   const Query* parse = root->parse;
   Node* offset;
   if (!offset_of_limit(parse, &offset)) return;
   PathTarget* result = root->upper_targets[UPPERREL_FINAL];
+  auto* pathkeys = const_cast<List*>(scan.pathkeys);
   IndexPath* child =
-      create_index_path(root, index, const_cast<List*>(conditions), NIL, NIL, const_cast<List*>(pathkeys),
-                        direction, has_everything(index->rel, index), nullptr, 1.0, false);
+      create_index_path(root, scan.index, const_cast<List*>(scan.conditions), NIL, NIL, pathkeys,
+                        scan.direction, has_everything(scan.index->rel, scan.index), nullptr, 1.0, false);
   // Columns alone: the server would take OFFSET for one that looks like it.
   PathTarget* target = create_empty_pathtarget();
   add_new_columns_to_pathtarget(
@@ -89,21 +97,16 @@ void add_path_of(PlannerInfo* root, IndexOptInfo* index, const List* pathkeys, S
       limits->offset_est > 0 ? std::min(static_cast<double>(limits->offset_est), rows) : rows * 0.1;
   const double left = std::max(rows - left_out, 1.0);
   const CountCost count = cost_of(root, child, 0.0, 0.0);
-  CustomPath* path = makeNode(CustomPath);
-  path->path.pathtype = T_CustomScan;
-  path->path.parent = output;
-  path->path.pathtarget = result;
+  CustomPath* path =
+      make_custom_path(output, result, list_make1(child),
+                       list_make2(parse->limitOffset, makeInteger(scan.direction)), offset_path_methods());
   path->path.rows = left;
   path->path.startup_cost = count.startup + (count.total - count.startup) * left_out / rows +
                             kFindRow * cpu_operator_cost + result->cost.startup;
   path->path.total_cost = path->path.startup_cost +
                           (child->path.total_cost - child->path.startup_cost) * left / rows +
                           (cpu_tuple_cost + result->cost.per_tuple) * left;
-  path->path.pathkeys = const_cast<List*>(pathkeys);
-  path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-  path->custom_paths = list_make1(child);
-  path->custom_private = list_make2(parse->limitOffset, makeInteger(direction));
-  path->methods = offset_path_methods();
+  path->path.pathkeys = pathkeys;
   Path* final_path = &path->path;
   if (parse->limitCount != nullptr)
     final_path = reinterpret_cast<Path*>(create_limit_path(
@@ -111,8 +114,11 @@ void add_path_of(PlannerInfo* root, IndexOptInfo* index, const List* pathkeys, S
   add_path(output, final_path);
 }
 
+}  // namespace
+
 void add_offset_paths(PlannerInfo* root, RelOptInfo* output, const FinalPathExtraData* limits) {
-  if (root->parse->limitOffset == nullptr ||
+  // (Who forbids index scans does not want this one.)
+  if (!aggregates_enabled || !enable_indexscan || root->parse->limitOffset == nullptr ||
       (limits->offset_est >= 0 && limits->offset_est <= static_cast<int64>(kFewRowsLeftOut))) {
     return;
   }
@@ -126,26 +132,10 @@ void add_offset_paths(PlannerInfo* root, RelOptInfo* output, const FinalPathExtr
       if (!pathkeys_contained_in(root->sort_pathkeys, const_cast<List*>(pathkeys))) continue;
       bool possible;
       const List* conditions = all_conditions(root, index, &possible);
-      if (possible) add_path_of(root, index, pathkeys, direction, conditions, limits, output);
+      if (possible) add_path_above(root, {index, direction, pathkeys, conditions}, limits, output);
       break;
     }
   }
-}
-
-void add_paths(PlannerInfo* root, UpperRelationKind stage, RelOptInfo* input, RelOptInfo* output,
-               void* extra) {
-  // (Who forbids index scans does not want this one.)
-  if (aggregates_enabled && enable_indexscan && stage == UPPERREL_FINAL)
-    add_offset_paths(root, output, static_cast<const FinalPathExtraData*>(extra));
-  if (previous_hook != nullptr) previous_hook(root, stage, input, output, extra);
-}
-
-}  // namespace
-
-void register_offset_paths() {
-  register_offset_scan();
-  previous_hook = create_upper_paths_hook;
-  create_upper_paths_hook = add_paths;
 }
 
 }  // namespace learned

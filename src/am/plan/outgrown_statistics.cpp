@@ -164,6 +164,20 @@ bool holds(const GrowingTable& of, const Found* found) {
   return still_ends(of, found->leaf, tolerance) && still_live(of, found->outermost);
 }
 
+// What was found before, if it holds still. *tuple: a copy of it.
+bool take_found(const GrowingTable& of, const IndexOptInfo* info, HeapTuple* tuple) {
+  Found* found = find(info);
+  if (found == nullptr) return false;
+  // (It may be gone when a table has been asked for its rows: its access method may look at the catalogs.)
+  const Found before = *found;
+  HeapTuple copy = heap_copytuple(found->tuple);
+  if (!holds(of, &before)) return false;
+  found = find(info);
+  if (found != nullptr) found->seen = GetCurrentStatementStartTimestamp();
+  *tuple = copy;
+  return true;
+}
+
 // Measures it. The tuple is in the current context.
 HeapTuple measure(const GrowingTable& of, const IndexOptInfo* info, HeapTuple statistics) {
   const uint64 before = news;
@@ -191,10 +205,7 @@ HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* 
   const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info->rel->pages,
                         info->pages};
   HeapTuple tuple = nullptr;
-  if (Found* found = find(info); found != nullptr && holds(of, found)) {
-    found->seen = GetCurrentStatementStartTimestamp();
-    tuple = heap_copytuple(found->tuple);
-  } else if (!RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index)) {
+  if (!take_found(of, info, &tuple) && !RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index)) {
     VariableStatData old;
     ask_server(root, info, &old);
     if (HeapTupleIsValid(old.statsTuple)) tuple = measure(of, info, old.statsTuple);

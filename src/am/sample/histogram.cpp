@@ -7,7 +7,9 @@
 // If there are no gaps all borders are exact.
 //
 // Who may: inspection.hpp has the rule.
+#include "am/check/inspection.hpp"
 #include "am/key/key_columns.hpp"
+#include "am/key/value_range.hpp"
 #include "am/sample/leaf_survey.hpp"
 
 namespace learned {
@@ -17,26 +19,12 @@ constexpr int kMostBuckets = 10000;
 // A gap between probes has at most one of so many parts of a bucket.
 constexpr uint64 kPartsOfBucket = 16;
 
-// All entries of the tree of keys whose first column is not NULL.
-template <class K>
-BasicTreeRange<K> range_without_nulls(const KeyColumns& columns) {
-  BasicTreeRange<K> range{TreeId::keys, KeyTraits<K>::lowest(), KeyTraits<K>::highest()};
-  if constexpr (KeyTraits<K>::kWords > 1) {
-    // The flag in front of all: either end of what has that of a value.
-    if (columns.column[0].nulls_high) {
-      range.hi.flags &= static_cast<std::uint8_t>(~1u);
-    } else {
-      range.lo.flags |= 1;
-    }
-  }
-  return range;
-}
-
 template <class K>
 class Histogram {
  public:
   Histogram(Relation index, int buckets)
-      : buckets_(static_cast<uint64>(buckets)),
+      : index_(index),
+        buckets_(static_cast<uint64>(buckets)),
         columns_(key_columns_of(index)),
         // A plain index is stored ascending, whatever its order.
         reversed_(columns_.plain() && columns_.column[0].descending),
@@ -51,7 +39,7 @@ class Histogram {
   }
 
   void fill(Tuplestorestate* store, TupleDesc desc) {
-    survey_.add(range_without_nulls<K>(columns_));
+    survey_.add(keys_of_values<K>(index_));
     survey_.choose(most_parts(), 0.5);
     probe();
     if (entries_ == 0) return;
@@ -211,6 +199,7 @@ class Histogram {
         construct_md_array(texts, nulls, 1, &dimension, &lower_bound, TEXTOID, -1, false, TYPALIGN_INT));
   }
 
+  Relation index_;
   uint64 buckets_;
   KeyColumns columns_;
   bool reversed_;

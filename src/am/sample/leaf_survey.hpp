@@ -12,7 +12,6 @@
 // the last of these stands for all that are left. Entries are read as they are at the moment of the read.
 #pragma once
 
-#include "am/check/inspection.hpp"
 #include "am/scan/leaf_entries.hpp"
 #include "am/scan/read_leaf.hpp"
 #include "am/server/grown_array.hpp"

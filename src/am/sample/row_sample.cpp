@@ -15,6 +15,7 @@
 //                                    chance (reservoir)
 //
 // Who may: inspection.hpp has the rule.
+#include "am/check/inspection.hpp"
 #include "am/key/key_columns.hpp"
 #include "am/sample/leaf_survey.hpp"
 #include "am/server/row_visits.hpp"
@@ -119,9 +120,7 @@ class RowSample {
     return tid;
   }
   void check(Tid tid) {
-    if (tid_block(tid) < table_blocks_) return;
-    table_blocks_ = RelationGetNumberOfBlocks(opened_.table);
-    if (tid_block(tid) >= table_blocks_) survey_.corrupt("entry points beyond the table");
+    if (!limit_.admits(opened_.table, tid)) survey_.corrupt("entry points beyond the table");
   }
 
   // Draws more, so that it is so many leaves. False: that would be about all there are, and now it is all, each once.
@@ -264,7 +263,7 @@ class RowSample {
   Random random_;
   LeafSurvey<K> survey_;
   RowVisits visits_;
-  BlockNumber table_blocks_ = 0;
+  TidLimit limit_;
   GrownArray<Drawn> drawn_;
   uint64 entries_ = 0;  // of the leaves that were drawn
   TidSet rows_;
@@ -304,8 +303,7 @@ Datum learned_index_sample(PG_FUNCTION_ARGS) {
     learned::RowSample<K> sample(opened, static_cast<uint64>(wanted));
     sample.take();
     for (const learned::Tid tid : sample.rows()) {
-      ItemPointerData pointer;
-      ItemPointerSet(&pointer, learned::tid_block(tid), learned::tid_offset(tid));
+      ItemPointerData pointer = learned::pointer_of(tid);
       Datum value = PointerGetDatum(&pointer);
       bool isnull = false;
       tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);

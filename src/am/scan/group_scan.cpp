@@ -16,7 +16,6 @@ struct GroupScanState {
   ScanDirection direction;  // of the child
   bool given;               // the child stands on the group that was given last
 };
-static_assert(std::is_trivially_destructible_v<GroupScanState>);
 
 // The first row of the next group. The child goes on only when it is asked for the next one: values may point to what it has now.
 TupleTableSlot* next_group(ScanState* node) {
@@ -27,11 +26,7 @@ TupleTableSlot* next_group(ScanState* node) {
   TupleTableSlot* row = ExecProcNode(state->child);
   state->given = !TupIsNull(row);
   if (!state->given) return slot;
-  const int columns = slot->tts_tupleDescriptor->natts;
-  slot_getsomeattrs(row, columns);
-  std::copy_n(row->tts_values, columns, slot->tts_values);
-  std::copy_n(row->tts_isnull, columns, slot->tts_isnull);
-  return ExecStoreVirtualTuple(slot);
+  return give_row(node, row);
 }
 
 void begin(CustomScanState* node, EState* estate, int flags) {
@@ -42,35 +37,20 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   node->custom_ps = list_make1(state->child);
 }
 
-TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, next_group, never_rechecked); }
-
 void end(CustomScanState* node) { ExecEndNode(reinterpret_cast<GroupScanState*>(node)->child); }
 
 void rescan(CustomScanState* node) {
   auto* state = reinterpret_cast<GroupScanState*>(node);
-  PlanState* child = state->child;
   state->given = false;
-  if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(child, node->ss.ps.chgParam);
-  // (With changed parameters the first ExecProcNode does.)
-  if (child->chgParam == nullptr) ExecReScan(child);
+  rescan_child(node, state->child);
 }
 
-constexpr CustomExecMethods make_exec_methods() {
-  CustomExecMethods methods{};
-  methods.CustomName = kName;
-  methods.BeginCustomScan = begin;
-  methods.ExecCustomScan = execute;
-  methods.EndCustomScan = end;
-  methods.ReScanCustomScan = rescan;
-  return methods;
-}
-constexpr CustomExecMethods kExecMethods = make_exec_methods();
+constexpr CustomExecMethods kExecMethods =
+    custom_exec_methods<next_group>(kName, begin, end, rescan, nullptr);
 
 // custom_private: the words of a group's columns, the direction of the child.
 Node* create_state(CustomScan* plan) {
-  auto* state = static_cast<GroupScanState*>(palloc0(sizeof(GroupScanState)));
-  NodeSetTag(state, T_CustomScanState);
-  state->css.methods = &kExecMethods;
+  auto* state = make_custom_state<GroupScanState>(&kExecMethods);
   state->words = static_cast<unsigned>(intVal(linitial(plan->custom_private)));
   state->direction = static_cast<ScanDirection>(intVal(lsecond(plan->custom_private)));
   return reinterpret_cast<Node*>(state);

@@ -7,8 +7,7 @@
 // and nothing is believed: a page that has moved costs a few useless fetches.
 #pragma once
 
-#include "am/server/server.hpp"
-#include "core/base/types.hpp"
+#include "am/server/table_tids.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -22,8 +21,8 @@ class HeapPrefetch {
   // A scan of a heap in shared buffers that will visit it; others are left alone.
   void start(IndexScanDesc scan) {
     const Relation heap = scan->heapRelation;
-    active_ = !scan->xs_want_itup && heap != nullptr && scan->xs_heapfetch != nullptr &&
-              heap->rd_tableam == GetHeapamTableAmRoutine() && !RelationUsesLocalBuffers(heap);
+    active_ = !scan->xs_want_itup && heap != nullptr && scan->xs_heapfetch != nullptr && is_heap(heap) &&
+              !RelationUsesLocalBuffers(heap);
     if (!active_) return;
     salt_ = heap->rd_id * 2654435769u;
     visited_ = InvalidBlockNumber;

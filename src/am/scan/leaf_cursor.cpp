@@ -1,6 +1,7 @@
 #include "am/scan/leaf_cursor.hpp"
 
 #include "am/scan/read_leaf.hpp"
+#include "am/server/table_tids.hpp"
 
 namespace learned {
 
@@ -191,9 +192,9 @@ bool BasicLeafCursor<K>::cut(int most, bool forward, Entry* next) {
 // A TID that no table can have is damage, and better said so than by what reads the table.
 template <class K>
 void BasicLeafCursor<K>::check_tids(IndexScanDesc scan) {
-  if (batch_.end() == batch_.begin() || (heap_blocks_ > 0 && !batch_.points_beyond(heap_blocks_))) return;
+  if (batch_.end() == batch_.begin() || (end_of_tids_ > 0 && !batch_.points_beyond(end_of_tids_))) return;
   look_up_table(scan);
-  if (batch_.points_beyond(heap_blocks_)) store_.corrupt(leaf().block(), "entry points beyond the table");
+  if (batch_.points_beyond(end_of_tids_)) store_.corrupt(leaf().block(), "entry points beyond the table");
 }
 
 template <class K>
@@ -201,7 +202,7 @@ template <class K>
   // Bitmap scans come without the table; whoever scans has it open and locked.
   const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
   if (RelationIsValid(heap)) {
-    heap_blocks_ = RelationGetNumberOfBlocks(heap);
+    end_of_tids_ = end_of_tids(heap);
     RelationClose(heap);
   }
 }

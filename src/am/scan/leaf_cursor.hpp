@@ -149,7 +149,7 @@ class BasicLeafCursor {
   uint64 serial_ = 0;
   Buffer pinned_ = InvalidBuffer;  // unless the pin must be kept
   XLogRecPtr lsn_ = InvalidXLogRecPtr;
-  BlockNumber heap_blocks_ = 0;  // the table has at least so many
+  BlockNumber end_of_tids_ = 0;  // of the table
   KeyColumns columns_;
   MemoryContext context_;
   std::uint8_t* copy_ = nullptr;         // kMaxCompactBytes, made on first use

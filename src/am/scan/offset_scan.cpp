@@ -18,7 +18,6 @@ struct OffsetScanState {
   bool begun;      // since the last rescan
   bool over;       // there are no more rows
 };
-static_assert(std::is_trivially_destructible_v<OffsetScanState>);
 static_assert(std::is_trivially_destructible_v<RowFinder<Code>> &&
               std::is_trivially_destructible_v<RowFinder<Words<2>>>);
 
@@ -86,11 +85,7 @@ TupleTableSlot* next_row(ScanState* node) {
   if (state->over) return slot;
   TupleTableSlot* row = state->begun ? read_row(state) : first_row(state);
   if (state->over) return slot;
-  const int columns = slot->tts_tupleDescriptor->natts;
-  slot_getsomeattrs(row, columns);
-  std::copy_n(row->tts_values, columns, slot->tts_values);
-  std::copy_n(row->tts_isnull, columns, slot->tts_isnull);
-  return ExecStoreVirtualTuple(slot);
+  return give_row(node, row);
 }
 
 void begin(CustomScanState* node, EState* estate, int flags) {
@@ -102,8 +97,6 @@ void begin(CustomScanState* node, EState* estate, int flags) {
   if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0) state->words = key_words_of(child_scan(state->child).index);
 }
 
-TupleTableSlot* execute(CustomScanState* node) { return ExecScan(&node->ss, next_row, never_rechecked); }
-
 void end(CustomScanState* node) {
   auto* state = reinterpret_cast<OffsetScanState*>(node);
   with_finder(state, [](auto* finder) { finder->release(); });
@@ -113,9 +106,7 @@ void end(CustomScanState* node) {
 void rescan(CustomScanState* node) {
   auto* state = reinterpret_cast<OffsetScanState*>(node);
   state->begun = state->over = false;
-  if (node->ss.ps.chgParam != nullptr) UpdateChangedParamSet(state->child, node->ss.ps.chgParam);
-  // (With changed parameters the first ExecProcNode does.)
-  if (state->child->chgParam == nullptr) ExecReScan(state->child);
+  rescan_child(node, state->child);
 }
 
 void explain(CustomScanState* node, List*, ExplainState* es) {
@@ -125,23 +116,11 @@ void explain(CustomScanState* node, List*, ExplainState* es) {
   work.explain(es);
 }
 
-constexpr CustomExecMethods make_exec_methods() {
-  CustomExecMethods methods{};
-  methods.CustomName = kName;
-  methods.BeginCustomScan = begin;
-  methods.ExecCustomScan = execute;
-  methods.EndCustomScan = end;
-  methods.ReScanCustomScan = rescan;
-  methods.ExplainCustomScan = explain;
-  return methods;
-}
-constexpr CustomExecMethods kExecMethods = make_exec_methods();
+constexpr CustomExecMethods kExecMethods = custom_exec_methods<next_row>(kName, begin, end, rescan, explain);
 
 // custom_private: the direction of the child.
 Node* create_state(CustomScan* plan) {
-  auto* state = static_cast<OffsetScanState*>(palloc0(sizeof(OffsetScanState)));
-  NodeSetTag(state, T_CustomScanState);
-  state->css.methods = &kExecMethods;
+  auto* state = make_custom_state<OffsetScanState>(&kExecMethods);
   state->direction = static_cast<ScanDirection>(intVal(linitial(plan->custom_private)));
   return reinterpret_cast<Node*>(state);
 }

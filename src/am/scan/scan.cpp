@@ -6,6 +6,7 @@
 #include "am/scan/parallel_scan.hpp"
 #include "am/scan/scan_state.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/table_tids.hpp"
 
 namespace learned {
 
@@ -169,7 +170,7 @@ template <class K>
     return true;
   }
   const Tid tid = s->leaf.tid();
-  ItemPointerSet(&scan->xs_heaptid, tid_block(tid), tid_offset(tid));
+  scan->xs_heaptid = pointer_of(tid);
   if (s->rows.active()) {
     fetch_ahead(s, forward);
     s->rows.visit(tid);
@@ -242,10 +243,7 @@ int64 get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
   ItemPointerData tids[kMost];
   int n = 0;
   while (step<K>(scan, true)) {
-    const Tid tid = s->leaf.tid();
-    // ItemPointerSet is a macro that uses its argument twice.
-    ItemPointerSet(&tids[n], tid_block(tid), tid_offset(tid));
-    n++;
+    tids[n++] = pointer_of(s->leaf.tid());
     count++;
     if (n == kMost) {
       tbm_add_tuples(bitmap, tids, n, s->parts.recheck());

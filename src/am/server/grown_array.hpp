@@ -1,9 +1,18 @@
-// An array that grows, in the memory context that was current when it was made, beyond a gigabyte if need be.
+// Arrays that grow beyond a gigabyte if need be; and one in the memory context that was current when it was made.
 #pragma once
 
 #include "am/server/server.hpp"
 
 namespace learned {
+
+// An array with room for so many values in place of one that has less, or nullptr.
+template <class T>
+[[nodiscard]] T* enlarge(MemoryContext context, T* array, Size capacity) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  const Size bytes = std::max<Size>(capacity, 1) * sizeof(T);
+  return static_cast<T*>(array == nullptr ? MemoryContextAllocHuge(context, bytes)
+                                          : repalloc_huge(array, bytes));
+}
 
 // Goes with its context: there is no destructor. T is copied byte by byte.
 template <class T>
@@ -19,9 +28,7 @@ class GrownArray {
   }
   void reserve(Size capacity) {
     if (capacity <= capacity_) return;
-    const Size bytes = capacity * sizeof(T);
-    data_ = static_cast<T*>(data_ == nullptr ? MemoryContextAllocHuge(context_, bytes)
-                                             : repalloc_huge(data_, bytes));
+    data_ = enlarge(context_, data_, capacity);
     capacity_ = capacity;
   }
   void clear() { size_ = 0; }

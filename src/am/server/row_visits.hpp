@@ -1,55 +1,41 @@
-// Visits rows of a table by the TIDs that an index has.
+// Visits rows of a table by the TIDs that an index has, whatever access method the table has.
+//
+// A heap's are visited as heapam does it, but without a slot, which nobody looks at, and those of a block together.
 #pragma once
 
-#include "am/server/compat.hpp"
-#include "core/base/types.hpp"
+#include "am/server/table_tids.hpp"
+#include "core/base/key.hpp"
 
 namespace learned {
 
 class RowVisits {
  public:
   // What it needs is made in the context when the first row is visited.
-  RowVisits(Relation heap, MemoryContext context) : heap_(heap), context_(context) {}
+  RowVisits(Relation table, MemoryContext context)
+      : table_(table), context_(context), heap_(is_heap(table)) {}
 
-  // Whether the snapshot sees a row version of those that an entry stands for; found() is its TID then.
-  bool visible(Tid tid, Snapshot snapshot) {
-    CHECK_FOR_INTERRUPTS();
-    if (fetch_ == nullptr) begin();
-    ItemPointerData pointer;
-    ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
-    bool again = false;
-    bool all_dead = false;
-    return table_index_fetch_tuple(fetch_, &pointer, snapshot, slot_, &again, &all_dead);
-  }
-  Tid found() const {
-    return make_tid(ItemPointerGetBlockNumber(&slot_->tts_tid), ItemPointerGetOffsetNumber(&slot_->tts_tid));
-  }
+  // Whether the snapshot sees a row version of those that an entry stands for; found() is its TID then. REQUIRES: no content lock is held.
+  bool visible(Tid tid, Snapshot snapshot);
+  Tid found() const { return found_; }
+  // Leaves those of the entries, which have a TID as code, that are visible(), in front. Returns how many. REQUIRES: they ascend.
+  uint32 keep_visible(std::span<Entry> rows, Snapshot snapshot);
 
   // Lets go of the last row's page.
-  void rest() {
-    if (fetch_ == nullptr) return;
-    ExecClearTuple(slot_);
-    table_index_fetch_reset(fetch_);
-  }
+  void rest();
   // Lets go of the table. Visits may begin anew.
-  void end() {
-    if (fetch_ == nullptr) return;
-    ExecDropSingleTupleTableSlot(slot_);
-    table_index_fetch_end(fetch_);
-    fetch_ = nullptr;
-    slot_ = nullptr;
-  }
+  void end();
 
  private:
-  void begin() {
-    const MemoryContext before = MemoryContextSwitchTo(context_);
-    fetch_ = compat::begin_index_fetch(heap_);
-    slot_ = table_slot_create(heap_, nullptr);
-    MemoryContextSwitchTo(before);
-  }
+  void go_to(BlockNumber block);
+  bool search(Tid tid, Snapshot snapshot);
+  bool fetch(Tid tid, Snapshot snapshot);
 
-  Relation heap_;
+  Relation table_;
   MemoryContext context_;
+  bool heap_;
+  Tid found_ = 0;
+  Buffer page_ = InvalidBuffer;  // of a heap
+  // Of another table:
   IndexFetchTableData* fetch_ = nullptr;
   TupleTableSlot* slot_ = nullptr;
 };

@@ -1,6 +1,7 @@
 #include "am/write/dead_tids.hpp"
 
 #include "am/server/compat.hpp"
+#include "am/server/table_tids.hpp"
 
 namespace learned {
 
@@ -22,8 +23,7 @@ void DeadTids<K>::release() {
 
 template <class K>
 bool DeadTids<K>::is_dead(Tid tid) const {
-  ItemPointerData pointer;
-  ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
+  ItemPointerData pointer = pointer_of(tid);
   return callback_(&pointer, callback_state_);
 }
 

@@ -1,5 +1,6 @@
 #include "am/callbacks.hpp"
 #include "am/key/key_columns.hpp"
+#include "am/server/table_tids.hpp"
 #include "am/store/buffer_store.hpp"
 #include "am/write/unique.hpp"
 
@@ -33,8 +34,7 @@ bool learned_insert(Relation index, Datum* values, bool* isnull, ItemPointer hea
       return insert_unique<K>(columns, {index, heap, values, isnull, heap_tid, check_unique});
     // A NULL that equals no other is unique, and its entry is there.
     if (check_unique == UNIQUE_CHECK_EXISTING) return true;
-    insert(index, key_of_row<K>(columns, values, isnull),
-           make_tid(ItemPointerGetBlockNumber(heap_tid), ItemPointerGetOffsetNumber(heap_tid)));
+    insert(index, key_of_row<K>(columns, values, isnull), tid_of(*heap_tid));
     // Where nothing was to be checked, the result does not count.
     return check;
   });

@@ -12,6 +12,7 @@
 // everything starts over.
 #include "am/write/unique.hpp"
 
+#include "am/server/table_tids.hpp"
 #include "am/store/buffer_store.hpp"
 
 namespace learned {
@@ -42,8 +43,7 @@ class UniqueInserter {
         store_(insertion.index),
         row_(key_of_row<K>(columns, insertion.values, insertion.isnull)),
         tree_(&store_, row_.tree),
-        entry_{row_.key, make_tid(ItemPointerGetBlockNumber(insertion.heap_tid),
-                                  ItemPointerGetOffsetNumber(insertion.heap_tid))},
+        entry_{row_.key, tid_of(*insertion.heap_tid)},
         equal_(keys_equal_to(columns, row_)) {}
 
   bool run() {
@@ -141,13 +141,8 @@ class UniqueInserter {
       found_self_ = true;
       return Finding::nothing;
     }
-    // Tables only grow under our lock: the file's length is asked for once, and for what seems to lie beyond it.
-    if (tid_block(tid) >= heap_blocks_) heap_blocks_ = RelationGetNumberOfBlocks(in_.heap);
-    if (tid_offset(tid) == 0 || tid_block(tid) >= heap_blocks_) {
-      store_.corrupt(store_.block(buffer), "entry points beyond the table");
-    }
-    ItemPointerData row;
-    ItemPointerSet(&row, tid_block(tid), tid_offset(tid));
+    if (!limit_.admits(in_.heap, tid)) store_.corrupt(store_.block(buffer), "entry points beyond the table");
+    ItemPointerData row = pointer_of(tid);
     SnapshotData dirty;
     InitDirtySnapshot(dirty);
     if (!table_index_fetch_tuple_check(in_.heap, &row, &dirty, nullptr)) return Finding::nothing;
@@ -215,7 +210,7 @@ class UniqueInserter {
   Tree<Store> tree_;
   Entry entry_;
   EqualKeys<K> equal_;
-  BlockNumber heap_blocks_ = 0;
+  TidLimit limit_;
   bool found_self_ = false;
   TransactionId wait_for_ = InvalidTransactionId;
   uint32 speculative_token_ = 0;
