@@ -338,6 +338,36 @@ SELECT bound, misses(format('SELECT FROM fine WHERE k > %s', bound)) <= 1.2 AND 
   FROM unnest('{3000, 9000, 12000, 30000, 60000, 71000}'::int[]) bound;
 DROP TABLE fine;
 
+-- One statement of a client may write, commit and roll back. (The space of what was deleted is used again: the table stays as large.)
+CREATE TABLE looped (k int8, pad text) WITH (autovacuum_enabled = off);
+INSERT INTO looped SELECT i, 'x' FROM generate_series(1, 60000) i;
+CALL pg_temp.settle();
+DELETE FROM looped WHERE k > 20000;
+CREATE INDEX looped_k ON looped USING learned (k);
+CALL pg_temp.settle();
+VACUUM (TRUNCATE off) looped;
+ANALYZE looped;
+DO $$
+DECLARE
+  query text := 'SELECT FROM looped WHERE k > 30000';
+BEGIN
+  BEGIN
+    INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
+    RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+    RAISE EXCEPTION 'no';
+  EXCEPTION WHEN raise_exception THEN
+    RAISE NOTICE 'rolled back in part: %', estimate(query) < 100;
+  END;
+  INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
+  RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+  ROLLBACK;
+  RAISE NOTICE 'rolled back: %', estimate(query) < 100;
+  INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 50000) i;
+  COMMIT;
+  RAISE NOTICE 'committed: %', estimate(query) > 5000;
+END $$;
+DROP TABLE looped;
+
 DROP VIEW seen;
 DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
 DROP FUNCTION estimate, actual, misses, near;
