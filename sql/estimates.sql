@@ -229,6 +229,129 @@ CREATE INDEX other_second ON other USING learned (o, k);
 INSERT INTO other SELECT i, i FROM generate_series(10001, 40000) i;
 SELECT pg_temp.misses('SELECT FROM other WHERE k > 25000') > 10 AS not_known, pg_temp.misses('SELECT FROM other WHERE o > 25000') <= 1.5 AS known;
 
+-- What the server makes of the table's blocks is not how many rows there are, and what the statistics know of may be gone. Estimates within the
+-- old range get worse by no more than a factor of two, and a little, beyond the judge being the rows, as the server (with a btree) has them.
+CREATE TABLE judged (n serial, name text, condition text, actual float8, learned float8, btree float8);
+CREATE PROCEDURE begin_changed(rows int, value text, pad int) LANGUAGE plpgsql AS $$
+BEGIN
+  DROP TABLE IF EXISTS changed;
+  CREATE TABLE changed (k int8, o int DEFAULT 1, pad text) WITH (autovacuum_enabled = off);
+  EXECUTE format('INSERT INTO changed SELECT %s, 1, repeat(''x'', %s) FROM generate_series(1, %s) i', value, pad, rows);
+  CREATE INDEX changed_k ON changed USING learned (k);
+END $$;
+-- (What the server knows of the number of rows stays as it is.)
+CREATE PROCEDURE judge(name text, VARIADIC bounds int[]) LANGUAGE plpgsql AS $$
+DECLARE
+  known pg_class;
+BEGIN
+  INSERT INTO judged (name, condition)
+    SELECT judge.name, condition FROM unnest(bounds) WITH ORDINALITY b(bound, n), unnest(array[format('k > %s', bound), format('k <= %s', bound),
+      format('k = %s AND o > 0', bound), format('k BETWEEN %s AND %s', bound, bounds[n + 1])]) condition WHERE n < array_length(bounds, 1);
+  UPDATE judged j SET learned = estimate('SELECT FROM changed WHERE ' || condition), actual = actual('SELECT FROM changed WHERE ' || condition)
+   WHERE j.name = judge.name;
+  SELECT * INTO known FROM pg_class WHERE oid = 'changed'::regclass;
+  DROP INDEX changed_k;
+  CREATE INDEX changed_k ON changed USING btree (k);
+  UPDATE pg_class SET reltuples = known.reltuples, relpages = known.relpages WHERE oid = known.oid;
+  UPDATE judged j SET btree = estimate('SELECT FROM changed WHERE ' || condition) WHERE j.name = judge.name;
+END $$;
+-- Rows have become narrower.
+CALL begin_changed(10000, 'i', 1000);
+VACUUM ANALYZE changed;
+INSERT INTO changed SELECT i, 1, '' FROM generate_series(10001, 100000) i;
+CALL judge('narrower', 1000, 5000, 9000, 20000, 50000, 99000);
+-- ANALYZE saw a table of which most was dead.
+CALL begin_changed(50000, 'i', 0);
+CALL pg_temp.settle();
+DELETE FROM changed WHERE k % 10 <> 0;
+CALL pg_temp.settle();
+ANALYZE changed;
+VACUUM changed;
+INSERT INTO changed SELECT i, 1, '' FROM generate_series(50001, 150000) i;
+CALL judge('once dead', 5000, 40000, 60000, 100000, 149000);
+-- A queue: most of what was known is gone. The space is used again, or not yet.
+CALL begin_changed(50000, 'i', 0);
+VACUUM ANALYZE changed;
+CALL pg_temp.settle();
+DELETE FROM changed WHERE k <= 45000;
+CALL pg_temp.settle();
+VACUUM changed;
+INSERT INTO changed SELECT i, 1, '' FROM generate_series(50001, 95000) i;
+CALL judge('queue', 10000, 46000, 49000, 60000, 90000, 94000);
+CALL begin_changed(50000, 'i', 0);
+VACUUM ANALYZE changed;
+CALL pg_temp.settle();
+DELETE FROM changed WHERE k <= 45000;
+CALL pg_temp.settle();
+INSERT INTO changed SELECT i, 1, '' FROM generate_series(50001, 95000) i;
+CALL judge('queue, not vacuumed', 10000, 46000, 49000, 60000, 90000, 94000);
+-- The same of common values: those that are gone are no longer common.
+CALL begin_changed(39999, 'i / 500', 0);
+VACUUM ANALYZE changed;
+CALL pg_temp.settle();
+DELETE FROM changed WHERE k < 60;
+CALL pg_temp.settle();
+VACUUM changed;
+INSERT INTO changed SELECT 80 + i / 500, 1, '' FROM generate_series(0, 29999) i;
+SELECT attname, n_distinct, array_length(most_common_freqs, 1) AS common FROM pg_stats WHERE tablename = 'changed' AND attname = 'k';
+CALL judge('days', 20, 61, 70, 80, 81, 100, 130);
+-- New values, each of them rare, beyond common ones: their number counts as well.
+CALL begin_changed(20000, 'i % 4', 0);
+VACUUM ANALYZE changed;
+INSERT INTO changed SELECT 10 + i, 1, '' FROM generate_series(1, 4000) i;
+CALL judge('unique behind common', 1, 3, 15, 500, 3000, 4000);
+CALL begin_changed(20000, 'i % 4', 0);
+VACUUM ANALYZE changed;
+INSERT INTO changed SELECT 10 + i % 50, 1, '' FROM generate_series(1, 50000) i;
+CALL judge('many behind few', 1, 3, 15, 20, 40, 59);
+SELECT name, count(*) > 15 AS enough, bool_and(l <= 2.2 * b OR l <= 1.5) AS as_near, avg(ln(l)) < 0.7 * avg(ln(b)) AS mostly_nearer,
+       string_agg(format('%s: %s rows, estimates %s and %s', condition, actual, learned, btree), E'\n' ORDER BY n) FILTER (WHERE l > 2.2 * b AND l > 1.5) AS worse
+  FROM judged, greatest(greatest(learned, 1) / greatest(actual, 1), greatest(actual, 1) / greatest(learned, 1)) l,
+       greatest(greatest(btree, 1) / greatest(actual, 1), greatest(actual, 1) / greatest(btree, 1)) b
+ GROUP BY name ORDER BY min(n);
+DROP PROCEDURE begin_changed, judge;
+DROP TABLE changed, judged;
+-- Very many bins: those that are new are as many as their rows demand.
+CREATE TABLE fine (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO fine SELECT i FROM generate_series(1, 12000) i;
+ALTER TABLE fine ALTER k SET STATISTICS 10000;
+ANALYZE fine;
+CREATE INDEX fine_k ON fine USING learned (k);
+INSERT INTO fine SELECT i FROM generate_series(12001, 72000) i;
+SELECT bound, misses(format('SELECT FROM fine WHERE k > %s', bound)) <= 1.2 AND misses(format('SELECT FROM fine WHERE k <= %s', bound)) <= 1.2 AS near
+  FROM unnest('{3000, 9000, 12000, 30000, 60000, 71000}'::int[]) bound;
+DROP TABLE fine;
+
+-- One statement of a client may write, commit and roll back. (The space of what was deleted is used again: the table stays as large.)
+CREATE TABLE looped (k int8, pad text) WITH (autovacuum_enabled = off);
+INSERT INTO looped SELECT i, 'x' FROM generate_series(1, 60000) i;
+CALL pg_temp.settle();
+DELETE FROM looped WHERE k > 20000;
+CREATE INDEX looped_k ON looped USING learned (k);
+CALL pg_temp.settle();
+VACUUM (TRUNCATE off) looped;
+ANALYZE looped;
+DO $$
+DECLARE
+  query text := 'SELECT FROM looped WHERE k > 30000';
+BEGIN
+  BEGIN
+    INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
+    RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+    RAISE EXCEPTION 'no';
+  EXCEPTION WHEN raise_exception THEN
+    RAISE NOTICE 'rolled back in part: %', estimate(query) < 100;
+  END;
+  INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
+  RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+  ROLLBACK;
+  RAISE NOTICE 'rolled back: %', estimate(query) < 100;
+  INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 50000) i;
+  COMMIT;
+  RAISE NOTICE 'committed: %', estimate(query) > 5000;
+END $$;
+DROP TABLE looped;
+
 DROP VIEW seen;
 DROP TABLE mixed, conditions, as_learned, days, young, window_of, parts, elder, heir, other;
 DROP FUNCTION near;

@@ -1,5 +1,5 @@
-# Planner hooks of other extensions, beside ours for row comparisons: what another one does with a table's paths stands,
-# whichever library was loaded first.
+# Planner hooks of other extensions, beside ours for row comparisons and for statistics: what another one does with a table's paths, or gives as
+# statistics, stands, whichever library was loaded first.
 
 use strict;
 use warnings;
@@ -29,6 +29,34 @@ for my $what (sort keys %conditions)
 	{
 		like(query($node, "$order->[1] $explain"), qr/^Seq Scan on t/m, "$what: the path of a hook that was set $order->[0] ours");
 	}
+}
+
+# Statistics of a table that has grown: 10,000 rows are known, 10,000 have come.
+my $statistics = build_module('other_statistics');
+$node->safe_psql('postgres', qq{
+CREATE TABLE grown (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO grown SELECT i FROM generate_series(1, 10000) i;
+CREATE INDEX ON grown USING $AM (k);
+ANALYZE grown;
+INSERT INTO grown SELECT i FROM generate_series(10001, 20000) i;
+});
+my $explain = 'EXPLAIN SELECT * FROM grown WHERE k > 15000';
+for my $order ([ 'before', "LOAD '$statistics'; LOAD 'learned_index';" ], [ 'behind', "LOAD 'learned_index'; LOAD '$statistics';" ])
+{
+	my ($where, $load) = @$order;
+	my $rows = sub
+	{
+		my ($before) = @_;
+		my ($status, $plan, $error) = $node->psql('postgres', "$load $before $explain", on_error_stop => 0);
+		return $plan =~ /rows=(\d+)/ ? $1 : "failed: $error";
+	};
+	my $near = $IS_LEARNED ? sub { $_[0] =~ /^\d+$/ && abs($_[0] - 5000) < 500 } : sub { $_[0] =~ /^\d+$/ };
+	ok($near->($rows->('')), "a hook that was set $where ours and leaves all as it is");
+	# (Without statistics a third is what an inequality is taken for.)
+	cmp_ok(abs($rows->("SET other_statistics.mode = 'nothing';") - 20000 / 3), '<', 100, "one that knows of no statistics, $where ours");
+	# In the midst of a question of ours, if it comes first.
+	ok($near->($rows->("SET other_statistics.mode = 'error'; $explain; $explain; SET other_statistics.mode = 'pass';")),
+		"one that has raised an error, $where ours");
 }
 
 $node->stop;

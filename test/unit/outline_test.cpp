@@ -187,6 +187,26 @@ TEST(OutlineTest, ManyLeaves) {
 }
 
 // Entries that VACUUM has left in their pages as dead ones do not count.
+TEST(OutlineTest, NumberOfKeys) {
+  for (const unsigned run : {1u, 2u, 7u, 100u}) {
+    ModelledTree tree;
+    Entries entries;
+    for (unsigned i = 0; i < 300000; i++)
+      entries.push_back({Code{i / run} * 5, make_tid(i / 50, 1 + i % 50)});
+    tree.load(entries, 30);
+    auto room = std::make_unique<PlainJudge::Sketch::Room>();
+    PlainJudge::Sketch outline(&tree.store(), room.get());
+    // Seen as a whole, and by a sample of it.
+    ASSERT_TRUE(outline.draw({TreeId::keys, 500, 900}));
+    EXPECT_NEAR(outline.share_of_keys(), 1.0 / run, 0.1) << run;
+    ASSERT_TRUE(outline.draw({TreeId::keys, 0, kMaxCode}));
+    EXPECT_NEAR(outline.share_of_keys(), 1.0 / run, run == 1 ? 0.0 : 0.25) << run;
+    // Nothing is there.
+    ASSERT_TRUE(outline.draw({TreeId::keys, 501, 503}));
+    EXPECT_EQ(outline.share_of_keys(), 1.0) << run;
+  }
+}
+
 TEST(OutlineTest, DeadEntries) {
   Random random(5);
   ModelledTree tree;
@@ -246,6 +266,30 @@ void try_wide() {
     }
   }
 }
+
+// Ten keys have the same first word.
+TEST(OutlineTest, NumberOfFirstWords) {
+  using Key = Words<2>;
+  using Sketch = Judge<BasicMemoryStore<Key>, Key>::Sketch;
+  std::vector<BasicEntry<Key>> entries;
+  for (unsigned i = 0; i < 2000; i++) {
+    BasicEntry<Key> entry{Key{}, make_tid(i, 1)};
+    entry.code.word[0] = i / 10;
+    entry.code.word[1] = i % 10;
+    entries.push_back(entry);
+  }
+  WideTree<Key> tree;
+  tree.load(entries, 40);
+  auto room = std::make_unique<Sketch::Room>();
+  const BasicTreeRange<Key> all{TreeId::keys, KeyTraits<Key>::lowest(), KeyTraits<Key>::highest()};
+  Sketch first(&tree.store(), room.get(), 1);
+  ASSERT_TRUE(first.draw(all));
+  EXPECT_NEAR(first.share_of_keys(), 0.1, 0.05);
+  Sketch both(&tree.store(), room.get());
+  ASSERT_TRUE(both.draw(all));
+  EXPECT_EQ(both.share_of_keys(), 1.0);
+}
+
 TEST(OutlineTest, KeysOfTwoWords) { try_wide<2>(); }
 TEST(OutlineTest, KeysOfFourWords) { try_wide<4>(); }
 

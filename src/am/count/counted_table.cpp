@@ -166,7 +166,7 @@ void read_told(const List* told, CountedTable* table) {
     table->task.bucket_column = static_cast<unsigned>(linitial_int(bucket));
     table->attribute++;
   }
-  const int folded = intVal(static_cast<Node*>(list_nth(told, 4)));
+  const int folded = intVal(list_nth(told, 4));
   table->folds = folded >= 0;
   table->fold_words = static_cast<unsigned>(std::max(folded, 0));
 }

@@ -8,6 +8,16 @@
 //
 // Where the rows beyond are many times those that are known, several old bins become one. Where there was no histogram, because all
 // values were common ones, there is one of the new values alone.
+//
+// Of how many rows the old statistics still are is what the planner takes for the number of all, less those beyond. But that number comes from
+// the table's blocks, and is too small where rows have become narrower, or where ANALYZE saw a table that was half empty: then few
+// rows, or none, would be left for what is known. And those that are left may be few indeed, as in a queue, and all of them
+// at one end. So the index is asked for what it has between the known ends, too:
+//
+//   the rows that are left are less than half of what the index has       they are half of what it has; all of it, but no more than half of all
+//                                                                         rows, where all rows are less than half of what the index has in all
+//   they are no more than twice what it has                               what lies beyond the index's ends goes out of the old statistics
+//   they are more, as rows are NULL or dead that the planner counts       all is left as it was
 #include "am/plan/grown_histogram.hpp"
 
 namespace learned {
@@ -29,9 +39,17 @@ struct Known {
   AttStatsSlot bounds;
   AttStatsSlot values;  // common ones
   double spread = 0.0;  // share of the rows that the histogram is of
+  double common_share = 0.0;
+  double distinct = 0.0;  // values, if they are no share of the rows
+  // The borders between which the index still has values.
+  int low = 0;
+  int high = 0;
 
   bool has_histogram() const { return bounds.nvalues > 1; }
-  int bins() const { return has_histogram() ? bounds.nvalues - 1 : 0; }
+  int bins() const { return high - low; }
+  // Of the rows that the statistics are of, those that are still there.
+  double share() const { return known_nulls() + common_share + spread; }
+  double known_nulls() const { return row->stanullfrac; }
   const AttStatsSlot& any() const { return has_histogram() ? bounds : values; }
 };
 
@@ -52,16 +70,17 @@ bool take_apart(HeapTuple tuple, const IndexOptInfo* info, Known* known) {
     if (kinds[slot] == STATISTIC_KIND_MCV) known->common = slot;
     if (kinds[slot] == 0) free = slot;
   }
-  double common = 0.0;
   if (known->common >= 0 && get_attstatsslot(&known->values, tuple, STATISTIC_KIND_MCV, InvalidOid,
                                              ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS)) {
-    for (int i = 0; i < known->values.nnumbers; i++) common += known->values.numbers[i];
+    for (int i = 0; i < known->values.nnumbers; i++) known->common_share += known->values.numbers[i];
   }
-  known->spread = std::clamp(1.0 - known->row->stanullfrac - common, 0.0, 1.0);
+  known->spread = std::clamp(1.0 - known->row->stanullfrac - known->common_share, 0.0, 1.0);
+  known->distinct = std::max<double>(known->row->stadistinct, 0.0);
   if (known->histogram >= 0) {
-    return get_attstatsslot(&known->bounds, tuple, STATISTIC_KIND_HISTOGRAM, InvalidOid,
-                            ATTSTATSSLOT_VALUES) &&
-           known->has_histogram() && orders_as(info, known->bounds.staop, known->bounds.stacoll);
+    if (!get_attstatsslot(&known->bounds, tuple, STATISTIC_KIND_HISTOGRAM, InvalidOid, ATTSTATSSLOT_VALUES))
+      return false;
+    known->high = std::max(known->bounds.nvalues - 1, 0);
+    return known->has_histogram() && orders_as(info, known->bounds.staop, known->bounds.stacoll);
   }
   known->histogram = free;
   return free >= 0 && known->values.nvalues > 0;
@@ -74,20 +93,73 @@ Oid less_of(const Known& known, const IndexOptInfo* info) {
                              BTLessStrategyNumber);
 }
 
+class Less {
+ public:
+  Less(Oid less, Oid collation) : collation_(collation) { fmgr_info(get_opcode(less), &function_); }
+  bool operator()(Datum a, Datum b) const {
+    return DatumGetBool(FunctionCall2Coll(&function_, collation_, a, b));
+  }
+
+ private:
+  mutable FmgrInfo function_;
+  Oid collation_;
+};
+
 // The ends of all values that are known, common ones, which no histogram has, included.
-KnownRange ends_of(const Known& known, const IndexOptInfo* info, Oid less) {
+KnownRange ends_of(const Known& known, const Less& less) {
   const AttStatsSlot& any = known.any();
   KnownRange range{any.values[0], any.values[any.nvalues - 1]};
   if (!known.has_histogram()) range.greatest = range.least;
-  FmgrInfo compare;
-  fmgr_info(get_opcode(less), &compare);
-  const Oid collation = info->indexcollations[0];
   for (int i = 0; i < known.values.nvalues; i++) {
     const Datum value = known.values.values[i];
-    if (DatumGetBool(FunctionCall2Coll(&compare, collation, value, range.least))) range.least = value;
-    if (DatumGetBool(FunctionCall2Coll(&compare, collation, range.greatest, value))) range.greatest = value;
+    if (less(value, range.least)) range.least = value;
+    if (less(range.greatest, value)) range.greatest = value;
   }
   return range;
+}
+
+// Takes out of the statistics what lies beyond the ends that the index has.
+void leave_out_gone(Known* known, const Growth& growth, const Less& less) {
+  const double entries = growth.part[kInside].entries;
+  const Datum least = value_at(growth, kInside, kBelow, 0.0);
+  const Datum greatest = value_at(growth, kInside, kAbove, entries);
+  const int bins = known->bins();
+  const Datum* bounds = known->bounds.values;
+  while (known->high - known->low > 1 && !less(least, bounds[known->low + 1])) known->low++;
+  while (known->high - known->low > 1 && !less(bounds[known->high - 1], greatest)) known->high--;
+  const double kept = bins > 0 ? static_cast<double>(known->bins()) / bins : 1.0;
+  known->spread *= kept;
+  // (They stay in the order of their shares. The arrays are copies.)
+  AttStatsSlot* common = &known->values;
+  const int all = common->nvalues;
+  int n = 0;
+  known->common_share = 0.0;
+  for (int i = 0; i < all; i++) {
+    if (less(common->values[i], least) || less(greatest, common->values[i])) continue;
+    common->values[n] = common->values[i];
+    common->numbers[n] = common->numbers[i];
+    known->common_share += common->numbers[n++];
+  }
+  common->nvalues = common->nnumbers = n;
+  known->distinct = std::max(known->distinct - all, 0.0) * kept + n;
+}
+
+double entries_beyond(const Growth& growth) {
+  return growth.part[kBelow].entries + growth.part[kAbove].entries;
+}
+
+// How many rows there are that the statistics know of; what is no more goes out of these. The sides have been measured.
+double known_rows(Known* known, const Growth& growth, double rows, const Less& less) {
+  double others = std::max(rows - entries_beyond(growth), 0.0);
+  const double inside = growth.part[kInside].entries;
+  const double share_of_values = std::max(1.0 - known->known_nulls(), kLeastShare);
+  const double entries = (inside + entries_beyond(growth)) / share_of_values;
+  // (Shares are all that statistics have, and what they add up to is too small then. What has been right so far shall be off by no more
+  // than a factor of two.)
+  const double part = std::clamp(entries / rows - 1.0, 0.5, 1.0);
+  others = std::max(others, std::min(inside / share_of_values * part, rows / 2));
+  if (inside >= 1.0 && others * share_of_values <= 2 * inside) leave_out_gone(known, growth, less);
+  return std::max(others, kLeastShare * rows);
 }
 
 // How many bins there will be of which rows.
@@ -95,27 +167,42 @@ struct Bins {
   int of_side[kSides] = {0, 0};
   int old = 0;
   double known_share = 1.0;  // g
+  double values = 0.0;       // that are new
+
+  int of_sides() const { return of_side[kBelow] + of_side[kAbove]; }
 };
 
-int rounded(double bins) { return static_cast<int>(std::lround(std::min(bins, 2.0 * kMostBins))); }
+// What is to be divided, in rows as the planner counts them.
+struct Rows {
+  double all;
+  double known;
+};
 
-Bins divide(const Known& known, const Growth& growth, double rows) {
+// What lies beyond, but for less than half of a bin, which is for the planner's look at the actual end.
+double take_sides(const Known& known, const Growth& growth, const Rows& rows, double* beyond) {
+  // (Nothing is known of any row where all were common values that are gone.)
+  const double spread = known.share() > 0.0 ? rows.known * known.spread / known.share() : 0.0;
+  const double old_rows = known.bins() > 0 ? spread / known.bins() : 0.0;
+  const double entries = entries_beyond(growth);
+  const double scale = entries > rows.all - rows.known ? (rows.all - rows.known) / entries : 1.0;
+  double all = 0.0;
+  for (int side = 0; side < kSides; side++) {
+    beyond[side] = scale * growth.part[side].entries;
+    if (beyond[side] < std::max(old_rows / 2, 1.0)) beyond[side] = 0.0;
+    all += beyond[side];
+  }
+  return all;
+}
+
+Bins divide(const Known& known, const Growth& growth, const Rows& rows) {
   Bins bins;
   double beyond[kSides];
-  double all = 0.0;
-  for (int side = 0; side < kSides; side++) all += beyond[side] = growth.side[side].entries;
-  const double others = std::max(rows - all, kLeastShare * rows);
-  const double spread = others * known.spread;
+  const double all = take_sides(known, growth, rows, beyond);
   bins.old = known.bins();
-  // Less than half of a bin is for the planner's look at the actual end.
-  const double old_rows = bins.old > 0 ? spread / bins.old : 0.0;
-  all = 0.0;
-  for (double& side : beyond) {
-    if (side < std::max(old_rows / 2, 1.0)) side = 0.0;
-    all += side;
-  }
   if (all == 0.0) return bins;
-  bins.known_share = others / (others + all);
+  bins.known_share = rows.known / (rows.known + all);
+  const double spread = known.share() > 0.0 ? rows.known * known.spread / known.share() : 0.0;
+  const double old_rows = bins.old > 0 ? spread / bins.old : 0.0;
   double size = all / kNewBins;
   const double most = std::max<double>(kMostBins, bins.old);
   if (bins.old > 0) {
@@ -125,7 +212,9 @@ Bins divide(const Known& known, const Growth& growth, double rows) {
     size = std::max(spread / bins.old, all / (most - bins.old));
   }
   for (int side = 0; side < kSides; side++) {
-    if (beyond[side] > 0.0) bins.of_side[side] = std::max(rounded(beyond[side] / size), 1);
+    if (beyond[side] <= 0.0) continue;
+    bins.of_side[side] = std::max(static_cast<int>(std::lround(std::min(beyond[side] / size, most))), 1);
+    bins.values += std::max(growth.part[side].values, 1.0);
   }
   return bins;
 }
@@ -136,7 +225,7 @@ int fill_borders(const Known& known, const Growth& growth, const Bins& bins, Dat
   // (Of a histogram that was there before the outermost border stays; one that is new has to have a first and a last one.)
   const bool fresh = !known.has_histogram();
   const auto value = [&](int side, int border) {
-    return value_at(growth, side, growth.side[side].entries * border / bins.of_side[side]);
+    return value_at(growth, side, side, growth.part[side].entries * border / bins.of_side[side]);
   };
   const int below = bins.of_side[kBelow];
   for (int border = 0; border < below + (fresh && below > 0 ? 1 : 0); border++)
@@ -144,7 +233,7 @@ int fill_borders(const Known& known, const Growth& growth, const Bins& bins, Dat
   if (!fresh) {
     for (int border = 0; border <= bins.old; border++) {
       const int64 old = int64{known.bins()} * border / bins.old;
-      out[n++] = known.bounds.values[old];
+      out[n++] = known.bounds.values[known.low + old];
     }
   }
   const int above = bins.of_side[kAbove];
@@ -152,7 +241,15 @@ int fill_borders(const Known& known, const Growth& growth, const Bins& bins, Dat
   return n;
 }
 
-HeapTuple make_tuple(HeapTuple old, const Known& known, const Bins& bins, Oid less, ArrayType* bounds) {
+Datum array_of(Datum* values, int n, Oid type) {
+  int16 width;
+  bool by_value;
+  char align;
+  get_typlenbyvalalign(type, &width, &by_value, &align);
+  return PointerGetDatum(construct_array(values, n, type, width, by_value, align));
+}
+
+HeapTuple make_tuple(HeapTuple old, const Known& known, const Bins& bins, Oid less, Datum bounds) {
   Datum values[Natts_pg_statistic] = {};
   bool nulls[Natts_pg_statistic] = {};
   bool replaced[Natts_pg_statistic] = {};
@@ -160,24 +257,28 @@ HeapTuple make_tuple(HeapTuple old, const Known& known, const Bins& bins, Oid le
     values[attribute - 1] = value;
     replaced[attribute - 1] = true;
   };
-  const auto share = static_cast<float4>(bins.known_share);
+  const auto share = known.share() > 0.0 ? static_cast<float4>(bins.known_share / known.share()) : 0.0F;
   set(Anum_pg_statistic_stanullfrac, Float4GetDatum(known.row->stanullfrac * share));
   // (Negative: so many for each row.)
   if (known.row->stadistinct > 0)
-    set(Anum_pg_statistic_stadistinct, Float4GetDatum(known.row->stadistinct / share));
-  if (known.common >= 0) {
+    set(Anum_pg_statistic_stadistinct, Float4GetDatum(static_cast<float4>(known.distinct + bins.values)));
+  if (known.common >= 0 && known.values.nvalues == 0) {
+    set(Anum_pg_statistic_stakind1 + known.common, Int16GetDatum(0));
+  } else if (known.common >= 0) {
     const int n = known.values.nnumbers;
     auto* shares = static_cast<Datum*>(palloc(static_cast<Size>(n) * sizeof(Datum)));
     for (int i = 0; i < n; i++) shares[i] = Float4GetDatum(known.values.numbers[i] * share);
     set(Anum_pg_statistic_stanumbers1 + known.common,
         PointerGetDatum(construct_array(shares, n, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT)));
+    set(Anum_pg_statistic_stavalues1 + known.common,
+        array_of(known.values.values, n, known.values.valuetype));
   }
   if (!known.has_histogram()) {
     set(Anum_pg_statistic_stakind1 + known.histogram, Int16GetDatum(STATISTIC_KIND_HISTOGRAM));
     set(Anum_pg_statistic_staop1 + known.histogram, ObjectIdGetDatum(less));
     set(Anum_pg_statistic_stacoll1 + known.histogram, ObjectIdGetDatum(known.values.stacoll));
   }
-  set(Anum_pg_statistic_stavalues1 + known.histogram, PointerGetDatum(bounds));
+  set(Anum_pg_statistic_stavalues1 + known.histogram, bounds);
   Relation catalog = table_open(StatisticRelationId, AccessShareLock);
   HeapTuple tuple = heap_modify_tuple(old, RelationGetDescr(catalog), values, nulls, replaced);
   table_close(catalog, AccessShareLock);
@@ -190,25 +291,28 @@ bool extend_histogram(HeapTuple statistics, const GrowingTable& of, const IndexO
                       GrownHistogram* result) {
   Known known;
   if (take_apart(statistics, info, &known)) {
-    const Oid less = less_of(known, info);
+    const Oid operator_less = less_of(known, info);
+    const Less less(operator_less, info->indexcollations[0]);
     Growth growth;
-    if (!measure_growth(of, ends_of(known, info, less), &growth)) return false;
-    const Bins bins = divide(known, growth, info->rel->tuples);
-    result->bins = bins.of_side[kBelow] + bins.old + bins.of_side[kAbove];
+    const KnownRange range = ends_of(known, less);
+    if (!measure_growth(of, range, &growth)) return false;
+    Rows rows{info->rel->tuples, std::max(info->rel->tuples - entries_beyond(growth), 0.0)};
+    double beyond[kSides];
+    if (take_sides(known, growth, rows, beyond) > 0.0) {
+      if (!measure_inside(of, range, &growth)) return false;
+      rows.known = known_rows(&known, growth, rows.all, less);
+    }
+    const Bins bins = divide(known, growth, rows);
+    result->bins = bins.old + bins.of_sides();
     for (int side = 0; side < kSides; side++) {
       result->leaf[side] = growth.leaf[side];
-      if (bins.of_side[side] > 0) result->outermost[side] = growth.side[side].outermost;
+      if (bins.of_side[side] > 0) result->outermost[side] = growth.part[side].outermost;
     }
-    if (result->bins > bins.old) {
+    if (bins.of_sides() > 0) {
       auto* borders = static_cast<Datum*>(palloc((static_cast<Size>(result->bins) + 2) * sizeof(Datum)));
       const int n = fill_borders(known, growth, bins, borders);
-      const Oid type = known.any().valuetype;
-      int16 width;
-      bool by_value;
-      char align;
-      get_typlenbyvalalign(type, &width, &by_value, &align);
-      result->tuple = make_tuple(statistics, known, bins, less,
-                                 construct_array(borders, n, type, width, by_value, align));
+      result->tuple =
+          make_tuple(statistics, known, bins, operator_less, array_of(borders, n, known.any().valuetype));
     }
   }
   free_attstatsslot(&known.bounds);

@@ -67,50 +67,87 @@ void leave_out_dead_rows(LivingRows rows, std::span<BasicOutlineMark<K>> marks, 
 }
 
 template <class K>
-bool measure(const GrowingTable& of, const KnownRange& known, Growth* growth) {
+class Measure {
   using Store = BasicBufferStore<K>;
-  Store store(of.index);
-  store.peek_within(of.index_blocks);
-  const KeyColumn& column = growth->column;
-  // (A plain index is stored ascending.)
-  const bool turned = KeyTraits<K>::kWords > 1 && column.descending;
-  const BasicTreeRange<K> all = keys_of_values<K>(of.index);
-  auto* room = static_cast<typename Outline<Store>::Room*>(palloc(sizeof(typename Outline<Store>::Room)));
-  bool sound = true;
-  for (int end = 0; end < kSides && sound; end++) {
-    // In the order of the index.
-    const int side = turned ? 1 - end : end;
-    const BasicTreeRange<K> edge = keys_of_value<K>(column, side == kAbove ? known.greatest : known.least);
-    BasicTreeRange<K> range = all;
-    if (end == kAbove ? edge.hi >= all.hi : edge.lo <= all.lo) continue;
-    if (end == kAbove) {
-      range.lo = KeyTraits<K>::after(edge.hi);
-    } else {
-      range.hi = KeyTraits<K>::before(edge.lo);
+  using Sketch = Outline<Store>;
+
+ public:
+  Measure(const GrowingTable& of, const KnownRange& known, Growth* growth)
+      : of_(of),
+        growth_(growth),
+        // (A plain index is stored ascending.)
+        turned_(KeyTraits<K>::kWords > 1 && growth->column.descending),
+        all_(keys_of_values<K>(of.index)),
+        store_(of.index),
+        // In the order of the index.
+        edge_{keys_of_value<K>(growth->column, turned_ ? known.greatest : known.least),
+              keys_of_value<K>(growth->column, turned_ ? known.least : known.greatest)} {
+    store_.peek_within(of.index_blocks);
+    room_ = static_cast<typename Sketch::Room*>(palloc(sizeof(typename Sketch::Room)));
+  }
+  ~Measure() { pfree(room_); }
+  Measure(const Measure&) = delete;
+  Measure& operator=(const Measure&) = delete;
+
+  bool sides() {
+    for (int end = 0; end < kSides; end++) {
+      BasicTreeRange<K> range = all_;
+      if (end == kAbove ? edge_[end].hi >= all_.hi : edge_[end].lo <= all_.lo) continue;
+      if (end == kAbove) {
+        range.lo = KeyTraits<K>::after(edge_[end].hi);
+      } else {
+        range.hi = KeyTraits<K>::before(edge_[end].lo);
+      }
+      GrowthPart* part = &growth_->part[turned_ ? 1 - end : end];
+      Sketch outline(&store_, room_, growth_->column.place.words);
+      if (!outline.draw(range)) return false;
+      growth_->leaf[end] = outline.end(end == kAbove);
+      take(outline, part, end);
     }
-    Outline<Store> outline(&store, room);
-    sound = outline.draw(range);
-    if (!sound) break;
-    growth->leaf[end] = outline.end(end == kAbove);
-    GrowthSide* out = &growth->side[side];
+    return true;
+  }
+
+  bool inside() {
+    Sketch outline(&store_, room_, growth_->column.place.words);
+    if (!outline.draw({TreeId::keys, edge_[kBelow].lo, edge_[kAbove].hi})) return false;
+    take(outline, &growth_->part[kInside], kAbove);
+    return true;
+  }
+
+ private:
+  void take(const Sketch& outline, GrowthPart* out, int end) {
     const auto marks = outline.marks();
     Tid first = 0;
     Tid last = 0;
-    leave_out_dead_rows<K>(LivingRows(of.table, of.table_blocks), marks, &first, &last);
+    leave_out_dead_rows<K>(LivingRows(of_.table, of_.table_blocks), marks, &first, &last);
     out->outermost = end == kAbove ? last : first;
-    for (const auto& mark : marks) out->entries += mark.entries;
+    double values = 0.0;
+    const K* before_it = nullptr;
+    for (const auto& mark : marks) {
+      if (mark.entries <= 0.0) continue;
+      out->entries += mark.entries;
+      if (before_it == nullptr || !same_prefix(*before_it, mark.key, growth_->column.place.words)) values++;
+      before_it = &mark.key;
+    }
+    out->values = std::max(values, out->entries * outline.share_of_keys());
     out->count = static_cast<unsigned>(marks.size());
     out->knots = static_cast<GrowthKnot*>(palloc(marks.size() * sizeof(GrowthKnot)));
     double before = 0.0;
     for (std::size_t i = 0; i < marks.size(); i++) {
-      const double up_to = turned ? out->entries - before : before;
-      out->knots[turned ? marks.size() - 1 - i : i] = {codes_of(column, marks[i].key), up_to};
+      const double up_to = turned_ ? out->entries - before : before;
+      out->knots[turned_ ? marks.size() - 1 - i : i] = {codes_of(growth_->column, marks[i].key), up_to};
       before += marks[i].entries;
     }
   }
-  pfree(room);
-  return sound;
-}
+
+  const GrowingTable& of_;
+  Growth* growth_;
+  bool turned_;
+  BasicTreeRange<K> all_;
+  Store store_;
+  BasicTreeRange<K> edge_[kSides];
+  typename Sketch::Room* room_;
+};
 
 // The codes in the middle between those of two values, where all in between are values, too; `part` in [0, 1) says where.
 CodePair between(KeyKind kind, const CodePair& low, const CodePair& high, double part) {
@@ -129,7 +166,11 @@ bool growth_known_for(Relation index) { return !has_mapped_column(index); }
 bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth) {
   const KeyColumns columns = key_columns_of(of.index);
   growth->column = columns.column[0];
-  return with_key(columns.words, [&]<class K>() { return measure<K>(of, known, growth); });
+  return with_key(columns.words, [&]<class K>() { return Measure<K>(of, known, growth).sides(); });
+}
+
+bool measure_inside(const GrowingTable& of, const KnownRange& known, Growth* growth) {
+  return with_key(key_words_of(of.index), [&]<class K>() { return Measure<K>(of, known, growth).inside(); });
 }
 
 bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
@@ -148,10 +189,10 @@ bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned 
   });
 }
 
-Datum value_at(const Growth& growth, int side, double entries) {
+Datum value_at(const Growth& growth, int part_of_all, int side, double entries) {
   const KeyColumn& column = growth.column;
-  const GrowthKnot* knots = growth.side[side].knots;
-  const unsigned count = growth.side[side].count;
+  const GrowthKnot* knots = growth.part[part_of_all].knots;
+  const unsigned count = growth.part[part_of_all].count;
   // The last knot with no more entries before it, or, above, the one before the first that has as many: where there is nothing behind a
   // knot but dead rows, it is the end.
   unsigned lo = 0;

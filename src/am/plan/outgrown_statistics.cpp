@@ -26,6 +26,21 @@ get_relation_stats_hook_type previous_hook;
 
 // ---- what was found
 
+// While it lasts, leaves are not looked at again: a statement of a client, as long as nothing is written, committed or rolled back in it. (A
+// procedure may do that for hours.)
+struct Moment {
+  TimestampTz statement;
+  TimestampTz transaction;
+  SubTransactionId part;
+  CommandId command;
+
+  static Moment now() {
+    return {GetCurrentStatementStartTimestamp(), GetCurrentTransactionStartTimestamp(),
+            GetCurrentSubTransactionId(), GetCurrentCommandId(false)};
+  }
+  bool operator==(const Moment&) const = default;
+};
+
 struct Found {
   Oid index;          // the key
   uint32 statistics;  // of the statistics' place in the server's cache
@@ -33,8 +48,8 @@ struct Found {
   double tolerance;   // so many more or less make no difference
   EndLeaf leaf[kSides];
   Tid outermost[kSides];
-  HeapTuple tuple;   // null: the old statistics will do
-  TimestampTz seen;  // the statement that has last looked at the leaves
+  HeapTuple tuple;  // null: the old statistics will do
+  Moment seen;      // when the leaves were last looked at
 };
 
 constexpr Size kMostBytes = 1024 * 1024;
@@ -87,15 +102,15 @@ void keep(const Found& found) {
     control.hcxt = memory;
     all_found = hash_create("learned statistics", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
   }
+  // (First what may fail. Of null heap_copytuple() makes null.)
+  MemoryContext old = MemoryContextSwitchTo(memory);
+  HeapTuple copy = heap_copytuple(found.tuple);
+  MemoryContextSwitchTo(old);
   bool known;
   auto* kept = static_cast<Found*>(hash_search(all_found, &found.index, HASH_ENTER, &known));
   if (known && kept->tuple != nullptr) heap_freetuple(kept->tuple);
   *kept = found;
-  kept->tuple = nullptr;
-  if (found.tuple == nullptr) return;
-  MemoryContext old = MemoryContextSwitchTo(memory);
-  kept->tuple = heap_copytuple(found.tuple);
-  MemoryContextSwitchTo(old);
+  kept->tuple = copy;
 }
 
 // ---- the question
@@ -104,11 +119,18 @@ void keep(const Found& found) {
 // that result) comes to the tables of that one.
 // (Only compared: brincostestimate() asks with a variable that nobody has filled in.)
 RelOptInfo* table_of(const PlannerInfo* root, const RangeTblEntry* rte, const RelOptInfo* asked) {
+  // Of thousands of partitions one is asked about after the other.
+  static int last = 1;
+  const int size = root->simple_rel_array_size;
   RelOptInfo* table = nullptr;
-  for (int i = 1; i < root->simple_rel_array_size; i++) {
+  for (int n = 1, i = last; n < size; n++, i++) {
+    if (i >= size) i = 1;
+    RelOptInfo* relation = root->simple_rel_array[i];
     if (root->simple_rte_array[i] == rte) {
-      table = root->simple_rel_array[i];
-    } else if (root->simple_rel_array[i] == asked) {
+      last = i;
+      table = relation;
+      if (relation == asked) break;
+    } else if (relation == asked) {
       return nullptr;
     }
   }
@@ -159,9 +181,9 @@ Found* find(const IndexOptInfo* info) {
   return found;
 }
 
-bool holds(const GrowingTable& of, const Found* found) {
-  const auto tolerance = static_cast<unsigned>(std::min(found->tolerance, 1e9));
-  return still_ends(of, found->leaf, tolerance) && still_live(of, found->outermost);
+bool holds(const GrowingTable& of, const Found& found) {
+  const auto tolerance = static_cast<unsigned>(std::min(found.tolerance, 1e9));
+  return still_ends(of, found.leaf, tolerance) && still_live(of, found.outermost);
 }
 
 // What was found before, if it holds still. *tuple: a copy of it.
@@ -171,9 +193,9 @@ bool take_found(const GrowingTable& of, const IndexOptInfo* info, HeapTuple* tup
   // (It may be gone when a table has been asked for its rows: its access method may look at the catalogs.)
   const Found before = *found;
   HeapTuple copy = heap_copytuple(found->tuple);
-  if (!holds(of, &before)) return false;
+  if (!holds(of, before)) return false;
   found = find(info);
-  if (found != nullptr) found->seen = GetCurrentStatementStartTimestamp();
+  if (found != nullptr) found->seen = Moment::now();
   *tuple = copy;
   return true;
 }
@@ -195,15 +217,13 @@ HeapTuple measure(const GrowingTable& of, const IndexOptInfo* info, HeapTuple st
     found.outermost[side] = grown.outermost[side];
   }
   found.tuple = grown.tuple;
-  found.seen = GetCurrentStatementStartTimestamp();
+  found.seen = Moment::now();
   if (before == news) keep(found);
   return grown.tuple;
 }
 
 // Looks at the index: whether what was found holds still, or else anew. A copy of the tuple, if there is one.
-HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info) {
-  const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info->rel->pages,
-                        info->pages};
+HeapTuple look(const GrowingTable& of, PlannerInfo* root, const IndexOptInfo* info) {
   HeapTuple tuple = nullptr;
   if (!take_found(of, info, &tuple) && !RELATION_IS_OTHER_TEMP(of.index) && growth_known_for(of.index)) {
     VariableStatData old;
@@ -211,6 +231,13 @@ HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* 
     if (HeapTupleIsValid(old.statsTuple)) tuple = measure(of, info, old.statsTuple);
     ReleaseVariableStats(old);
   }
+  return tuple;
+}
+
+HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info) {
+  const GrowingTable of{table_open(rte->relid, NoLock), index_open(info->indexoid, NoLock), info->rel->pages,
+                        info->pages};
+  HeapTuple tuple = look(of, root, info);
   index_close(of.index, NoLock);
   table_close(of.table, NoLock);
   return tuple;
@@ -220,7 +247,7 @@ HeapTuple look(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* 
 bool give_statistics(PlannerInfo* root, const RangeTblEntry* rte, const IndexOptInfo* info,
                      VariableStatData* variable) {
   const Found* found = find(info);
-  const bool known = found != nullptr && found->seen == GetCurrentStatementStartTimestamp();
+  const bool known = found != nullptr && found->seen == Moment::now();
   // (Of null heap_copytuple() makes null.)
   HeapTuple tuple = known ? heap_copytuple(found->tuple) : look(root, rte, info);
   if (tuple == nullptr) return false;

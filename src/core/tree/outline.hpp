@@ -86,12 +86,15 @@ class Outline {
                1];
   };
 
-  Outline(Store* store, Room* room) : store_(store), room_(room) {}
+  // Keys are told apart by their first `words` words.
+  Outline(Store* store, Room* room, unsigned words = KeyTraits<Key>::kWords)
+      : store_(store), room_(room), words_(words) {}
 
   // False: a page is damaged, or all is changing. REQUIRES: the range is one of keys.
   bool draw(const TreeRange& range) {
     range_ = range;
     marks_ = 0;
+    pairs_ = changes_ = 0.0;
     damaged_ = false;
     unsigned level;
     if (!begin_at_root(&level)) return false;
@@ -109,6 +112,9 @@ class Outline {
   // In ascending order. The last one is the greatest key, with nothing behind it. None: nothing is in the range.
   std::span<Mark> marks() const { return {room_->marks, marks_}; }
   const EndLeaf& end(bool upper) const { return end_[upper ? 1 : 0]; }
+  // In how many entries of 1 the key is another one than in the entry before: so many keys there are for each entry. By neighbours that were
+  // looked at.
+  double share_of_keys() const { return pairs_ > 0.0 ? changes_ / pairs_ : 1.0; }
 
   // Whether the leaf that had an end of a range has it still, with about as many entries.
   static bool still_ends(Store* store, const EndLeaf& leaf, const Entry& position, unsigned tolerance) {
@@ -276,10 +282,12 @@ class Outline {
         // (VACUUM has removed it.)
         if (page.is_dead(begin + i)) tid = 0;
         add_mark(key, each * step, tid);
+        if (!compare(page, begin + i, step, end, each * step)) return false;
         i += step;
       } else {
         const unsigned step = std::min(kDeltaStride, to - d);
         add_mark(delta[d].code, step, delta[d].tid);
+        if (d + 1 < to) add_pair(delta[d].code, delta[d + 1].code, step);
         d += step;
       }
     }
@@ -300,6 +308,24 @@ class Outline {
     const bool ordered = marks_ == 0 || room_->marks[marks_ - 1].key <= key;
     room_->marks[marks_] = {ordered ? key : room_->marks[marks_ - 1].key, entries, tid};
     marks_++;
+  }
+
+  // An entry of `step` from a rank on and the one behind it, if that is in front of `end`: some one, as keys may come back as regularly as we
+  // look at them. False: corrupt.
+  bool compare(const PageView& page, unsigned rank, unsigned step, unsigned end, double entries) {
+    chance_ = chance_ * 1664525 + 1013904223;
+    rank += (chance_ >> 16) % step;
+    Key key[2];
+    Tid tid[2];
+    if (rank + 1 >= end) return true;
+    if (!decode(page, rank, rank + 2, key, tid)) return false;
+    add_pair(key[0], key[1], entries);
+    return true;
+  }
+  // Neighbours, for so many entries.
+  void add_pair(const Key& key, const Key& next, double entries) {
+    pairs_ += entries;
+    if (!same_prefix(key, next, words_)) changes_ += entries;
   }
 
   // Too many pages to read them all.
@@ -348,7 +374,7 @@ class Outline {
   }
 
   // False: corrupt.
-  static bool take_tids(const PageView& page, Below* below) {
+  bool take_tids(const PageView& page, Below* below) {
     const unsigned encoded = page.encoded();
     const unsigned deltas = page.deltas();
     below->tids = 0;
@@ -361,6 +387,7 @@ class Outline {
       Tid tid;
       if (!decode(page, rank, rank + 1, nullptr, &tid)) return false;
       if (!page.is_dead(rank)) below->tid[below->tids++] = tid;
+      if (!compare(page, rank, std::max(encoded / kTidsOfSample, 1u), encoded, below->entries)) return false;
     }
     return true;
   }
@@ -403,6 +430,10 @@ class Outline {
 
   Store* store_;
   Room* room_;
+  unsigned words_;
+  double pairs_ = 0.0;
+  double changes_ = 0.0;
+  std::uint32_t chance_ = 1;
   TreeRange range_{};
   EndLeaf end_[2];
   Key least_{};     // that a leaf had in the range
