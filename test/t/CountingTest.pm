@@ -76,6 +76,8 @@ sub open_session
 {
 	my ($node, @statements) = @_;
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	# (Time runs out for each query, not for what may take an hour.)
+	$session->set_query_timer_restart;
 	run_in($session, $_) for "\\set VERBOSITY verbose\nSET client_min_messages = error", @statements;
 	return $session;
 }
