@@ -90,7 +90,9 @@ void require_select(Oid index, Oid table) {
   if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED) {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("query would be affected by row-level security policy for table \"%s\"",
-                           get_rel_name(table))));
+                           get_rel_name(table)),
+                    errhint("Ask as a role with BYPASSRLS, or as the table's owner if it has no FORCE ROW "
+                            "LEVEL SECURITY.")));
   }
 }
 
