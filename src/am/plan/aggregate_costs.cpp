@@ -1,15 +1,14 @@
 #include "am/plan/aggregate_costs.hpp"
 
 #include "am/callbacks.hpp"
-#include "am/plan/index_info.hpp"
+#include "am/plan/path_parts.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
 
 namespace {
 
-// Of the processor, in units of cpu_operator_cost, which stands for some 8 nanoseconds here.
-constexpr double kDescent = 30.0;  // to the first leaf (cost.cpp)
+// Of the processor, in units of cpu_operator_cost.
 constexpr double kLeaf = 25.0;     // a leaf's header and the models of its segments
 constexpr double kDecoded = 0.6;   // an entry that has to be decoded
 constexpr double kVisited = 16.0;  // a row that has to be visited, in the order of the table's blocks
@@ -73,13 +72,9 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
 
 }  // namespace
 
-double expected_rows(const RelOptInfo* output, double otherwise) {
-  return output->pathlist == NIL ? otherwise : static_cast<const Path*>(linitial(output->pathlist))->rows;
-}
-
 double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output) {
   if (question.groups == NIL) return 1.0;
-  if (!question.distinct) return expected_rows(output, rows);
+  if (!question.distinct) return rows_of_query(output, rows);
   return estimate_num_groups(root, question.groups, rows, nullptr, nullptr);
 }
 

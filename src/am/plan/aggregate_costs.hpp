@@ -39,8 +39,6 @@ struct CountCost {
   Cost total;
 };
 
-// How many rows the planner expects of the query, whatever gives them.
-double expected_rows(const RelOptInfo* output, double otherwise);
 // How many groups of so many rows.
 double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output);
 // The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.

@@ -107,14 +107,10 @@ bool understand(PlannerInfo* root, Question* question) {
 
 // ---- the answer
 
-bool is_float(Oid type) { return type == FLOAT4OID || type == FLOAT8OID; }
-
 // Whether the least and the greatest value of a column are those of its codes, of one word.
 bool has_ordered_codes(const IndexOptInfo* index, int column, Oid type) {
   KeyKind kind;
-  if (!key_kind_of_type(type, &kind) || key_words(kind) != 1) return false;
-  // (Floats with key columns behind them are merged: what was stored is not known.)
-  return !is_float(type) || column >= index->nkeycolumns - 1;
+  return key_kind_of_type(type, &kind) && key_words(kind) == 1 && keeps_bits(index, column, type);
 }
 
 // min() and max(), by the order of the type, which is the index's: an included column has no operator family.
@@ -372,7 +368,7 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   path->custom_paths = list_make1(table.path);
   linitial(path->custom_private) = list_make1(table.told);
   const bool grouped = groups_of_query(question) > 0;
-  path->path.rows = question.distinct ? std::min(table.groups, expected_rows(output, 1.0)) : table.groups;
+  path->path.rows = question.distinct ? std::min(table.groups, rows_of_query(output, 1.0)) : table.groups;
   path->path.startup_cost = grouped ? table.cost.startup : table.cost.total;
   path->path.total_cost = table.cost.total + path->path.rows * cpu_tuple_cost;
   path->path.pathkeys = grouped ? order_of_groups(root, question, answer.index, table.direction) : NIL;
@@ -460,7 +456,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
       return;
   }
   const bool grouped = groups_of_query(question) > 0;
-  const double rows = question.distinct ? std::min(groups, expected_rows(output, 1.0)) : groups;
+  const double rows = question.distinct ? std::min(groups, rows_of_query(output, 1.0)) : groups;
   CustomPath* path = make_path(question, bucket_group, output);
   path->custom_paths = paths;
   linitial(path->custom_private) = told;

@@ -19,9 +19,6 @@ namespace learned {
 
 namespace {
 
-// Of the processor, in units of cpu_operator_cost: one descent for each group (cost.cpp).
-constexpr double kDescent = 30.0;
-
 // What is wanted of each group.
 struct Wanted {
   List* groups;           // expressions, in any order
@@ -151,8 +148,7 @@ void add_group_path(PlannerInfo* root, const ServingIndex& serving, RelOptInfo* 
   scan->pathtarget = target;
 
   // As many groups as the planner's own paths expect.
-  const double groups =
-      output->pathlist == NIL ? scan->rows : static_cast<const Path*>(linitial(output->pathlist))->rows;
+  const double groups = rows_of_query(output, scan->rows);
   // A filter makes the scan look at more than the first rows.
   const double rows = std::max(scan->rows, 1.0);
   const double candidates = std::max(child->indexselectivity * rel->tuples, 1.0);

@@ -5,6 +5,10 @@
 
 namespace learned {
 
+double rows_of_query(const RelOptInfo* output, double otherwise) {
+  return output->pathlist == NIL ? otherwise : static_cast<const Path*>(linitial(output->pathlist))->rows;
+}
+
 bool is_of_one_table(PlannerInfo* root, RelOptInfo* input) {
   const Query* parse = root->parse;
   // (A condition that is the same for all rows becomes a node of its own above the scan.)
@@ -47,10 +51,14 @@ bool has_equality(const List* conditions, const IndexOptInfo* index, int column)
   return false;
 }
 
+bool is_float(Oid type) { return type == FLOAT4OID || type == FLOAT8OID; }
+
 bool equal_by_words(const IndexOptInfo* index, int columns) {
-  if (columns < index->nkeycolumns) return true;
-  const Oid type = index->opcintype[columns - 1];
-  return type != FLOAT4OID && type != FLOAT8OID;
+  return columns < index->nkeycolumns || !is_float(index->opcintype[columns - 1]);
+}
+
+bool keeps_bits(const IndexOptInfo* index, int column, Oid type) {
+  return !is_float(type) || column >= index->nkeycolumns - 1;
 }
 
 bool keeps_type(const Node* expr) {

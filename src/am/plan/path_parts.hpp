@@ -5,6 +5,11 @@
 
 namespace learned {
 
+// What a descent to a leaf costs the processor, in units of cpu_operator_cost, which stands for some 8 nanoseconds here (cost.cpp).
+inline constexpr double kDescent = 30.0;
+
+// How many rows the planner expects of the query at this stage, whatever gives them.
+double rows_of_query(const RelOptInfo* output, double otherwise);
 // Whether a query is of the rows of one table, and nothing stands between their scan and groups: no locks of rows, no sets, no sample.
 bool is_of_one_table(PlannerInfo* root, RelOptInfo* input);
 // Whether an operator is the equality of a column.
@@ -15,8 +20,11 @@ int group_of_column(const List* groups, const List* equalities, IndexOptInfo* in
 Oid first_value_operator(const Aggref* aggregate);
 // Whether an equality on the column is among conditions (IndexClauses).
 bool has_equality(const List* conditions, const IndexOptInfo* index, int column);
+bool is_float(Oid type);
 // Whether keys that are equal have equal words in the first columns: not those of a float that is the last one.
 bool equal_by_words(const IndexOptInfo* index, int columns);
+// Whether what was stored in a column is known to the last bit: floats with key columns behind them are merged.
+bool keeps_bits(const IndexOptInfo* index, int column, Oid type);
 // Whether an expression that match_index_to_operand() finds in an index has that column's type: it looks through casts that keep the bits, as from oid to int4, which sums
 // and quotients do not.
 bool keeps_type(const Node* expr);

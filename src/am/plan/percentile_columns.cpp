@@ -63,9 +63,8 @@ bool find_percentile(const Aggref* aggregate, IndexOptInfo* index, PercentileCol
   }
   const int c = found->column;
   KeyKind kind;
-  if (!key_kind_of_type(index->opcintype[c], &kind)) return false;
-  // (Floats with key columns behind them are merged: what was stored is not known.)
-  if ((kind == KeyKind::float4 || kind == KeyKind::float8) && c < index->nkeycolumns - 1) return false;
+  if (!key_kind_of_type(index->opcintype[c], &kind) || !keeps_bits(index, c, index->opcintype[c]))
+    return false;
   const int strategy =
       get_op_opfamily_strategy(static_cast<SortGroupClause*>(linitial(aggregate->aggorder))->sortop, family);
   if (strategy != BTLessStrategyNumber && strategy != BTGreaterStrategyNumber) return false;
