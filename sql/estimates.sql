@@ -247,13 +247,13 @@ BEGIN
   INSERT INTO judged (name, condition)
     SELECT judge.name, condition FROM unnest(bounds) WITH ORDINALITY b(bound, n), unnest(array[format('k > %s', bound), format('k <= %s', bound),
       format('k = %s AND o > 0', bound), format('k BETWEEN %s AND %s', bound, bounds[n + 1])]) condition WHERE n < array_length(bounds, 1);
-  UPDATE judged j SET learned = estimate('SELECT FROM changed WHERE ' || condition), actual = actual('SELECT FROM changed WHERE ' || condition)
+  UPDATE judged j SET learned = pg_temp.estimate('SELECT FROM changed WHERE ' || condition), actual = pg_temp.actual('SELECT FROM changed WHERE ' || condition)
    WHERE j.name = judge.name;
   SELECT * INTO known FROM pg_class WHERE oid = 'changed'::regclass;
   DROP INDEX changed_k;
   CREATE INDEX changed_k ON changed USING btree (k);
   UPDATE pg_class SET reltuples = known.reltuples, relpages = known.relpages WHERE oid = known.oid;
-  UPDATE judged j SET btree = estimate('SELECT FROM changed WHERE ' || condition) WHERE j.name = judge.name;
+  UPDATE judged j SET btree = pg_temp.estimate('SELECT FROM changed WHERE ' || condition) WHERE j.name = judge.name;
 END $$;
 -- Rows have become narrower.
 CALL begin_changed(10000, 'i', 1000);
@@ -318,7 +318,7 @@ ALTER TABLE fine ALTER k SET STATISTICS 10000;
 ANALYZE fine;
 CREATE INDEX fine_k ON fine USING learned (k);
 INSERT INTO fine SELECT i FROM generate_series(12001, 72000) i;
-SELECT bound, misses(format('SELECT FROM fine WHERE k > %s', bound)) <= 1.2 AND misses(format('SELECT FROM fine WHERE k <= %s', bound)) <= 1.2 AS near
+SELECT bound, pg_temp.misses(format('SELECT FROM fine WHERE k > %s', bound)) <= 1.2 AND pg_temp.misses(format('SELECT FROM fine WHERE k <= %s', bound)) <= 1.2 AS near
   FROM unnest('{3000, 9000, 12000, 30000, 60000, 71000}'::int[]) bound;
 DROP TABLE fine;
 
@@ -337,18 +337,18 @@ DECLARE
 BEGIN
   BEGIN
     INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
-    RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+    RAISE NOTICE 'inserted: %', pg_temp.estimate(query) > 5000;
     RAISE EXCEPTION 'no';
   EXCEPTION WHEN raise_exception THEN
-    RAISE NOTICE 'rolled back in part: %', estimate(query) < 100;
+    RAISE NOTICE 'rolled back in part: %', pg_temp.estimate(query) < 100;
   END;
   INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 60000) i;
-  RAISE NOTICE 'inserted: %', estimate(query) > 5000;
+  RAISE NOTICE 'inserted: %', pg_temp.estimate(query) > 5000;
   ROLLBACK;
-  RAISE NOTICE 'rolled back: %', estimate(query) < 100;
+  RAISE NOTICE 'rolled back: %', pg_temp.estimate(query) < 100;
   INSERT INTO looped SELECT i, 'x' FROM generate_series(20001, 50000) i;
   COMMIT;
-  RAISE NOTICE 'committed: %', estimate(query) > 5000;
+  RAISE NOTICE 'committed: %', pg_temp.estimate(query) > 5000;
 END $$;
 DROP TABLE looped;
 
