@@ -22,10 +22,15 @@ void ReadAhead::start(IndexScanDesc scan) {
   }
   reads_ = RelationUsesLocalBuffers(heap) ? &pgBufferUsage.local_blks_read : &pgBufferUsage.shared_blks_read;
   seen_ = *reads_;
+  fresh_ = true;
+}
+
+void ReadAhead::look_up_settings(IndexScanDesc scan) {
   const Switch wanted = read_ahead_switch();
-  const int most = wanted == Switch::off ? 0 : get_tablespace_io_concurrency(heap->rd_rel->reltablespace);
-  pace_.start(static_cast<unsigned>(most), wanted == Switch::on);
-  busy_ = pace_.awake() || pace_.watching();
+  const Oid tablespace = scan->heapRelation->rd_rel->reltablespace;
+  pace_.start(wanted == Switch::off ? 0u : static_cast<unsigned>(get_tablespace_io_concurrency(tablespace)),
+              wanted == Switch::on);
+  fresh_ = false;
 }
 
 void ReadAhead::make(IndexScanDesc scan, IndexScanDesc scout, MemoryContext context) {

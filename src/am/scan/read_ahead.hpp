@@ -53,7 +53,9 @@ class ReadAhead {
   // Whether each row is to pass by here.
   bool busy() const { return busy_; }
   // The server is done with the last row. REQUIRES: due()
-  void row_done() {
+  void row_done(IndexScanDesc scan) {
+    // (Not before something is read: a look-up may take no longer than that.)
+    if (fresh_) look_up_settings(scan);
     if (*reads_ == seen_) {
       pace_.not_read();
     } else {
@@ -86,6 +88,7 @@ class ReadAhead {
   void ask(Relation heap, BlockNumber block, bool index_only);
 
  private:
+  void look_up_settings(IndexScanDesc scan);
   uint64 nanoseconds_since_row() const {
     instr_time now;
     INSTR_TIME_SET_CURRENT(now);
@@ -98,6 +101,7 @@ class ReadAhead {
 
   const int64* reads_ = &kNoReads;  // pages that this backend has read so far
   int64 seen_ = 0;
+  bool fresh_ = true;  // the settings are not looked up
   bool busy_ = false;
   bool lost_ = true;
   bool over_ = false;

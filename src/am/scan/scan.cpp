@@ -159,7 +159,7 @@ template <class K>
   if (s->rows.active()) s->rows.learn(scan);
   const bool ahead_due = s->ahead.due();
   if (ahead_due) [[unlikely]]
-    s->ahead.row_done();
+    s->ahead.row_done(scan);
   if (!s->leaf.next_decoded(forward) && !step<K>(scan, forward)) return false;
   if (ahead_due) [[unlikely]]
     look_ahead<K>(scan, forward);
