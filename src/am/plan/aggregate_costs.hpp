@@ -39,10 +39,12 @@ struct CountCost {
   Cost total;
 };
 
-// How many rows the planner expects of the query, whatever gives them.
-double expected_rows(const RelOptInfo* output, double otherwise);
-// How many groups of so many rows.
-double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output);
+// How many rows the query gives, of so many of the table that fulfil its conditions: as the planner expects, but that columns which are fixed have one value.
+double expected_rows(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                     const RelOptInfo* output);
+// How many groups there are to be counted: finer ones where aggregates have DISTINCT.
+double expected_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                       const RelOptInfo* output);
 // The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);
