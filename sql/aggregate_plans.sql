@@ -301,5 +301,49 @@ INSERT INTO ends SELECT x, y, z::timestamp, z::timestamptz, y FROM (VALUES (2147
   generate_series(1, 5);
 VACUUM ANALYZE ends;
 SELECT * FROM compare_ends();
+RESET enable_bitmapscan;
+RESET enable_indexonlyscan;
+
+-- A column that a condition fixes has one value: how many rows the node is expected to give, and whether the plan that the costs choose counts.
+CREATE TABLE fixed (a int4, b int4, c int4) WITH (autovacuum_enabled = off);
+INSERT INTO fixed SELECT i % 4, i / 4 % 20, i FROM generate_series(1, 20000) i;
+CREATE INDEX ON fixed USING learned (a, b, c);
+CREATE TABLE fixed_parts (a int4, b int4, c int4) PARTITION BY RANGE (c);
+CREATE TABLE fixed_parts1 PARTITION OF fixed_parts FOR VALUES FROM (0) TO (10000) WITH (autovacuum_enabled = off);
+CREATE TABLE fixed_parts2 PARTITION OF fixed_parts FOR VALUES FROM (10000) TO (30000) WITH (autovacuum_enabled = off);
+INSERT INTO fixed_parts SELECT * FROM fixed;
+CREATE INDEX ON fixed_parts USING learned (a, b, c);
+CALL pg_temp.settle();
+VACUUM ANALYZE fixed, fixed_parts;
+CREATE FUNCTION expected(query text) RETURNS TABLE (counts bool, expected int, given int) LANGUAGE plpgsql AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
+  plan := plan -> 0 -> 'Plan';
+  RETURN QUERY SELECT coalesce(plan ->> 'Custom Plan Provider' = 'LearnedAggregate', false), (plan ->> 'Plan Rows')::float::int, (plan ->> 'Actual Rows')::float::int;
+END $$;
+PREPARE fixed_one (int) AS SELECT a, b, count(*) FROM fixed WHERE a = $1 GROUP BY a, b;
+PREPARE fixed_all (int) AS SELECT a, count(*) FROM fixed WHERE a = $1 AND b < 15 GROUP BY a;
+PREPARE fixed_parted (int) AS SELECT a, b, count(*) FROM fixed_parts WHERE a = $1 GROUP BY a, b;
+SET plan_cache_mode = force_generic_plan;
+SELECT query, e.* FROM unnest(ARRAY[
+    'SELECT b, count(*) FROM fixed WHERE a = 1 GROUP BY b',
+    'SELECT a, b, count(*) FROM fixed WHERE a = 1 GROUP BY a, b',
+    'SELECT a, b, count(*) FROM fixed WHERE 1::int8 = a GROUP BY b, a',
+    'SELECT a, count(*) FROM fixed WHERE a = 1 AND b < 15 GROUP BY a',
+    'SELECT a, b, count(*) FROM fixed WHERE a = 1 AND b = 5 GROUP BY a, b',
+    'SELECT a, b, count(*) FROM fixed WHERE a <= 1 GROUP BY a, b',
+    'SELECT a, b, count(*) FROM fixed WHERE a IN (1, 2) GROUP BY a, b',
+    'SELECT a, c / 1000, count(*) FROM fixed WHERE a = 1 AND b = 5 GROUP BY 1, 2',
+    'SELECT a, count(DISTINCT b) FROM fixed WHERE a = 1 GROUP BY a',
+    'SELECT DISTINCT a, b FROM fixed WHERE a = 1',
+    'EXECUTE fixed_one (1)',
+    'EXECUTE fixed_all (1)',
+    'SELECT a, b, count(*) FROM fixed_parts WHERE a = 1 GROUP BY a, b',
+    'SELECT a, count(*) FROM fixed_parts WHERE a = 1 AND b < 15 GROUP BY a',
+    'SELECT a, count(DISTINCT b) FROM fixed_parts WHERE a = 1 GROUP BY a',
+    'EXECUTE fixed_parted (1)']) query, expected(query) e;
+RESET plan_cache_mode;
 SET client_min_messages = warning;
 DROP SCHEMA aggregates CASCADE;

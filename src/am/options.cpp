@@ -54,7 +54,8 @@ void register_settings() {
   DefineCustomBoolVariable(
       "learned_index.enable_aggregates",
       "Enables the planner's use of learned indexes to count rows without reading them.",
-      "That serves count(), min(), max(), sum() and avg() over ranges of keys, also by groups, and OFFSET.",
+      "That serves count(), min(), max(), sum(), avg() and percentiles over ranges of keys, also by groups, "
+      "aggregates with DISTINCT, SELECT DISTINCT, and OFFSET.",
       &aggregates_enabled, true, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
       "learned_index.read_ahead", "Asks for blocks of the table ahead in index scans on learned indexes.",

@@ -70,17 +70,75 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
   return keys;
 }
 
+// Casts that keep the bits do not make another value.
+const Node* without_relabels(const Node* expr) {
+  while (expr != nullptr && IsA(expr, RelabelType))
+    expr = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(expr)->arg);
+  return expr;
+}
+
+// Whether a condition leaves an expression one value: it equals a constant or a parameter, or is NULL, or is true or false itself.
+bool fixes(const Node* clause, const Node* expr, Oid equality) {
+  const auto is_expr = [&](const void* node) {
+    return equal(without_relabels(static_cast<const Node*>(node)), without_relabels(expr));
+  };
+  if (is_notclause(clause)) return is_expr(get_notclausearg(const_cast<Node*>(clause)));
+  if (IsA(clause, NullTest)) {
+    const auto* test = reinterpret_cast<const NullTest*>(clause);
+    return test->nulltesttype == IS_NULL && is_expr(test->arg);
+  }
+  if (!IsA(clause, OpExpr)) return is_expr(clause);
+  const auto* operation = reinterpret_cast<const OpExpr*>(clause);
+  if (list_length(operation->args) != 2) return false;
+  auto* left = static_cast<Node*>(linitial(operation->args));
+  auto* right = static_cast<Node*>(lsecond(operation->args));
+  return op_mergejoinable(operation->opno, exprType(left)) &&
+         equality_ops_are_compatible(operation->opno, equality) &&
+         ((is_expr(left) && is_pseudo_constant_clause(right)) ||
+          (is_expr(right) && is_pseudo_constant_clause(left)));
+}
+
+bool is_fixed(const RelOptInfo* table, const Node* expr, Oid equality) {
+  for (int i = 0; i < list_length(table->baserestrictinfo); i++) {
+    const auto* condition = static_cast<const RestrictInfo*>(list_nth(table->baserestrictinfo, i));
+    if (fixes(reinterpret_cast<const Node*>(condition->clause), expr, equality)) return true;
+  }
+  return false;
+}
+
+// Those of the first `count` groups, but for one (-1: none), that have more than one value: estimate_num_groups() takes the others for as many as the whole table has.
+List* varying_groups(const Question& question, const RelOptInfo* table, int count, int without) {
+  List* varying = NIL;
+  for (int g = 0; g < count; g++) {
+    auto* group = static_cast<Node*>(list_nth(question.groups, g));
+    if (g != without && !is_fixed(table, group, list_nth_oid(question.group_operators, g)))
+      varying = lappend(varying, group);
+  }
+  return varying;
+}
+
 }  // namespace
 
-double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output) {
-  if (question.groups == NIL) return 1.0;
-  if (!question.distinct) return rows_of_query(output, rows);
-  return estimate_num_groups(root, question.groups, rows, nullptr, nullptr);
+double rows_of_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                      const RelOptInfo* output) {
+  const int count = groups_of_query(question);
+  if (count == 0) return 1.0;
+  const List* varying = varying_groups(question, table, count, -1);
+  if (list_length(varying) == count) return rows_of_query(output, rows);
+  const double groups = estimate_num_groups(root, const_cast<List*>(varying), rows, nullptr, nullptr);
+  return std::min(groups, rows_of_query(output, groups));
+}
+
+double expected_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                       const RelOptInfo* output) {
+  if (!question.distinct) return rows_of_groups(root, question, table, rows, output);
+  List* varying = varying_groups(question, table, list_length(question.groups), -1);
+  return estimate_num_groups(root, varying, rows, nullptr, nullptr);
 }
 
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output) {
-  const double expected = expected_groups(root, question, child->rows, output);
+  const double expected = expected_groups(root, question, answer.index->rel, child->rows, output);
   if (answer.bucket < 0) return expected;
   const double tuples = std::max(answer.index->rel->tuples, 1.0);
   const double all = count_buckets(root, answer.expression, tuples);
@@ -89,10 +147,8 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   const double share = answer.columns == 0 ? std::clamp(child->rows / tuples, 0.0, 1.0) : 1.0;
   const double buckets = all * share + 1.0;
   if (answer.groups == NIL) return std::clamp(std::ceil(buckets), 1.0, std::max(expected, 1.0));
-  List* exprs = NIL;
-  for (int g = 0; g < list_length(question.groups); g++) {
-    if (g != answer.bucket_group) exprs = lappend(exprs, list_nth(question.groups, g));
-  }
+  List* exprs =
+      varying_groups(question, answer.index->rel, list_length(question.groups), answer.bucket_group);
   const double others = estimate_num_groups(root, exprs, child->rows, nullptr, nullptr);
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }

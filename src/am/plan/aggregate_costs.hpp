@@ -39,8 +39,12 @@ struct CountCost {
   Cost total;
 };
 
-// How many groups of so many rows.
-double expected_groups(PlannerInfo* root, const Question& question, double rows, const RelOptInfo* output);
+// How many rows of groups the query gives, of so many of the table that fulfil its conditions: as the planner expects, but that columns which are fixed have one value.
+double rows_of_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                      const RelOptInfo* output);
+// How many groups there are to be counted: finer ones where aggregates have DISTINCT.
+double expected_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
+                       const RelOptInfo* output);
 // The same of an index. By a monotone expression the planner has no idea, and takes as many as its operand has values.
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
                        const RelOptInfo* output);

@@ -368,7 +368,11 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   path->custom_paths = list_make1(table.path);
   linitial(path->custom_private) = list_make1(table.told);
   const bool grouped = groups_of_query(question) > 0;
-  path->path.rows = question.distinct ? std::min(table.groups, rows_of_query(output, 1.0)) : table.groups;
+  path->path.rows = table.groups;
+  if (question.distinct) {
+    const double rows = rows_of_groups(root, question, answer.index->rel, table.path->path.rows, output);
+    path->path.rows = std::min(table.groups, rows);
+  }
   path->path.startup_cost = grouped ? table.cost.startup : table.cost.total;
   path->path.total_cost = table.cost.total + path->path.rows * cpu_tuple_cost;
   path->path.pathkeys = grouped ? order_of_groups(root, question, answer.index, table.direction) : NIL;
@@ -449,14 +453,16 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     // (The rows of a percentile lie in any of them.)
     if (question.percentiles || !may_merge_groups(question.groups, question.group_operators)) return;
     cost.total += merging_cost(groups);
-    groups = std::min(groups, expected_groups(root, question, input->rows, output));
+    groups = std::min(groups, expected_groups(root, question, input, input->rows, output));
     if (question.groups != NIL &&
         groups * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
             work_mem * 1024.0)
       return;
   }
   const bool grouped = groups_of_query(question) > 0;
-  const double rows = question.distinct ? std::min(groups, rows_of_query(output, 1.0)) : groups;
+  const double rows = question.distinct
+                          ? std::min(groups, rows_of_groups(root, question, input, input->rows, output))
+                          : groups;
   CustomPath* path = make_path(question, bucket_group, output);
   path->custom_paths = paths;
   linitial(path->custom_private) = told;
