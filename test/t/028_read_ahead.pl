@@ -92,6 +92,27 @@ is("$searches_none $searches_with", "$searches $searches", 'searches are those o
 my $few = 'SELECT length(pad) FROM wide WHERE k > 0 ORDER BY k LIMIT 1';
 is((pages_and_searches($ways[4], $few))[0], (pages_and_searches($ways[0], $few))[0], 'one row asks for nothing');
 
+# It crosses no more of the index than a few times what the scan has crossed, be there nothing that the conditions admit, or nothing alive: who asks for the
+# first rows only may have them all.
+$node->safe_psql('postgres', q{
+CREATE TABLE sparse (g int, k int, pad text);
+INSERT INTO sparse SELECT i / 100, CASE WHEN i < 200 THEN 5 ELSE 6 + (hashint8(i) & 65535) END, repeat('x', 20) FROM generate_series(0, 150000) i
+  ORDER BY hashint8(i);
+CREATE INDEX sparse_gk ON sparse USING learned (g, k);
+VACUUM ANALYZE sparse;
+});
+my $first_rows = 'SELECT g, k, length(pad) FROM sparse WHERE g >= 0 AND k = 5 ORDER BY g LIMIT 198';
+my $index_pages = query($node, "SELECT pg_relation_size('sparse_gk') / current_setting('block_size')::int");
+like(query($node, "$by_index EXPLAIN (COSTS OFF) $first_rows"), qr/Index Scan using sparse_gk/, 'the first rows by an index');
+my $pages_without = (pages_and_searches($ways[0], $first_rows))[0];
+for my $way (@ways[ 2 .. 4 ])
+{
+	my $more = (pages_and_searches($way, $first_rows))[0] - $pages_without;
+	cmp_ok($more, '>', 0, "the scout runs: $way");
+	cmp_ok($more, '<', $index_pages / 2, "... but not to the end of an index of $index_pages pages");
+	is(query($node, "$way $by_index $first_rows"), query($node, "$by_table $first_rows"), '... the rows');
+}
+
 # Predicate locks are those of the rows that were returned.
 sub predicate_locks
 {
