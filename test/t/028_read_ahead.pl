@@ -189,6 +189,37 @@ for my $select ('SELECT id, length(pad) FROM wide WHERE k > -5000 ORDER BY k', '
 	$session->quit;
 }
 
+# ---- keys of C callers ------------------------------------------------------------------------------------------------
+
+# Who scans may use the keys for something else once it has the first row: what is looked at ahead goes by what they were.
+my $late_keys = build_module('late_keys');
+$node->safe_psql('postgres', qq{
+CREATE FUNCTION late_keys_scan(index regclass, kind text, strategies int[], subtype regtype, arguments int8[], script text)
+  RETURNS text STRICT LANGUAGE c AS '$late_keys';
+CREATE TABLE late (k int8, pad text);
+INSERT INTO late SELECT hashint8(i) % 3000, repeat('x', 300) FROM generate_series(1, 20000) i;
+CREATE INDEX late_k ON late USING learned (k);
+CREATE INDEX late_kd ON late USING learned (k DESC);
+});
+$node->safe_psql('postgres', 'VACUUM ANALYZE late');
+my $list = "'{3}', 'int8[]', (SELECT array_agg(i * 17) FROM generate_series(-100, 100) i)";
+my $ranges = "'{4,2}', 'int8', '{-900,1000,5,7}'";
+# Each: what late_keys_scan() is told; its script; the condition of the rows that it is to find.
+for my $case ([ $list, 'r0fxF', 'k % 17 = 0 AND abs(k) <= 1700' ], [ $ranges, 'r0f1F', 'k BETWEEN -900 AND 1000' ])
+{
+	my ($told, $script, $condition) = @$case;
+	for my $index ('late_k', 'late_kd')
+	{
+		my $descending = $index eq 'late_kd' ? 'DESC' : '';
+		my $expected = query($node, "$by_table SELECT string_agg(k || '\@' || ctid || ' ', '' ORDER BY k $descending, ctid $descending) || '. ' FROM late WHERE $condition");
+		for my $kind ('plain', 'only')
+		{
+			my @wrong = grep { query($node, "$_ SELECT late_keys_scan('$index', '$kind', $told, '$script')") ne $expected } @ways;
+			is("@wrong", '', "$index, $kind: $script, whatever is asked for ahead");
+		}
+	}
+}
+
 # ---- other tables ---------------------------------------------------------------------------------------------------
 
 my $temporary = "SET temp_buffers = '800kB'; CREATE TEMP TABLE t AS SELECT * FROM wide; CREATE INDEX t_k ON t USING learned (k); ANALYZE t;";

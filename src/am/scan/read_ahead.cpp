@@ -14,7 +14,6 @@ const int64 ReadAhead::kNoReads = 0;
 
 void ReadAhead::start(IndexScanDesc scan, uint64 leaves) {
   const Relation heap = scan->heapRelation;
-  keys_stale_ = true;
   leaves_ = leaves;
   finish();
   // (The block of a TID is one of the table's only where the table is a heap.)
@@ -41,7 +40,7 @@ void ReadAhead::make(IndexScanDesc scan, IndexScanDesc scout, MemoryContext cont
 }
 
 void ReadAhead::stand_together(bool forward) {
-  lost_ = over_ = keys_stale_ = false;
+  lost_ = over_ = false;
   forward_ = forward;
   asked_->returned = asked_->passed = 0;
   asked_->begin = asked_->end = 0;
@@ -95,10 +94,11 @@ bool send_scout(IndexScanDesc scan, bool forward) {
     state->set_scout();
   }
   const IndexScanDesc scout = ahead.scout();
-  if (ahead.keys_stale()) take_keys_of<K>(scout);
   BasicScanState<K>* own = state_of<K>(scout);
-  if (number >= own->parts.count()) return false;  // (The keys' arguments are others meanwhile.)
-  own->parts.go_to(number);
+  // What the scan made of the keys: their arguments may be others, or gone, since it has read them. (The scan reads keys only where it begins; the scout is
+  // lost then, and is not asked before it comes here again.)
+  own->parts = s->parts;
+  if constexpr (KeyTraits<K>::kWords > 1) own->leaf.set_filter(own->parts.filter());
   own->leaf.return_to(scout, own->parts.current(), s->leaf.entry(), s->leaf.leaf().block(), forward);
   ahead.stand_together(forward);
   ahead.asked()->start = own->leaf.serial();

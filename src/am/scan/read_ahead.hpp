@@ -80,11 +80,10 @@ class ReadAhead {
   AskedBlocks* asked() { return asked_; }
   void make(IndexScanDesc scan, IndexScanDesc scout, MemoryContext context);
   bool lost(bool forward) const { return lost_ || forward != forward_; }
-  // Scan and scout stand on the same entry. `keys_read`: the scout has read its keys.
+  // Scan and scout stand on the same entry.
   void stand_together(bool forward);
   bool over() const { return over_; }
   void set_over() { over_ = true; }
-  bool keys_stale() const { return keys_stale_; }
   // Asks for a block, unless it was asked for lately or its rows will not be visited.
   void ask(Relation heap, BlockNumber block, bool index_only);
 
@@ -106,7 +105,6 @@ class ReadAhead {
   bool lost_ = true;
   bool over_ = false;
   bool forward_ = true;
-  bool keys_stale_ = true;
   BlockNumber last_block_ = InvalidBlockNumber;
   Buffer map_ = InvalidBuffer;  // of the visibility map
   PrefetchPace pace_;

@@ -181,11 +181,6 @@ template <class K>
 }  // namespace
 
 template <class K>
-void take_keys_of(IndexScanDesc scout) {
-  read_keys<K>(scout);
-}
-
-template <class K>
 ScoutStep step_scout(IndexScanDesc scout, bool forward, uint64 last) {
   BasicScanState<K>* s = state_of<K>(scout);
   while (!s->leaf.next(scout, forward)) {
@@ -198,9 +193,7 @@ ScoutStep step_scout(IndexScanDesc scout, bool forward, uint64 last) {
   return ScoutStep::entry;
 }
 
-#define LEARNED_SCOUT(K)                        \
-  template void take_keys_of<K>(IndexScanDesc); \
-  template ScoutStep step_scout<K>(IndexScanDesc, bool, uint64);
+#define LEARNED_SCOUT(K) template ScoutStep step_scout<K>(IndexScanDesc, bool, uint64);
 LEARNED_FOR_EVERY_KEY(LEARNED_SCOUT)
 #undef LEARNED_SCOUT
 

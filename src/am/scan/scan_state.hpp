@@ -90,9 +90,6 @@ void enter_part(IndexScanDesc scan, int part, bool forward);
 
 // ---- for a scout
 
-// Reads its keys.
-template <class K>
-void take_keys_of(IndexScanDesc scout);
 enum class ScoutStep : std::uint8_t { entry, far, over };
 // To the next entry. It may load leaves until its cursor's serial is `last`; it is `far` where that does not do, and goes on with the next call.
 // REQUIRES: it stands somewhere.
