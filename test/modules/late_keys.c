@@ -11,6 +11,7 @@
  * script       one letter for each step:
  *   r  rescan with keys whose arguments are zero      n  rescan without keys: those of before
  *   0-9  fills in that group of arguments             i  says that the arguments are NULL
+ *   x  takes the arguments away
  *   f  one row forward        F  all rows forward     m  mark    z  back to the mark
  *   b  one row backward       B  all rows backward    (bitmap: F only, gives the number of entries)
  *
@@ -234,6 +235,13 @@ late_keys_scan(PG_FUNCTION_ARGS)
 				{
 					for (int k = 0; k < nkeys; k++)
 						late.scans[which]->keyData[k].sk_flags |= SK_ISNULL;
+				}
+				break;
+			case 'x':
+				for (int which = 0; which < late.nscans; which++)
+				{
+					for (int k = 0; k < nkeys; k++)
+						late.scans[which]->keyData[k].sk_argument = (Datum) 0;
 				}
 				break;
 			case 'f':

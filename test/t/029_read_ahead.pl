@@ -92,6 +92,27 @@ is("$searches_none $searches_with", "$searches $searches", 'searches are those o
 my $few = 'SELECT length(pad) FROM wide WHERE k > 0 ORDER BY k LIMIT 1';
 is((pages_and_searches($ways[4], $few))[0], (pages_and_searches($ways[0], $few))[0], 'one row asks for nothing');
 
+# It crosses no more of the index than a few times what the scan has crossed, be there nothing that the conditions admit, or nothing alive: who asks for the
+# first rows only may have them all.
+$node->safe_psql('postgres', q{
+CREATE TABLE sparse (g int, k int, pad text);
+INSERT INTO sparse SELECT i / 100, CASE WHEN i < 200 THEN 5 ELSE 6 + (hashint8(i) & 65535) END, repeat('x', 20) FROM generate_series(0, 150000) i
+  ORDER BY hashint8(i);
+CREATE INDEX sparse_gk ON sparse USING learned (g, k);
+VACUUM ANALYZE sparse;
+});
+my $first_rows = 'SELECT g, k, length(pad) FROM sparse WHERE g >= 0 AND k = 5 ORDER BY g LIMIT 198';
+my $index_pages = query($node, "SELECT pg_relation_size('sparse_gk') / current_setting('block_size')::int");
+like(query($node, "$by_index EXPLAIN (COSTS OFF) $first_rows"), qr/Index Scan using sparse_gk/, 'the first rows by an index');
+my $pages_without = (pages_and_searches($ways[0], $first_rows))[0];
+for my $way (@ways[ 2 .. 4 ])
+{
+	my $more = (pages_and_searches($way, $first_rows))[0] - $pages_without;
+	cmp_ok($more, '>', 0, "the scout runs: $way");
+	cmp_ok($more, '<', $index_pages / 2, "... but not to the end of an index of $index_pages pages");
+	is(query($node, "$way $by_index $first_rows"), query($node, "$by_table $first_rows"), '... the rows');
+}
+
 # Predicate locks are those of the rows that were returned.
 sub predicate_locks
 {
@@ -166,6 +187,37 @@ for my $select ('SELECT id, length(pad) FROM wide WHERE k > -5000 ORDER BY k', '
 	}
 	is("@wrong", '', "to and fro: $select");
 	$session->quit;
+}
+
+# ---- keys of C callers ------------------------------------------------------------------------------------------------
+
+# Who scans may use the keys for something else once it has the first row: what is looked at ahead goes by what they were.
+my $late_keys = build_module('late_keys');
+$node->safe_psql('postgres', qq{
+CREATE FUNCTION late_keys_scan(index regclass, kind text, strategies int[], subtype regtype, arguments int8[], script text)
+  RETURNS text STRICT LANGUAGE c AS '$late_keys';
+CREATE TABLE late (k int8, pad text);
+INSERT INTO late SELECT hashint8(i) % 3000, repeat('x', 300) FROM generate_series(1, 20000) i;
+CREATE INDEX late_k ON late USING learned (k);
+CREATE INDEX late_kd ON late USING learned (k DESC);
+});
+$node->safe_psql('postgres', 'VACUUM ANALYZE late');
+my $list = "'{3}', 'int8[]', (SELECT array_agg(i * 17) FROM generate_series(-100, 100) i)";
+my $ranges = "'{4,2}', 'int8', '{-900,1000,5,7}'";
+# Each: what late_keys_scan() is told; its script; the condition of the rows that it is to find.
+for my $case ([ $list, 'r0fxF', 'k % 17 = 0 AND abs(k) <= 1700' ], [ $ranges, 'r0f1F', 'k BETWEEN -900 AND 1000' ])
+{
+	my ($told, $script, $condition) = @$case;
+	for my $index ('late_k', 'late_kd')
+	{
+		my $descending = $index eq 'late_kd' ? 'DESC' : '';
+		my $expected = query($node, "$by_table SELECT string_agg(k || '\@' || ctid || ' ', '' ORDER BY k $descending, ctid $descending) || '. ' FROM late WHERE $condition");
+		for my $kind ('plain', 'only')
+		{
+			my @wrong = grep { query($node, "$_ SELECT late_keys_scan('$index', '$kind', $told, '$script')") ne $expected } @ways;
+			is("@wrong", '', "$index, $kind: $script, whatever is asked for ahead");
+		}
+	}
 }
 
 # ---- other tables ---------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ namespace learned {
 
 const int64 ReadAhead::kNoReads = 0;
 
-void ReadAhead::start(IndexScanDesc scan) {
+void ReadAhead::start(IndexScanDesc scan, uint64 leaves) {
   const Relation heap = scan->heapRelation;
-  keys_stale_ = true;
+  leaves_ = leaves;
   finish();
   // (The block of a TID is one of the table's only where the table is a heap.)
   if (heap == nullptr || scan->xs_heapfetch == nullptr || heap->rd_tableam != GetHeapamTableAmRoutine()) {
@@ -45,7 +45,7 @@ void ReadAhead::make(IndexScanDesc scan, IndexScanDesc scout, MemoryContext cont
 }
 
 void ReadAhead::stand_together(bool forward) {
-  lost_ = over_ = keys_stale_ = false;
+  lost_ = over_ = false;
   forward_ = forward;
   asked_->returned = asked_->passed = 0;
   asked_->begin = asked_->end = 0;
@@ -75,6 +75,9 @@ namespace {
 
 // Entries that the scout may be ahead: where many are on one block, it shall not run away.
 constexpr uint64 kMostEntries = 16384;
+// Leaves that it may load from where it stood beside the scan: these, and twice as many as the scan has loaded. (It may have to cross any number before
+// it finds an entry that the conditions admit, or that is not dead, and nobody may ever ask for that one.)
+constexpr uint64 kMostLeaves = 16;
 
 // Lets the scout stand where the scan stands. False: there is nothing ahead.
 template <class K>
@@ -96,12 +99,14 @@ bool send_scout(IndexScanDesc scan, bool forward) {
     state->set_scout();
   }
   const IndexScanDesc scout = ahead.scout();
-  if (ahead.keys_stale()) take_keys_of<K>(scout);
   BasicScanState<K>* own = state_of<K>(scout);
-  if (number >= own->parts.count()) return false;  // (The keys' arguments are others meanwhile.)
-  own->parts.go_to(number);
+  // What the scan made of the keys: their arguments may be others, or gone, since it has read them. (The scan reads keys only where it begins; the scout is
+  // lost then, and is not asked before it comes here again.)
+  own->parts = s->parts;
+  if constexpr (KeyTraits<K>::kWords > 1) own->leaf.set_filter(own->parts.filter());
   own->leaf.return_to(scout, own->parts.current(), s->leaf.entry(), s->leaf.leaf().block(), forward);
   ahead.stand_together(forward);
+  ahead.asked()->start = own->leaf.serial();
   return true;
 }
 
@@ -153,12 +158,12 @@ template <class K>
   const uint64 most = scan->parallel_scan == nullptr
                           ? at + kMostEntries
                           : at + std::min(kMostEntries, static_cast<uint64>(s->leaf.left(forward)));
+  const uint64 last_leaf = asked->start + kMostLeaves + 2 * ahead.leaves(s->leaf.serial());
   while (ahead.awake() && asked->end - asked->begin < ahead.distance() && asked->passed < most &&
          !ahead.over()) {
-    if (!step_scout<K>(scout, forward)) {
-      ahead.set_over();
-      break;
-    }
+    const ScoutStep found = step_scout<K>(scout, forward, last_leaf);
+    if (found == ScoutStep::over) ahead.set_over();
+    if (found != ScoutStep::entry) break;
     asked->passed++;
     ask_for_leaves<K>(&ahead, forward);
     ahead.ask(scan->heapRelation, tid_block(own->leaf.tid()), scan->xs_want_itup);

@@ -22,6 +22,7 @@ struct AskedBlocks {
   uint64 passed;    // entries of the scout
   unsigned begin;   // blocks that are asked for and not come to: [begin, end), modulo kMost
   unsigned end;
+  uint64 start;                 // serial of the scout's leaf where it stood beside the scan
   int part;                     // so far the leaves of parts have been asked for
   uint64 serial;                // of the scout's leaf whose neighbour was asked for last
   uint64 entry[kMost];          // the scout's entry that had the block
@@ -30,8 +31,8 @@ struct AskedBlocks {
 
 class ReadAhead {
  public:
-  // Rows of this scan will be asked for, from a beginning.
-  void start(IndexScanDesc scan);
+  // Rows of this scan will be asked for, from a beginning. `leaves`: how many it has loaded so far.
+  void start(IndexScanDesc scan, uint64 leaves);
   // The scan is given up, or over.
   void finish() {
     if (BufferIsValid(map_)) ReleaseBuffer(map_);
@@ -71,6 +72,8 @@ class ReadAhead {
 
   bool awake() const { return pace_.awake(); }
   unsigned distance() const { return pace_.distance(); }
+  // How many of the leaves that the scan has loaded are since its beginning.
+  uint64 leaves(uint64 loaded) const { return loaded - leaves_; }
 
   // ---- for look_ahead()
 
@@ -79,11 +82,10 @@ class ReadAhead {
   AskedBlocks* asked() { return asked_; }
   void make(IndexScanDesc scan, IndexScanDesc scout, MemoryContext context);
   bool lost(bool forward) const { return lost_ || forward != forward_; }
-  // Scan and scout stand on the same entry. `keys_read`: the scout has read its keys.
+  // Scan and scout stand on the same entry.
   void stand_together(bool forward);
   bool over() const { return over_; }
   void set_over() { over_ = true; }
-  bool keys_stale() const { return keys_stale_; }
   // Asks for a block, unless it was asked for lately or its rows will not be visited.
   void ask(Relation heap, BlockNumber block, bool index_only);
 
@@ -102,11 +104,11 @@ class ReadAhead {
   const int64* reads_ = &kNoReads;  // pages that this backend has read so far
   int64 seen_ = 0;
   bool fresh_ = true;  // the settings are not looked up
+  uint64 leaves_ = 0;  // that the scan had loaded when it began
   bool busy_ = false;
   bool lost_ = true;
   bool over_ = false;
   bool forward_ = true;
-  bool keys_stale_ = true;
   BlockNumber last_block_ = InvalidBlockNumber;
   Buffer map_ = InvalidBuffer;  // of the visibility map
   PrefetchPace pace_;

@@ -181,18 +181,19 @@ template <class K>
 }  // namespace
 
 template <class K>
-void take_keys_of(IndexScanDesc scout) {
-  read_keys<K>(scout);
+ScoutStep step_scout(IndexScanDesc scout, bool forward, uint64 last) {
+  BasicScanState<K>* s = state_of<K>(scout);
+  while (!s->leaf.next(scout, forward)) {
+    if (s->leaf.serial() >= last) return ScoutStep::far;
+    if (!advance<K>(scout, forward)) {
+      s->leaf.unload();
+      return ScoutStep::over;
+    }
+  }
+  return ScoutStep::entry;
 }
 
-template <class K>
-bool step_scout(IndexScanDesc scout, bool forward) {
-  return step<K>(scout, forward);
-}
-
-#define LEARNED_SCOUT(K)                        \
-  template void take_keys_of<K>(IndexScanDesc); \
-  template bool step_scout<K>(IndexScanDesc, bool);
+#define LEARNED_SCOUT(K) template ScoutStep step_scout<K>(IndexScanDesc, bool, uint64);
 LEARNED_FOR_EVERY_KEY(LEARNED_SCOUT)
 #undef LEARNED_SCOUT
 
@@ -220,7 +221,7 @@ void rescan(IndexScanDesc scan) {
   s->parts.forget_keys();
   s->mark.clear();
   s->rows.start(scan);
-  s->ahead.start(scan);
+  s->ahead.start(scan, s->leaf.serial());
 }
 
 template <class K>

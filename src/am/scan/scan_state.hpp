@@ -90,11 +90,10 @@ void enter_part(IndexScanDesc scan, int part, bool forward);
 
 // ---- for a scout
 
-// Reads its keys.
+enum class ScoutStep : std::uint8_t { entry, far, over };
+// To the next entry. It may load leaves until its cursor's serial is `last`; it is `far` where that does not do, and goes on with the next call.
+// REQUIRES: it stands somewhere.
 template <class K>
-void take_keys_of(IndexScanDesc scout);
-// To the next entry. False: there is none.
-template <class K>
-bool step_scout(IndexScanDesc scout, bool forward);
+ScoutStep step_scout(IndexScanDesc scout, bool forward, uint64 last);
 
 }  // namespace learned
