@@ -24,7 +24,7 @@ bool RowFinder<K>::find(uint64 n, FoundRow<K>* row) {
     } else {
       visit_suspects();
       if (pass_pieces(n)) {
-        if (!narrowed_ || size_[piece_] > 1) {
+        if (!narrowed_ || !single_[piece_]) {
           narrow_to_piece();
           continue;
         }
@@ -126,17 +126,30 @@ bool RowFinder<K>::tally_pieces(const PageView& page, Tally& leaf) {
   if (narrowed_ && !(entries_.count_before(lo_, &begin) && entries_.count_before(hi_, &end))) return false;
   const int total = std::max(end - begin, 0);
   pieces_ = narrowed_ ? std::min(total, kPieces) : 1;
+  int from = begin;
   for (piece_ = 0; piece_ < pieces_; piece_++) {
-    const int from = begin + total * piece_ / pieces_;
-    const int to = begin + total * (piece_ + 1) / pieces_;
+    int to = begin + total * (piece_ + 1) / pieces_;
+    if (to < end && !entries_.keep_together(&to)) return false;
     rows_[piece_] = 0;
-    size_[piece_] = to - from;
-    Entry& first = first_[piece_];
-    bool dead;
-    if (narrowed_ && !entries_.decode(from, from + 1, {&first.code, &first.tid, &dead})) return false;
+    if (narrowed_ && !name_piece(from, to)) return false;
     if (!tally_piece(from, to, leaf)) return false;
+    from = to;
   }
   entries_.release();
+  return true;
+}
+
+// Notes where the current piece begins, and whether its entries, which may be none, have one position.
+template <class K>
+bool RowFinder<K>::name_piece(int begin, int end) {
+  Entry& first = first_[piece_];
+  Entry last{};
+  bool dead;
+  if (!entries_.decode(begin, begin + 1, {&first.code, &first.tid, &dead})) return false;
+  single_[piece_] = end - begin <= 1;
+  if (end - begin != 2) return true;
+  if (!entries_.decode(end - 1, end, {&last.code, &last.tid, &dead})) return false;
+  single_[piece_] = first == last;
   return true;
 }
 

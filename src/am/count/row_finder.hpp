@@ -73,6 +73,7 @@ class RowFinder {
   bool tally_leaf(const PageView& page, const BasicLeafRanks<K>& ranks, Tally& leaf);
   template <class Tally>
   bool tally_pieces(const PageView& page, Tally& leaf);
+  bool name_piece(int begin, int end);
   template <class Tally>
   bool tally_piece(int begin, int end, Tally& leaf);
   void visit_suspects();
@@ -92,7 +93,7 @@ class RowFinder {
   int piece_ = 0;
   uint32 tag_ = 0;  // of the first one's suspects
   uint64 rows_[kPieces];
-  int size_[kPieces];  // entries
+  bool single_[kPieces];  // it has one position
   Entry first_[kPieces];
 };
 

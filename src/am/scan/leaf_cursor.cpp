@@ -178,7 +178,8 @@ bool BasicLeafCursor<K>::cut(int most, bool forward, Entry* next) {
   const int total = entries_.total();
   if (total <= most) return false;
   // The rest begins with the first entry that is left over, or ends before the last that is taken.
-  const int border = forward ? most : total - most;
+  int border = forward ? most : total - most;
+  if (!entries_.keep_together(&border)) damaged();
   if (!batch_.decode(entries_, border, border + 1)) damaged();
   *next = batch_.entry(border);
   entries_.narrow(forward ? 0 : border, forward ? border : total);

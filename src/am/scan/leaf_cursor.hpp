@@ -65,7 +65,7 @@ class BasicLeafCursor {
   // To an entry that was in this block once: stands so that a step in this direction leaves it behind.
   void return_to(IndexScanDesc scan, const TreeRange& part, Entry entry, Block hint, bool forward);
 
-  // Leaves the scan no more than `most` entries here, the next ones in its direction. True: there were more, and *next is the position
+  // Leaves the scan no more than `most` entries here (one more, if need be), the next ones in its direction. True: there were more, and *next is the position
   // where they begin (backward: before which they end). REQUIRES: the leaf was just entered in a parallel scan.
   bool cut(int most, bool forward, Entry* next);
 

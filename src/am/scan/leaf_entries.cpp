@@ -74,6 +74,19 @@ bool BasicLeafEntries<K>::count_before(const Entry& limit, int* count) const {
 }
 
 template <class K>
+bool BasicLeafEntries<K>::keep_together(int* number) const {
+  // (The one in the delta comes first.)
+  const auto before = static_cast<unsigned>(*number - 1);
+  const unsigned* d = std::lower_bound(delta_number_ + 0, delta_number_ + deltas_, before);
+  if (*number <= 0 || *number >= total_ || d == delta_number_ + deltas_ || *d != before) return true;
+  Entry entry{};
+  bool dead;
+  if (!decode(*number, *number + 1, {&entry.code, &entry.tid, &dead})) return false;
+  if (entry == delta_[d - delta_number_]) --*number;
+  return true;
+}
+
+template <class K>
 int BasicLeafEntries<K>::live() const {
   if ((view_.flags() & kHasDead) == 0) return total_;
   return total_ - static_cast<int>(count_bits(view_.dead_map(), first_rank_, end_rank_));

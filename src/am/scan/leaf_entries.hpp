@@ -63,6 +63,9 @@ class BasicLeafEntries {
   int rank_of(int number) const;
   // How many entries are < limit.
   bool count_before(const Entry& limit, int* count) const;
+  // Moves a number back by one if it stands between two entries of one position: a removed one, and one that has taken its TID and has the same key.
+  // Whoever goes on from positions must not part these.
+  bool keep_together(int* number) const;
   // How many are not removed, and the number of the nth of those, from 0. REQUIRES: nth < live().
   int live() const;
   int live_number(int nth) const;
