@@ -27,8 +27,9 @@ my $plain = 'SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable
 sub pages
 {
 	my ($node, $settings, $sql, $kind) = @_;
+	# (Whoever asks ahead, where reading takes long, reads leaves more.)
 	my $json = $node->safe_psql('postgres',
-		"$settings EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql");
+		"SET learned_index.read_ahead = off; $settings EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql");
 	my $plan = decode_json($json)->[0]{Plan};
 	like($json, qr/"Node Type": "$kind"/, "$kind: $sql") if defined $kind;
 	return $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'} + $plan->{'Local Hit Blocks'} +

@@ -122,7 +122,7 @@ sub pages
 {
 	my ($name, $sql) = @_;
 	my $plan = decode_json(query($node,
-		"$forced{'index scans'} EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql", $name))->[0]{Plan};
+		"SET learned_index.read_ahead = off; $forced{'index scans'} EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql", $name))->[0]{Plan};
 	return $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'};
 }
 
