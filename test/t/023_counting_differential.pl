@@ -210,7 +210,7 @@ ok($written, 'the tables were written');
 diag("transactions written ", $written // 'none', join '', map { ", $_: $total{$_}{counted} counts, $total{$_}{others} by other plans, $total{$_}{cancelled} cancelled" } sort keys %total);
 for my $where (sort keys %total)
 {
-	cmp_ok($total{$where}{counted}, '>', 10 * $seconds, "$where: enough was counted") if $PLANS_COUNT;
+	cmp_ok($total{$where}{counted}, '>', 3 * $seconds, "$where: enough was counted") if $PLANS_COUNT;
 	cmp_ok($total{$where}{counted}, '>', 2 * $total{$where}{others}, "$where: most plans count") if $PLANS_COUNT;
 	cmp_ok($total{$where}{cancelled}, '<', 5 + $total{$where}{counted} / 10, "$where: few were cancelled");
 }
