@@ -6,26 +6,25 @@ RESET client_min_messages;
 \getenv tests PG_ABS_SRCDIR
 \set settle :tests '/sql/settle.inc'
 \i :settle
+\set plans :tests '/sql/plans.inc'
+\i :plans
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE few (g int, n int) WITH (autovacuum_enabled = off);
 INSERT INTO few SELECT i % 3, i FROM generate_series(1, 1200) i;
 CREATE INDEX few_g ON few USING learned (g);
 -- In the leaf one removed entry, and a new one, of each; and some of them next to one another.
 DELETE FROM few WHERE g = 1 AND (n % 41 = 7 OR n BETWEEN 700 AND 730);
-SELECT count(*) AS left_over FROM few;
 CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) few;
 INSERT INTO few SELECT 1, -i FROM generate_series(1, 39) i;
-SELECT pg_relation_size('few') / current_setting('block_size')::int AS blocks, count(*) FROM few;
 ANALYZE few;
 
--- Each row by its number, and those behind.
+-- Each row by its number, and the one behind.
 CREATE FUNCTION wrong_offsets(direction text) RETURNS TABLE (wrong bigint, counted bigint) LANGUAGE plpgsql AS $$
 DECLARE
   expected text[];
   query text;
   found text;
-  plan text;
 BEGIN
   wrong := 0;
   counted := 0;
@@ -33,8 +32,8 @@ BEGIN
   FOR n IN 201 .. cardinality(expected) - 1 LOOP
     query := format('SELECT g, n, ctid FROM few ORDER BY g %s OFFSET %s LIMIT 2', direction, n);
     EXECUTE format('SELECT string_agg(g || ''|'' || ctid, '' '') FROM (%s) q', query) INTO found;
-    IF found IS DISTINCT FROM array_to_string(expected[n + 1:n + 2], ' ') THEN wrong := wrong + 1; END IF;
-    FOR plan IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP counted := counted + (plan LIKE '%LearnedOffset%')::int; END LOOP;
+    wrong := wrong + (found IS DISTINCT FROM array_to_string(expected[n + 1:n + 2], ' '))::int;
+    counted := counted + (SELECT count(*) FROM pg_temp.plan_of(query) line WHERE line LIKE '%LearnedOffset%');
   END LOOP;
   RETURN NEXT;
 END $$;
@@ -46,65 +45,37 @@ SELECT * FROM wrong_offsets('');
 SELECT * FROM wrong_offsets('DESC');
 RESET cpu_index_tuple_cost;
 
--- A parallel scan of a leaf of many entries is cut into pieces of 4,096: such pairs lie at the border, whichever it is.
+-- A parallel scan of a leaf of many entries is cut into pieces of 4,096, from either end: pairs lie at the border, be it an even number or an odd one.
 CREATE TABLE many (g int, n int) WITH (autovacuum_enabled = off, parallel_workers = 2);
 CREATE INDEX many_g ON many USING learned (g);
-CREATE FUNCTION wrong_pieces(direction text) RETURNS text LANGUAGE plpgsql AS $$
+SET learned_index.enable_aggregates = off;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET cpu_tuple_cost = 1;
+SET min_parallel_index_scan_size = 0;
+CREATE FUNCTION pieces(direction text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  expected text;
+  query text := format('SELECT n FROM many WHERE g > 0 AND g < 2 ORDER BY g %s', direction);
   found text;
-  line text;
-  plan text := '';
+  expected text;
 BEGIN
-  EXECUTE 'SELECT count(*) || '' '' || count(DISTINCT n) || '' '' || sum(n) FROM many WHERE g = 1' INTO expected;
-  SET LOCAL enable_seqscan = off;
-  SET LOCAL enable_bitmapscan = off;
-  SET LOCAL enable_sort = off;
-  SET LOCAL enable_incremental_sort = off;
-  SET LOCAL learned_index.enable_aggregates = off;
-  SET LOCAL parallel_setup_cost = 0;
-  SET LOCAL cpu_tuple_cost = 1;
-  SET LOCAL parallel_tuple_cost = 0;
-  SET LOCAL min_parallel_index_scan_size = 0;
-  SET LOCAL min_parallel_table_scan_size = 0;
   SET LOCAL max_parallel_workers_per_gather = 2;
-  EXECUTE format('SELECT count(*) || '' '' || count(DISTINCT n) || '' '' || sum(n) FROM (SELECT n FROM many WHERE g > 0 AND g < 2 ORDER BY g %s) q', direction) INTO found;
-  FOR line IN EXECUTE format('EXPLAIN (COSTS OFF) SELECT n FROM many WHERE g > 0 AND g < 2 ORDER BY g %s', direction) LOOP plan := plan || line; END LOOP;
-  RETURN CASE WHEN plan NOT LIKE '%Parallel Index Scan%' THEN plan WHEN found = expected THEN 'right' ELSE format('%s, not %s', found, expected) END;
+  IF NOT EXISTS (SELECT FROM pg_temp.plan_of(query) line WHERE line LIKE '%Parallel Index Scan%') THEN RETURN 'not parallel'; END IF;
+  EXECUTE format('SELECT concat_ws('' '', count(*), count(DISTINCT n), sum(n)) FROM (%s) q', query) INTO found;
+  SET LOCAL max_parallel_workers_per_gather = 0;
+  SET LOCAL enable_seqscan = on;
+  SET LOCAL enable_indexscan = off;
+  SET LOCAL enable_indexonlyscan = off;
+  SELECT concat_ws(' ', count(*), count(DISTINCT n), sum(n)) INTO expected FROM many WHERE g = 1;
+  RETURN CASE found WHEN expected THEN 'right' ELSE format('%s, not %s', found, expected) END;
 END $$;
-CREATE PROCEDURE fill_many(first int) LANGUAGE plpgsql AS $$
-BEGIN
-  TRUNCATE many;
-  INSERT INTO many SELECT 1, i FROM generate_series(1, 9000) i;
-  REINDEX TABLE many;
-  DELETE FROM many WHERE n BETWEEN first AND first + 19;
-END $$;
-CALL fill_many(4085);
-CALL pg_temp.settle();
-VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) many;
-INSERT INTO many SELECT 1, -i FROM generate_series(1, 20) i;
-ANALYZE many;
-SELECT wrong_pieces('');
-CALL fill_many(4086);
-CALL pg_temp.settle();
-VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) many;
-INSERT INTO many SELECT 1, -i FROM generate_series(1, 20) i;
-ANALYZE many;
-SELECT wrong_pieces('');
-CALL fill_many(4890);
-CALL pg_temp.settle();
-VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) many;
-INSERT INTO many SELECT 1, -i FROM generate_series(1, 20) i;
-ANALYZE many;
-SELECT wrong_pieces('DESC');
-CALL fill_many(4891);
-CALL pg_temp.settle();
-VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) many;
-INSERT INTO many SELECT 1, -i FROM generate_series(1, 20) i;
-ANALYZE many;
-SELECT wrong_pieces('DESC');
+SELECT unnest(array[
+    'TRUNCATE many', 'INSERT INTO many SELECT 1, i FROM generate_series(1, 9000) i', 'REINDEX TABLE many',
+    format('DELETE FROM many WHERE n BETWEEN %s AND %s + 19', first, first), 'CALL pg_temp.settle()', 'VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) many',
+    'INSERT INTO many SELECT 1, -i FROM generate_series(1, 20) i', 'ANALYZE many', format('SELECT pieces(%L)', direction)])
+  FROM (VALUES (4085, ''), (4086, ''), (4890, 'DESC'), (4891, 'DESC')) border (first, direction)
+\gexec
 
 SELECT learned_index_check('few_g', true), learned_index_check('many_g', true);
 DROP TABLE few, many;
-DROP FUNCTION wrong_offsets, wrong_pieces;
-DROP PROCEDURE fill_many;
+DROP FUNCTION wrong_offsets, pieces;

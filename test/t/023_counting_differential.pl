@@ -179,38 +179,45 @@ sub judge
 	return;
 }
 
-my $load = start_pgbench($primary, 6, $seconds, @writers);
 my @readers = (map({ { node => $primary, where => 'primary' } } 1 .. 2), map({ { node => $standby, where => 'standby' } } 1 .. 2));
-my $end = time() + $seconds;
-while (time() < $end && !@wrong)
+my $written = 0;
+# Again if a busy machine has not counted enough.
+for my $round (1 .. 6)
 {
-	$last_key = query($primary, 'SELECT last_value FROM key_number');
-	for my $reader (@readers)
+	my $load = start_pgbench($primary, 6, $seconds, @writers);
+	my $end = time() + $seconds;
+	while (time() < $end && !@wrong)
 	{
-		$reader->{session} //= open_session($reader->{node});
-		$reader->{script} = script($reader->{where} eq 'standby');
-		start_in($reader->{session}, $reader->{script});
-	}
-	for my $reader (@readers)
-	{
-		my $output = finish_in($reader->{session});
-		judge($reader->{where}, $reader->{script}, $output);
-		if ($output =~ /^(FATAL|lost)/)
+		$last_key = query($primary, 'SELECT last_value FROM key_number');
+		for my $reader (@readers)
 		{
-			eval { $reader->{session}->quit };
-			delete $reader->{session};
+			$reader->{session} //= open_session($reader->{node});
+			$reader->{script} = script($reader->{where} eq 'standby');
+			start_in($reader->{session}, $reader->{script});
 		}
-		else { run_in($reader->{session}, 'ROLLBACK') if $output =~ /^ERROR/ }
+		for my $reader (@readers)
+		{
+			my $output = finish_in($reader->{session});
+			judge($reader->{where}, $reader->{script}, $output);
+			if ($output =~ /^(FATAL|lost)/)
+			{
+				eval { $reader->{session}->quit };
+				delete $reader->{session};
+			}
+			else { run_in($reader->{session}, 'ROLLBACK') if $output =~ /^ERROR/ }
+		}
 	}
+	my $done = finish_pgbench($load, 'writers');
+	$written = defined $done && defined $written ? $written + $done : undef;
+	last if @wrong || !defined $written || !$PLANS_COUNT || !grep { $_->{counted} <= 10 * $seconds } values %total;
 }
 $_->{session}->quit for grep { $_->{session} } @readers;
-my $written = finish_pgbench($load, 'writers');
 is(join("\n", @wrong[ 0 .. ($#wrong > 9 ? 9 : $#wrong) ]), '', 'every count is what the table of its snapshot has');
 ok($written, 'the tables were written');
 diag("transactions written ", $written // 'none', join '', map { ", $_: $total{$_}{counted} counts, $total{$_}{others} by other plans, $total{$_}{cancelled} cancelled" } sort keys %total);
 for my $where (sort keys %total)
 {
-	cmp_ok($total{$where}{counted}, '>', 3 * $seconds, "$where: enough was counted") if $PLANS_COUNT;
+	cmp_ok($total{$where}{counted}, '>', 10 * $seconds, "$where: enough was counted") if $PLANS_COUNT;
 	cmp_ok($total{$where}{counted}, '>', 2 * $total{$where}{others}, "$where: most plans count") if $PLANS_COUNT;
 	cmp_ok($total{$where}{cancelled}, '<', 5 + $total{$where}{counted} / 10, "$where: few were cancelled");
 }

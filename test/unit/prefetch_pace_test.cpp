@@ -114,9 +114,27 @@ TEST(PrefetchPaceTest, LooksAgainFromTimeToTime) {
   for (unsigned i = 0; i < PrefetchPace::kQuick / 2; i++) pace.read(kMemory);
   pace.read(kDevice);
   EXPECT_EQ(pace.distance(), 32u);
-  for (; pace.awake(); asked++) pace.passed_near();
+  while (pace.awake()) pace.asked(false);
   for (unsigned i = 0; i < PrefetchPace::kQuick; i++) pace.read(kMemory);
   EXPECT_FALSE(pace.watching());
+}
+
+TEST(PrefetchPaceTest, BlocksNearOneAnotherAreLeftAlone) {
+  PrefetchPace pace = awake(64);
+  for (unsigned i = 0; i < 10 * PrefetchPace::kNearInRow; i++) {
+    pace.passed_near();
+    if (i % 100 == 0) pace.asked(false);
+    ASSERT_TRUE(pace.awake());
+  }
+  unsigned passed = 0;
+  for (; pace.awake(); passed++) pace.passed_near();
+  EXPECT_LE(passed, PrefetchPace::kNearInRow);
+  EXPECT_FALSE(pace.watching());
+  unsigned reads = 0;
+  for (; !pace.awake(); reads++) pace.read(kDevice);
+  EXPECT_GT(reads, PrefetchPace::kDeafNear);
+  EXPECT_LE(reads, PrefetchPace::kDeafNear + 2);
+  EXPECT_EQ(pace.distance(), 1u);
 }
 
 TEST(PrefetchPaceTest, AScanThatBeginsAgainGoesOn) {

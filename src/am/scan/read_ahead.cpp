@@ -2,7 +2,7 @@
 
 #include "am/options.hpp"
 #include "am/scan/scan_state.hpp"
-#include "am/server/compat.hpp"
+#include "am/server/table_tids.hpp"
 
 extern "C" {
 #include "utils/spccache.h"
@@ -17,7 +17,7 @@ void ReadAhead::start(IndexScanDesc scan, uint64 leaves) {
   leaves_ = leaves;
   finish();
   // (The block of a TID is one of the table's only where the table is a heap.)
-  if (heap == nullptr || scan->xs_heapfetch == nullptr || heap->rd_tableam != GetHeapamTableAmRoutine()) {
+  if (heap == nullptr || scan->xs_heapfetch == nullptr || !is_heap(heap)) {
     return;
   }
   reads_ = RelationUsesLocalBuffers(heap) ? &pgBufferUsage.local_blks_read : &pgBufferUsage.shared_blks_read;

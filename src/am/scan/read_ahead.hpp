@@ -65,7 +65,7 @@ class ReadAhead {
     busy_ = pace_.awake() || pace_.watching();
   }
   // A row is given to the server.
-  void give_row() {
+  void row_begins() {
     seen_ = *reads_;
     if (busy_ && pace_.watching()) INSTR_TIME_SET_CURRENT(given_);
   }

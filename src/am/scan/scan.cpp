@@ -163,7 +163,7 @@ template <class K>
   if (!s->leaf.next_decoded(forward) && !step<K>(scan, forward)) return false;
   if (ahead_due) [[unlikely]]
     look_ahead<K>(scan, forward);
-  s->ahead.give_row();
+  s->ahead.row_begins();
   scan->xs_recheck = s->parts.recheck();
   if (scan->xs_want_itup) {
     give_tuple<K>(scan);

@@ -3,7 +3,7 @@
 //   quiet     nothing was read lately: costs a comparison a row
 //   watching  reads are timed, for a page that the operating system has takes microseconds, and asking for it early gains nothing
 //   awake     a read took long. One block is asked for ahead, then twice as many each time that the scan still had to read, up to the most;
-//             half as many when most of what is asked for turns out to be there
+//             half as many when most of what is asked for turns out to be there; none for a while where blocks lie near one another
 //
 // Once awake nothing tells a device's read from a quick one, as what was asked for early comes quickly. So after some thousand blocks it goes back to
 // watching; if what comes then, behind what was asked for, takes long again, it goes on with half of what it had.
@@ -21,6 +21,9 @@ class PrefetchPace {
   // Quick reads in a row after which so many reads are not timed.
   static constexpr unsigned kQuick = 32;
   static constexpr unsigned kDeaf = 1024;
+  // Blocks in a row that lay near the one before, after which it is not worth while for so many reads.
+  static constexpr unsigned kNearInRow = 256;
+  static constexpr unsigned kDeafNear = 4096;
   // Rows in a row for which nothing was read, after which it is quiet.
   static constexpr unsigned kIdle = 1024;
   // Blocks asked for before it goes back to watching.
@@ -67,7 +70,7 @@ class PrefetchPace {
     if (eager_ || nanoseconds >= kSlow) {
       watching_ = false;
       distance_ = std::clamp(resume_, 1u, most_);
-      asked_ = there_ = 0;
+      asked_ = there_ = near_ = 0;
     } else if (++quick_ >= kQuick) {
       watching_ = false;
       deaf_ = kDeaf;
@@ -78,6 +81,7 @@ class PrefetchPace {
   // A block was asked for ahead; it was in shared buffers, or is read now.
   void asked(bool was_there) {
     asked_++;
+    near_ = 0;
     if (was_there) {
       if (++there_ < 2 * distance_ + kSomeThere) return;
       resume_ = distance_ /= 2;
@@ -85,23 +89,20 @@ class PrefetchPace {
       return;
     }
     if (there_ > 0) there_--;
-    rest_if_due();
-  }
-  // A block was not asked for, as it lies near the one before.
-  void passed_near() {
-    asked_++;
-    rest_if_due();
-  }
-
- private:
-  void rest_if_due() {
     if (asked_ < kStay) return;
     resume_ = distance_ / 2;
     distance_ = 0;
     watching_ = true;
     quick_ = 0;
   }
+  // A block was not asked for, as it lies near the one before.
+  void passed_near() {
+    if (++near_ < kNearInRow) return;
+    distance_ = resume_ = near_ = 0;
+    deaf_ = kDeafNear;
+  }
 
+ private:
   static constexpr unsigned kSomeThere = 8;
 
   unsigned most_ = 0;
@@ -109,6 +110,7 @@ class PrefetchPace {
   unsigned resume_ = 0;
   unsigned asked_ = 0;  // since it is awake
   unsigned there_ = 0;  // of these so many more were there than not
+  unsigned near_ = 0;   // blocks in a row that lay near
   unsigned idle_ = 0;
   unsigned quick_ = 0;  // while watching
   unsigned deaf_ = 0;   // reads that are not timed
