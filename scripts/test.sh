@@ -3,7 +3,7 @@
 #
 #   format       the C++ sources are as clang-format 14 (Debian 12's) would have them
 #   scripts      shellcheck on all shell scripts, and tests of the scripts beside this one
-#   module       what the built module may not do; the other compiler
+#   module       what the module may not do, built and in its sources; the other compiler
 #   unit, fuzz   unit tests and fuzzers of the core, under ASan and UBSan
 #   regress, isolation, tap    pg_regress, isolation and TAP tests against throw-away servers
 #   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
@@ -157,6 +157,14 @@ suite_module() {
   if nm -D --defined-only "$library" | awk '{ print $3 }' |
     grep -vE '^(Pg_magic_func|_PG_init|(pg_finfo_)?learned_[a-z0-9_]+)$' >"$log"; then
     echo "    the module exports more than its SQL functions:"
+    show_log "$log"
+    failed=$((failed + 1))
+  else
+    passed=$((passed + 1))
+  fi
+  # The server's errors jump over frames: nothing there may have to be destroyed.
+  if grep -rnE --include='*.[ch]pp' '(^|[^[:alnum:]_])~[A-Z][[:alnum:]_]*\(' "$ROOT/src" >"$log"; then
+    echo "    a destructor is declared:"
     show_log "$log"
     failed=$((failed + 1))
   else

@@ -85,9 +85,8 @@ class Measure {
     store_.peek_within(of.index_blocks);
     room_ = static_cast<typename Sketch::Room*>(palloc(sizeof(typename Sketch::Room)));
   }
-  ~Measure() { pfree(room_); }
-  Measure(const Measure&) = delete;
-  Measure& operator=(const Measure&) = delete;
+  // (No destructor does it: an error would jump over that.)
+  void release() { pfree(room_); }
 
   bool sides() {
     for (int end = 0; end < kSides; end++) {
@@ -148,6 +147,8 @@ class Measure {
   BasicTreeRange<K> edge_[kSides];
   typename Sketch::Room* room_;
 };
+static_assert(std::is_trivially_destructible_v<Measure<Code>> &&
+              std::is_trivially_destructible_v<Measure<Words<2>>>);
 
 // The codes in the middle between those of two values, where all in between are values, too; `part` in [0, 1) says where.
 CodePair between(KeyKind kind, const CodePair& low, const CodePair& high, double part) {
@@ -166,11 +167,21 @@ bool growth_known_for(Relation index) { return !has_mapped_column(index); }
 bool measure_growth(const GrowingTable& of, const KnownRange& known, Growth* growth) {
   const KeyColumns columns = key_columns_of(of.index);
   growth->column = columns.column[0];
-  return with_key(columns.words, [&]<class K>() { return Measure<K>(of, known, growth).sides(); });
+  return with_key(columns.words, [&]<class K>() {
+    Measure<K> measure(of, known, growth);
+    const bool sound = measure.sides();
+    measure.release();
+    return sound;
+  });
 }
 
 bool measure_inside(const GrowingTable& of, const KnownRange& known, Growth* growth) {
-  return with_key(key_words_of(of.index), [&]<class K>() { return Measure<K>(of, known, growth).inside(); });
+  return with_key(key_words_of(of.index), [&]<class K>() {
+    Measure<K> measure(of, known, growth);
+    const bool sound = measure.inside();
+    measure.release();
+    return sound;
+  });
 }
 
 bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned tolerance) {
