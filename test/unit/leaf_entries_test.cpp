@@ -44,8 +44,9 @@ class LeafEntriesTest : public ::testing::Test {
     }
   }
 
-  // A tree with about half of the positions that there are.
-  void make(unsigned positions, std::uint64_t seed) {
+  // A tree with about half of the positions that there are; or with all, row after row, in dense leaves.
+  void make(unsigned positions, std::uint64_t seed, bool dense = false) {
+    dense_ = dense;
     random_.seed(seed);
     tree_ = std::make_unique<WideTree<K>>();
     positions_ = positions;
@@ -53,13 +54,15 @@ class LeafEntriesTest : public ::testing::Test {
     removed_.clear();
     twins_ = 0;
     std::set<Entry> first;
-    while (first.size() < positions / 2) first.insert(some_position());
+    while (!dense && first.size() < positions / 2) first.insert(some_position());
+    for (unsigned i = 0; dense && i < positions; i++) first.insert(position(i));
     tree_->load(std::vector<Entry>(first.begin(), first.end()), 100);
   }
-  Entry some_position() {
-    const auto i = static_cast<unsigned>(random_() % positions_);
+  Entry position(unsigned i) const {
+    if (dense_) return {key(2 * i), make_tid(i / 200, static_cast<std::uint16_t>(1 + i % 200))};
     return {key(i % 6), make_tid(i / 60, static_cast<std::uint16_t>(1 + i / 6 % 10))};
   }
+  Entry some_position() { return position(static_cast<unsigned>(random_() % positions_)); }
 
   // Any, and every second one where something was removed.
   void insert(int n) {
@@ -182,6 +185,7 @@ class LeafEntriesTest : public ::testing::Test {
   std::mt19937_64 random_;
   std::unique_ptr<WideTree<K>> tree_;
   unsigned positions_ = 0;
+  bool dense_ = false;
   std::set<Entry> killed_;      // and not removed since
   std::vector<Entry> removed_;  // by the last VACUUM
   std::size_t twins_ = 0;       // pairs of one position that were met
@@ -195,8 +199,8 @@ TYPED_TEST(LeafEntriesTest, AreThoseOfASortedList) {
   using K = TypeParam;
   const auto copy = std::make_unique<std::uint8_t[]>(kMaxCompactBytes);
   const auto words = std::make_unique<std::uint64_t[]>(kMaxKillWords);
-  for (const unsigned positions : {600u, 40000u}) {
-    this->make(positions, 1 + positions);
+  for (const unsigned positions : {600u, 40000u, 120000u}) {
+    this->make(positions, 1 + positions, positions > 40000);
     for (int round = 0; round < 150; round++) {
       SCOPED_TRACE(round);
       this->change();

@@ -60,6 +60,31 @@ class PageMergeTest : public ::testing::Test {
     seal(page_);
   }
 
+  // The same, and the entries where a division may cut, with their neighbours. Returns what is dead then, the latter several times.
+  Entries kill_cuts(unsigned one_in) {
+    kill(one_in);
+    const unsigned n = PageView(page_).encoded();
+    std::vector<unsigned> cuts{n / 2, n - n / 4, n - 1};
+    for (unsigned s = 0; s < PageView(page_).segments(); s++) {
+      SegmentRef ref;
+      EXPECT_TRUE(load_segment(PageView(page_), s, &ref));
+      cuts.push_back(ref.first_rank);
+    }
+    std::vector<std::uint8_t> map((n + 7) / 8 + 1);
+    for (const unsigned cut : cuts) {
+      for (unsigned r = cut > 0 ? cut - 1 : 0; r < std::min(n, cut + 2); r++) set_bit(map.data(), r);
+    }
+    mark_dead(page_, map.data());
+    seal(page_);
+    Entries dead;
+    const Items encoded = naive_decode(page_).encoded;
+    for (unsigned r = 0; r < n; r++) {
+      if (!PageView(page_).is_dead(r)) continue;
+      dead.insert(dead.end(), test_bit(map.data(), r) ? 50 : 1, encoded[r].entry());
+    }
+    return dead;
+  }
+
   // Merges the page with itself; false when it does not fit with `room` entries spare.
   bool merge(std::size_t room) {
     MergePlan merge{SegmentPlanner(ws_->segments, {}, 0), {}};
@@ -353,6 +378,33 @@ TEST_F(PageMergeTest, ThinnedPagesOfEveryShapeDivide) {
       add(kMaxDelta, [&] { return near(items); });
       split_until_room(near(items));
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Rows come in the stead of those that were removed, with their keys: the delta has entries of the very positions that dead ones have, also where a
+// division will cut.
+TEST_F(PageMergeTest, WhatWasRemovedComesBack) {
+  for (const Keys keys : kAllKeys) {
+    for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random, Tids::one_row_pages}) {
+      for (const unsigned one_in : {2u, 5u, 50u}) {
+        SCOPED_TRACE(name_of(keys) + " " + name_of(tids) + " one in " + std::to_string(one_in));
+        const Items items = fill(keys, tids, 0, 60000);
+        const Entries back = kill_cuts(one_in);
+        add(kMaxDelta, [&] { return back[random_() % back.size()]; });
+        const PageBytes page = page_;
+        const Items before = live_items(PageView(page));
+        if (merge(0)) {
+          ASSERT_EQ(page_fault(page_), "");
+          ASSERT_TRUE(same_items(live_items(PageView(page_)), before, false));
+        }
+        page_ = page;
+        if (PageView(page_).encoded() >= 2) expect_split(near(items));
+        if (HasFatalFailure()) return;
+        page_ = page;
+        split_until_room(near(items));
+        if (HasFatalFailure()) return;
+      }
     }
   }
 }
