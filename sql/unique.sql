@@ -461,6 +461,32 @@ SELECT twins('INSERT INTO unlogged_@ VALUES (1000)');
 SELECT twins('ALTER TABLE unlogged_@ ALTER k TYPE int8');
 SELECT twins('INSERT INTO unlogged_@ VALUES (1000)');
 
+-- Rows in the places of removed ones, with their keys: the index has two entries of the same key and place, of which one counts.
+\getenv tests PG_ABS_SRCDIR
+\set settle :tests '/sql/settle.inc'
+\i :settle
+CREATE TABLE again_learned (k int4, n int4) WITH (autovacuum_enabled = off);
+CREATE TABLE again_btree (k int4, n int4) WITH (autovacuum_enabled = off);
+SELECT twins('INSERT INTO again_@ SELECT i, i FROM generate_series(1, 1000) i');
+SELECT twins('CREATE UNIQUE INDEX again_@_k ON again_@ USING @ (k)');
+CREATE TABLE places AS SELECT k, ctid AS place FROM again_learned;
+SELECT twins('DELETE FROM again_@ WHERE k BETWEEN 100 AND 139');
+CALL pg_temp.settle();
+VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) again_learned;
+VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) again_btree;
+SELECT twins('INSERT INTO again_@ SELECT i, -i FROM generate_series(100, 138) i');
+SELECT count(*) FROM again_learned a JOIN places p ON a.k = p.k AND a.ctid = p.place WHERE n < 0;
+SELECT delta_entries, dead_entries FROM learned_index_stats('again_learned_k');
+SELECT twins('INSERT INTO again_@ VALUES (120, 0)');
+SELECT twins('INSERT INTO again_@ VALUES (139, 0)');
+SELECT twins('INSERT INTO again_@ VALUES (139, 1)');
+SELECT twins('INSERT INTO again_@ VALUES (110, 5), (2000, 6) ON CONFLICT (k) DO UPDATE SET n = 5 RETURNING k, n');
+SELECT twins('UPDATE again_@ SET k = 111 WHERE k = 112');
+SELECT twins('DELETE FROM again_@ WHERE k = 113');
+SELECT twins('INSERT INTO again_@ VALUES (113, 7)');
+SELECT twins('INSERT INTO again_@ VALUES (113, 8)');
+SELECT twins('SELECT count(*), count(DISTINCT k), sum(n) FROM again_@');
+
 -- The planner knows. (Names of the indexes are the same in both: the plans must be.)
 SET enable_indexonlyscan = off;
 SET enable_hashjoin = off;
