@@ -337,8 +337,9 @@ suite_tap() {
     if [ "$status" != 0 ]; then
       [ "$bad" != 0 ] || bad=1 # it died, hung or ended early
       echo "    $name:"
-      grep -E '^not ok ' "$log" | sed 's/^/    /'
       grep -vE '^ok ' "$log" >"$log.short"
+      # What a test says of its failure stands around it, which may be far from the end.
+      grep -E -B 12 -A 6 '^not ok ' "$log.short" | head -n 120 | sed 's/^/    /'
       show_log "$log.short"
       show_log "$log" 0
       grep -hE "$CRASH" "$directory"/tmp_check/log/*.log 2>/dev/null | head -5 | sed 's/^/    /'
