@@ -6,6 +6,7 @@
 #include "am/options.hpp"
 #include "am/scan/parallel_scan.hpp"
 #include "am/server/compat.hpp"
+#include "am/write/gathered.hpp"
 
 extern "C" {
 LEARNED_EXPORT extern const Pg_magic_struct* PG_MAGIC_FUNCTION_NAME(void);
@@ -27,6 +28,7 @@ extern "C" void _PG_init(void) {
   learned::register_row_comparisons();
   learned::register_upper_paths();
   learned::register_refusals();
+  learned::register_gathering();
 }
 
 namespace learned {

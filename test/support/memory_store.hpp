@@ -100,18 +100,19 @@ class BasicMemoryStore {
     }
     edits_.clear();
   }
-  void insert_delta(Handle h, const Item& item) {
+  void insert_deltas(Handle h, std::span<const Item> items) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
+    if (delta_room(PageView(pages_[h]->bytes)) < items.size()) fail("no room for delta entries");
     imaged_.insert(h);
-    add_delta(pages_[h]->bytes, item);
+    for (const Item& item : items) add_delta(pages_[h]->bytes, item);
   }
-  void extend(Handle h) {
+  void extend(Handle h, unsigned n) {
     if (locked_[h] != 2) fail("changed page is not locked exclusively");
     imaged_.insert(h);
     bool sound = false;
-    const std::uint32_t checksum = extended_checksum<K>(pages_[h]->bytes, &sound);
+    const std::uint32_t checksum = extended_checksum<K>(pages_[h]->bytes, &sound, n);
     if (!sound) corrupt(h, "page checksum does not match");
-    extend_exactly<K>(pages_[h]->bytes, checksum);
+    extend_exactly<K>(pages_[h]->bytes, checksum, n);
   }
   std::uint8_t* hints(Handle h) {
     if (locked_[h] == 0) fail("marked page is not locked");
@@ -143,7 +144,9 @@ class BasicMemoryStore {
   }
   bool image_due(Handle h) const { return checkpoints_ && !imaged_.contains(h); }
   Workspace* workspace() { return workspace_.get(); }
-  void interrupt() {}
+  void interrupt() {
+    if (on_interrupt_ != nullptr) on_interrupt_(this);
+  }
   [[noreturn]] void corrupt(Block block, Fault fault) {
     if (on_corrupt_ != nullptr) on_corrupt_(block, fault);
     std::fprintf(stderr, "block %u: %s\n", block, fault.text());
@@ -174,6 +177,8 @@ class BasicMemoryStore {
   // --- for tests ---
   // What corrupt() calls first: it may throw, as the server's errors leave the core by a jump.
   void on_corrupt(void (*raise)(Block, Fault)) { on_corrupt_ = raise; }
+  // What a cancelled statement does.
+  void on_interrupt(void (*raise)(BasicMemoryStore*)) { on_interrupt_ = raise; }
   // What the server does after an error: locks are released, what was not committed is forgotten.
   void abort_change() {
     locked_.assign(locked_.size(), 0);
@@ -267,6 +272,7 @@ class BasicMemoryStore {
   std::vector<Item> separators_;
   std::unique_ptr<Workspace> workspace_;
   void (*on_corrupt_)(Block, Fault) = nullptr;
+  void (*on_interrupt_)(BasicMemoryStore*) = nullptr;
   std::size_t reads_ = 0;
   std::size_t predictions_ = 0;
   bool wrong_predictions_ = false;

@@ -503,6 +503,24 @@ void ModelledTree::insert(const Entry& e) {
   tree_.insert({e.code, e.tid, kNoBlock});
 }
 
+void ModelledTree::insert_ascending(const Entries& entries) {
+  std::vector<Item> items;
+  for (const Entry& e : entries) {
+    if (expected_.insert(e).second) items.push_back({e.code, e.tid, kNoBlock});
+  }
+  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.entry() < b.entry(); });
+  std::size_t done = 0;
+  while (done < items.size()) {
+    const std::size_t before = done;
+    try {
+      tree_.insert_ascending(items, &done);
+    } catch (const Interrupted&) {
+      ASSERT_TRUE(store_.all_released());
+      ASSERT_GE(done, before);
+    }
+  }
+}
+
 void ModelledTree::expect_sound() {
   ASSERT_TRUE(store_.all_released());
   Entries found;

@@ -117,12 +117,17 @@ TreeShape bulk_load(MemoryStore& store, const Entries& entries, int fillfactor =
                     TreeId tree = TreeId::keys);
 
 // An index in memory and what it should hold.
+// What store().on_interrupt() may throw while entries are inserted in ascending order: they are gone on with.
+struct Interrupted {};
+
 class ModelledTree {
  public:
   explicit ModelledTree(TreeId id = TreeId::keys) : id_(id), tree_(&store_, id) {}
 
   void load(const Entries& sorted, int fillfactor = 90);
   void insert(const Entry& e);  // ignored if present
+  // The same, in ascending order, a leaf's under one lock.
+  void insert_ascending(const Entries& entries);
   // Compares everything: structure, forward walk, backward walk.
   void expect_sound();
 

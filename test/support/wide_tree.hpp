@@ -102,6 +102,17 @@ class WideTree {
     if (expected_.insert(e).second) tree_.insert({e.code, e.tid, kNoBlock});
   }
 
+  // The same in ascending order, a leaf's under one lock.
+  void insert_ascending(const std::vector<BasicEntry<K>>& entries) {
+    std::vector<BasicItem<K>> items;
+    for (const auto& e : entries) {
+      if (expected_.insert(e).second) items.push_back({e.code, e.tid, kNoBlock});
+    }
+    std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.entry() < b.entry(); });
+    std::size_t done = 0;
+    tree_.insert_ascending(items, &done);
+  }
+
   // Removes what `doomed` says, as VACUUM does, and joins small leaves.
   template <class Doomed>
   void vacuum(const Doomed& doomed) {

@@ -158,6 +158,36 @@ TEST_F(PageWriterTest, ExtendsNoPageWithDeltaOrDeadMarks) {
   EXPECT_EQ(page_fault(page_), "");
 }
 
+// Runs, which end where the line does, or the room for dead marks.
+TEST_F(PageWriterTest, ExtendsByAsManyAsTheLinePredicts) {
+  const Entries more = make_entries(Keys::serial, Tids::append, kMaxEntries + 200, random_);
+  std::size_t n = 400;
+  ASSERT_TRUE(write_entries(page_, leaf_identity(), Entries(more.begin(), more.begin() + 400), ws_.get()));
+  Items next = as_items({more.begin() + 400, more.begin() + 500});
+  EXPECT_EQ(continued_exactly(PageView(page_), next), kMostContinued);
+  EXPECT_EQ(continued_exactly(PageView(page_), std::span(next).first(7)), 7u);
+  next[10].tid++;
+  EXPECT_EQ(continued_exactly(PageView(page_), next), 10u);
+  next[0].code++;
+  EXPECT_EQ(continued_exactly(PageView(page_), next), 0u);
+  for (;;) {
+    const std::size_t offered = std::min<std::size_t>(more.size() - n, 1 + random_() % 100);
+    next = as_items({more.begin() + static_cast<std::ptrdiff_t>(n),
+                     more.begin() + static_cast<std::ptrdiff_t>(n + offered)});
+    const unsigned taken = delta_room(PageView(page_)) > 0 ? continued_exactly(PageView(page_), next) : 0;
+    if (taken == 0) break;
+    bool sound = false;
+    const std::uint32_t checksum = extended_checksum(page_, &sound, taken);
+    ASSERT_TRUE(sound);
+    extend_exactly(page_, checksum, taken);
+    n += taken;
+    ASSERT_EQ(PageView(page_).encoded(), n);
+  }
+  EXPECT_EQ(n, kMaxEntries);
+  EXPECT_EQ(page_fault(page_), "");
+  EXPECT_EQ(live_items(PageView(page_)).size(), n);
+}
+
 TEST_F(PageWriterTest, IdentityRoundTrips) {
   const PageIdentity id{TreeId::nulls, 3, kIncompleteSplit, 17, 18, {1, 2}, {kMaxCode, kMaxTid}};
   write_empty_page(page_, id);

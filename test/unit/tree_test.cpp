@@ -283,6 +283,67 @@ TEST_F(InterruptedSplitTest, TheRightPartMaySplitAgainBeforeTheFirstSplitIsFinis
   tree.expect_sound();
 }
 
+// --- many at a time ---
+
+TEST(TreeBatchTest, EveryShapeInBatchesOfEverySize) {
+  for (const Keys keys : kAllKeys) {
+    for (const Order order : {Order::append, Order::shuffled, Order::almost_sorted}) {
+      for (const std::size_t most : {2, 10, 100, 2000}) {
+        SCOPED_TRACE(name_of(keys) + " order " + std::to_string(static_cast<int>(order)) + " at most " +
+                     std::to_string(most));
+        Random random(84);
+        const Tids tids = kAllTids[random() % std::size(kAllTids)];
+        const Entries entries = in_order(make_entries(keys, tids, 6000, random), order, random);
+        ModelledTree tree;
+        for (std::size_t i = 0; i < entries.size();) {
+          const std::size_t n = std::min(entries.size() - i, 1 + random() % most);
+          if (random() % 20 == 0) tree.store().checkpoint();
+          tree.insert_ascending({entries.begin() + static_cast<std::ptrdiff_t>(i),
+                                 entries.begin() + static_cast<std::ptrdiff_t>(i + n)});
+          i += n;
+        }
+        tree.expect_sound();
+        if (::testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// A statement that was cancelled in between, and goes on all the same, has each entry in once.
+TEST(TreeBatchTest, GoesOnAfterAnInterrupt) {
+  for (const Keys keys : {Keys::serial, Keys::random62, Keys::few_values}) {
+    SCOPED_TRACE(name_of(keys));
+    Random random(85);
+    ModelledTree tree;
+    tree.load(make_entries(keys, Tids::append, 5000, random));
+    static int calls;
+    calls = 0;
+    tree.store().on_interrupt([](MemoryStore*) {
+      if (++calls % 3 == 0) throw Interrupted{};
+    });
+    for (int i = 0; i < 20; i++) tree.insert_ascending(make_entries(keys, Tids::random, 500, random));
+    EXPECT_GT(calls, 20);
+    tree.store().on_interrupt(nullptr);
+    tree.expect_sound();
+  }
+}
+
+// Serial keys with serial TIDs cost no more locks and records than leaves need: one for kMostContinued entries.
+TEST(TreeBatchTest, WhatALinePredictsIsCountedAtOnce) {
+  ModelledTree tree;
+  Entries some;
+  for (std::uint32_t i = 0; i < 1000; i++)
+    some.push_back({i, make_tid(i / 200, static_cast<std::uint16_t>(1 + i % 200))});
+  tree.load(some);
+  some.clear();
+  for (std::uint32_t i = 1000; i < 9000; i++)
+    some.push_back({i, make_tid(i / 200, static_cast<std::uint16_t>(1 + i % 200))});
+  const std::size_t reads = tree.store().reads();
+  tree.insert_ascending(some);
+  EXPECT_LT(tree.store().reads() - reads, 8000u / kMostContinued * 3 + 20);
+  tree.expect_sound();
+}
+
 // --- what is logged just after a checkpoint ---
 
 TEST(TreeCheckpointTest, SoundWithCheckpointsInBetween) {

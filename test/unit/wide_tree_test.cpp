@@ -115,6 +115,26 @@ TYPED_TEST(WideTreeTest, GrownByInsertsInAnyOrder) {
   }
 }
 
+TYPED_TEST(WideTreeTest, GrownByBatches) {
+  for (const WideKeys shape : kAllWideKeys) {
+    for (const bool sorted : {false, true}) {
+      SCOPED_TRACE("shape " + std::to_string(static_cast<int>(shape)) + (sorted ? ", sorted" : ""));
+      auto all = this->entries(shape, 6000, sorted ? 0 : 10, sorted);
+      if (sorted) std::sort(all.begin(), all.end());
+      WideTree<TypeParam> tree;
+      for (std::size_t i = 0; i < all.size();) {
+        const std::size_t n = std::min(all.size() - i, 1 + this->random_() % 300);
+        tree.insert_ascending(
+            {all.begin() + static_cast<std::ptrdiff_t>(i), all.begin() + static_cast<std::ptrdiff_t>(i + n)});
+        i += n;
+      }
+      tree.expect_sound();
+      this->expect_searches(tree, 100);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
 TYPED_TEST(WideTreeTest, VacuumJoinsLeaves) {
   auto all = this->entries(WideKeys::uuid, 20000, 0, true);
   std::sort(all.begin(), all.end());

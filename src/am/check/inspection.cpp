@@ -3,6 +3,7 @@
 #include "am/callbacks.hpp"
 #include "am/server/compat.hpp"
 #include "am/server/page_access.hpp"
+#include "am/write/gathered.hpp"
 #include "core/page/kill_marks.hpp"
 
 namespace learned {
@@ -99,6 +100,7 @@ void require_select(Oid index, Oid table) {
 }  // namespace
 
 InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode, Tells tells) {
+  insert_gathered();
   require_plain_index(oid);
   const Oid table_oid = IndexGetRelation(oid, false);
   if (tells == Tells::rows) {

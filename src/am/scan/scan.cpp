@@ -7,6 +7,7 @@
 #include "am/scan/scan_state.hpp"
 #include "am/server/compat.hpp"
 #include "am/server/table_tids.hpp"
+#include "am/write/gathered.hpp"
 
 namespace learned {
 
@@ -344,6 +345,7 @@ bool learned_can_return(Relation index, int attno) {
 }
 
 IndexScanDesc learned_begin_scan(Relation index, int nkeys, int norderbys) {
+  insert_gathered();
   IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
   // Whoever asks for many scans in one statement (an exclusion constraint: one for each row) wants each one's memory back.
   MemoryContext context =

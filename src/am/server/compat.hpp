@@ -461,6 +461,15 @@ class TableInfoHook {
 #endif
 };
 
+// What ExecutorRun takes beside the query and the direction.
+#if PG_VERSION_NUM >= 180000
+#define LEARNED_RUN_PARAMETERS uint64 count
+#define LEARNED_RUN_ARGUMENTS count
+#else
+#define LEARNED_RUN_PARAMETERS uint64 count, bool execute_once
+#define LEARNED_RUN_ARGUMENTS count, execute_once
+#endif
+
 // The btree family with the order of one of ours. Only asked for where indexes may be unique.
 inline Oid btree_family([[maybe_unused]] Oid family, [[maybe_unused]] Oid type) {
 #if PG_VERSION_NUM >= 180000

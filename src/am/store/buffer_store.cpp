@@ -30,11 +30,13 @@ struct Fragment {
   OffsetNumber length;
 };
 
-// Logs fragments of a page that was just changed, in the critical section of the change.
-void log_fragments(Buffer buffer, std::uint8_t* fragments, int size) {
+// Logs fragments of a page that was just changed, in the critical section of the change. The last one's bytes may stand elsewhere.
+void log_fragments(Buffer buffer, std::span<std::uint8_t> fragments, std::span<std::uint8_t> more = {}) {
   XLogBeginInsert();
   XLogRegisterBuffer(0, buffer, REGBUF_STANDARD);
-  XLogRegisterBufData(0, reinterpret_cast<char*>(fragments), size);
+  XLogRegisterBufData(0, reinterpret_cast<char*>(fragments.data()), static_cast<int>(fragments.size()));
+  if (!more.empty())
+    XLogRegisterBufData(0, reinterpret_cast<char*>(more.data()), static_cast<int>(more.size()));
   // PageSetLSN is a macro that uses its argument twice.
   const XLogRecPtr lsn = XLogInsert(RM_GENERIC_ID, 0);
   PageSetLSN(buffer_page(buffer), lsn);
@@ -144,58 +146,55 @@ std::uint8_t* BasicBufferStore<K>::edit(Handle h, bool fresh) {
 }
 
 template <class K>
-void BasicBufferStore<K>::insert_delta(Handle h, const Item& item) {
+void BasicBufferStore<K>::insert_deltas(Handle h, std::span<const Item> items) {
   if (use_generic_wal()) {
     begin();
-    add_delta(edit(h, false), item);
+    std::uint8_t* image = edit(h, false);
+    for (const Item& item : items) add_delta(image, item);
     commit();
     return;
   }
   auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
   const PageView view(page);
   const bool log = RelationNeedsWAL(index_);
-  const auto offset = static_cast<OffsetNumber>(next_delta_offset(view));
-  const auto size = static_cast<OffsetNumber>(delta_size<K>(view.level()));
-  // Two fragments: the new `upper`, and the entry.
-  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t) + delta_size<K>(1)];
-  std::uint8_t* out = record;
-  store(out, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
-  store(out + sizeof(Fragment), offset);
-  out += sizeof(Fragment) + sizeof(std::uint16_t);
-  store(out, Fragment{offset, size});
-  out += sizeof(Fragment);
-  format_delta(out, item, view.level());
-  out += size;
+  // They go in front of one another, downwards.
+  const std::size_t size = delta_size<K>(view.level()) * items.size();
+  const auto offset = static_cast<OffsetNumber>(view.upper() - size);
+  // Two fragments: the new `upper`, and the entries.
+  std::uint8_t record[2 * sizeof(Fragment) + sizeof(std::uint16_t)];
+  store(record, Fragment{static_cast<OffsetNumber>(kUpperOffset), sizeof(std::uint16_t)});
+  store(record + sizeof(Fragment), offset);
+  store(record + sizeof(Fragment) + sizeof(std::uint16_t), Fragment{offset, static_cast<OffsetNumber>(size)});
 
   start_critical_section();
-  add_delta(page, item);
+  for (const Item& item : items) add_delta(page, item);
   MarkBufferDirty(h);
-  if (log) log_fragments(h, record, static_cast<int>(out - record));
+  if (log) log_fragments(h, record, {page + offset, size});
   end_critical_section();
 }
 
 template <class K>
-void BasicBufferStore<K>::extend(Handle h) {
+void BasicBufferStore<K>::extend(Handle h, unsigned n) {
   const Block here = BufferGetBlockNumber(h);
   if (use_generic_wal()) {
     begin();
     bool sound = false;
     std::uint8_t* image = edit(h, false);
-    extend_exactly<K>(image, extended_checksum<K>(image, &sound));
+    extend_exactly<K>(image, extended_checksum<K>(image, &sound, n), n);
     commit();
   } else {
     auto* page = reinterpret_cast<std::uint8_t*>(buffer_page(h));
     const bool log = RelationNeedsWAL(index_);
     bool sound = false;
-    const std::uint32_t checksum = extended_checksum<K>(page, &sound);
+    const std::uint32_t checksum = extended_checksum<K>(page, &sound, n);
     if (!sound) corrupt(here, "page checksum does not match");
     std::uint8_t record[sizeof(Fragment) + kExtendedBytes];
     store(record, Fragment{static_cast<OffsetNumber>(kExtendedOffsetOf<K>), kExtendedBytes});
     start_critical_section();
-    extend_exactly<K>(page, checksum);
+    extend_exactly<K>(page, checksum, n);
     std::memcpy(record + sizeof(Fragment), page + kExtendedOffsetOf<K>, kExtendedBytes);
     MarkBufferDirty(h);
-    if (log) log_fragments(h, record, sizeof record);
+    if (log) log_fragments(h, record);
     end_critical_section();
   }
   // The old checksum was right, so the new one is.

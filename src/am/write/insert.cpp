@@ -2,6 +2,7 @@
 #include "am/key/key_columns.hpp"
 #include "am/server/table_tids.hpp"
 #include "am/store/buffer_store.hpp"
+#include "am/write/gathered.hpp"
 #include "am/write/unique.hpp"
 
 namespace learned {
@@ -9,8 +10,10 @@ namespace {
 
 template <class K>
 void insert(Relation index, const RowKey<K>& row, Tid tid) {
+  const BasicItem<K> item{row.key, tid, kNoBlock};
+  if (gather(index, row.tree, item)) return;
   BasicBufferStore<K> store(index);
-  Tree<BasicBufferStore<K>>(&store, row.tree).insert({row.key, tid, kNoBlock});
+  Tree<BasicBufferStore<K>>(&store, row.tree).insert(item);
 }
 
 // The columns, and where functions of operator classes are called for them, these, made once for a statement.

@@ -202,33 +202,42 @@ void add_delta(std::uint8_t* page, const BasicItem<K>& item) {
 }
 
 template <class K>
-bool continues_exactly(const BasicPageView<K>& page, const std::type_identity_t<BasicItem<K>>& item) {
+unsigned continued_exactly(const BasicPageView<K>& page,
+                           std::span<const std::type_identity_t<BasicItem<K>>> items) {
   // The checksum is made anew for each entry: worth it where there are few bytes under it.
   constexpr std::size_t kMaxSealed = 1024;
   const unsigned segments = page.segments();
   const unsigned encoded = page.encoded();
   if (page.level() > 0 || segments == 0 || encoded >= kMaxEntries || page.upper() != page.dir() ||
       (page.flags() & kHasDead) != 0 || page.lower() + (kSpecialOf<K> - page.dir()) > kMaxSealed) {
-    return false;
+    return 0;
   }
   BasicSegmentRef<K> ref;
   if (!load_segment(page, segments - 1, &ref) || !KeyCodec<K>::exact(ref.key) || tids_grow(ref.tids))
-    return false;
-  if (ref.code_at(ref.count) != item.code || ref.tid_at(ref.count) != item.tid) return false;
-  return BasicEntry<K>{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)} < item.entry();
+    return 0;
+  const std::size_t most = std::min<std::size_t>({items.size(), kMostContinued, kMaxEntries - encoded});
+  BasicEntry<K> last{ref.code_at(ref.count - 1), ref.tid_at(ref.count - 1)};
+  unsigned n = 0;
+  for (; n < most; n++) {
+    const BasicItem<K>& item = items[n];
+    if (ref.code_at(ref.count + n) != item.code || ref.tid_at(ref.count + n) != item.tid) break;
+    if (!(last < item.entry())) break;
+    last = item.entry();
+  }
+  return n;
 }
 
 template <class K>
-std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound) {
+std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound, unsigned n) {
   BasicPageTrailer<K> next = trailer_of<K>(page);
-  next.encoded++;
+  next.encoded = static_cast<std::uint16_t>(next.encoded + n);
   return next_checksum(page, next, sound);
 }
 
 template <class K>
-void extend_exactly(std::uint8_t* page, std::uint32_t checksum) {
+void extend_exactly(std::uint8_t* page, std::uint32_t checksum, unsigned n) {
   constexpr std::size_t kSpecial = kSpecialOf<K>;
-  const auto encoded = static_cast<std::uint16_t>(BasicPageView<K>(page).encoded() + 1);
+  const auto encoded = static_cast<std::uint16_t>(BasicPageView<K>(page).encoded() + n);
   store(page + kSpecial + offsetof(PageTrailer, encoded), encoded);
   store(page + kSpecial + offsetof(PageTrailer, check), checksum);
 }
@@ -287,23 +296,23 @@ void set_low(std::uint8_t* page, const BasicEntry<K>& low) {
   store(page + kSpecialOf<K>, t);
 }
 
-#define LEARNED_INSTANTIATE(K)                                                   \
-  template BasicPageIdentity<K> identity_of(const BasicPageView<K>&);            \
-  template class BasicPageWriter<K>;                                             \
-  template void write_empty_page(std::uint8_t*, const BasicPageIdentity<K>&);    \
-  template void clear_hole<K>(std::uint8_t*);                                    \
-  template void seal<K>(std::uint8_t*);                                          \
-  template unsigned delta_room(const BasicPageView<K>&);                         \
-  template std::size_t next_delta_offset(const BasicPageView<K>&);               \
-  template void add_delta(std::uint8_t*, const BasicItem<K>&);                   \
-  template void format_delta(std::uint8_t*, const BasicItem<K>&, unsigned);      \
-  template bool continues_exactly(const BasicPageView<K>&, const BasicItem<K>&); \
-  template std::uint32_t extended_checksum<K>(const std::uint8_t*, bool*);       \
-  template void extend_exactly<K>(std::uint8_t*, std::uint32_t);                 \
-  template void mark_dead<K>(std::uint8_t*, const std::uint8_t*);                \
-  template void remove_deltas<K>(std::uint8_t*, const std::uint8_t*);            \
-  template void set_flags<K>(std::uint8_t*, std::uint16_t);                      \
-  template void set_left<K>(std::uint8_t*, Block);                               \
+#define LEARNED_INSTANTIATE(K)                                                                 \
+  template BasicPageIdentity<K> identity_of(const BasicPageView<K>&);                          \
+  template class BasicPageWriter<K>;                                                           \
+  template void write_empty_page(std::uint8_t*, const BasicPageIdentity<K>&);                  \
+  template void clear_hole<K>(std::uint8_t*);                                                  \
+  template void seal<K>(std::uint8_t*);                                                        \
+  template unsigned delta_room(const BasicPageView<K>&);                                       \
+  template std::size_t next_delta_offset(const BasicPageView<K>&);                             \
+  template void add_delta(std::uint8_t*, const BasicItem<K>&);                                 \
+  template void format_delta(std::uint8_t*, const BasicItem<K>&, unsigned);                    \
+  template unsigned continued_exactly(const BasicPageView<K>&, std::span<const BasicItem<K>>); \
+  template std::uint32_t extended_checksum<K>(const std::uint8_t*, bool*, unsigned);           \
+  template void extend_exactly<K>(std::uint8_t*, std::uint32_t, unsigned);                     \
+  template void mark_dead<K>(std::uint8_t*, const std::uint8_t*);                              \
+  template void remove_deltas<K>(std::uint8_t*, const std::uint8_t*);                          \
+  template void set_flags<K>(std::uint8_t*, std::uint16_t);                                    \
+  template void set_left<K>(std::uint8_t*, Block);                                             \
   template void set_low(std::uint8_t*, const BasicEntry<K>&);
 LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 

@@ -2,6 +2,8 @@
 // a page image that it may change freely.
 #pragma once
 
+#include <span>
+
 #include "core/page/view.hpp"
 
 namespace learned {
@@ -85,18 +87,26 @@ void add_delta(std::uint8_t* page, const BasicItem<K>& item);
 template <class K>
 void format_delta(std::uint8_t* out, const BasicItem<K>& item, unsigned level);
 
-// Whether `item` is just what the last line of a leaf predicts to come next, so that counting one entry more is all it
-// takes to insert it: then extend_exactly() does. Never with a delta or dead marks, and only in a page whose checksum
-// is quickly made. REQUIRES: delta_room() > 0, and the item belongs into the page.
+// How many of these items, in ascending order, are just what the last line of a leaf predicts to come next, so that counting so many more is
+// all it takes to insert them: then extend_exactly() does. Never with a delta or dead marks, and only in a page whose checksum
+// is quickly made; kMostContinued at most. REQUIRES: delta_room() > 0, and the items belong into the page.
 template <class K>
-bool continues_exactly(const BasicPageView<K>& page, const std::type_identity_t<BasicItem<K>>& item);
-// The checksum that the page has when it counts one entry more. *sound: whether the one it has now matches.
+unsigned continued_exactly(const BasicPageView<K>& page,
+                           std::span<const std::type_identity_t<BasicItem<K>>> items);
+// The place of one delta entry is room for their dead marks.
+inline constexpr unsigned kMostContinued = 64;
+// The same of one item.
+template <class K>
+bool continues_exactly(const BasicPageView<K>& page, const std::type_identity_t<BasicItem<K>>& item) {
+  return continued_exactly(page, {&item, 1}) == 1;
+}
+// The checksum that the page has when it counts n entries more. *sound: whether the one it has now matches.
 template <class K = Code>
-std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound);
-// Counts one entry more and seals the page with that checksum: changes kExtendedBytes bytes from kExtendedOffset on,
+std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound, unsigned n = 1);
+// Counts n entries more and seals the page with that checksum: changes kExtendedBytes bytes from kExtendedOffset on,
 // nothing else. REQUIRES: extended_checksum() found the page sound.
 template <class K = Code>
-void extend_exactly(std::uint8_t* page, std::uint32_t checksum);
+void extend_exactly(std::uint8_t* page, std::uint32_t checksum, unsigned n = 1);
 template <class K>
 inline constexpr std::size_t kExtendedOffsetOf = kSpecialOf<K> + offsetof(PageTrailer, encoded);
 inline constexpr std::size_t kExtendedOffset = kExtendedOffsetOf<Code>;

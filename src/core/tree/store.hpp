@@ -46,7 +46,8 @@ concept ReadsPages = requires(S store, typename S::Handle h, Block block, LockMo
 
 // Changing pages that are locked exclusively.
 template <class S>
-concept ChangesPages = requires(S store, typename S::Handle h, BasicItem<StoreKey<S>> item, bool fresh) {
+concept ChangesPages = requires(S store, typename S::Handle h, bool fresh,
+                                std::span<const BasicItem<StoreKey<S>>> items, unsigned n) {
   // A new or recycled page (is_free_page()), locked exclusively.
   { store.allocate() } -> std::same_as<typename S::Handle>;
   // One atomic change of at most four pages: begin(), edit() for each, commit().
@@ -57,10 +58,10 @@ concept ChangesPages = requires(S store, typename S::Handle h, BasicItem<StoreKe
   { store.edit(h, fresh) } -> std::same_as<std::uint8_t*>;
   // Logs the copies and puts them in place.
   { store.commit() } -> std::same_as<void>;
-  // A logged change of its own: add_delta(). REQUIRES: verify() was called.
-  { store.insert_delta(h, item) } -> std::same_as<void>;
-  // Another: extend_exactly(), the page verified as by edit().
-  { store.extend(h) } -> std::same_as<void>;
+  // A logged change of its own: add_delta() of each. REQUIRES: verify() was called; there is room for them.
+  { store.insert_deltas(h, items) } -> std::same_as<void>;
+  // Another: extend_exactly() by n, the page verified as by edit().
+  { store.extend(h, n) } -> std::same_as<void>;
   // Whether the next change of the page logs all of it: the first after a checkpoint.
   { store.image_due(h) } -> std::same_as<bool>;
   // The page itself, to set kill marks in; nothing of that is logged. (A share lock is enough.)

@@ -89,15 +89,39 @@ class Tree {
     }
   }
 
-  // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
-  void add(Handle h, const Item& item) {
-    // A damaged fence or flag must not draw in what belongs elsewhere: extend() verifies the page itself.
-    if (continues_exactly(view(h), item)) {
-      store_->extend(h);
-    } else {
-      store_->verify(h);
-      store_->insert_delta(h, item);
+  // Inserts items in ascending order, those of a leaf under one lock. *done, 0 at first, counts those that are in: after an error, too, so that whoever
+  // goes on from there has each of them in once.
+  void insert_ascending(std::span<const Item> items, std::size_t* done) {
+    while (*done < items.size()) {
+      store_->interrupt();
+      const std::span<const Item> rest = items.subspan(*done);
+      const Entry first = rest[0].entry();
+      const Handle h = locate(first, LockMode::exclusive);
+      if (!ready_for(h, first)) continue;
+      store_->inserting(h);
+      const PageView page = view(h);
+      std::size_t here = 1;
+      while (here < rest.size() && page.covers(rest[here].entry())) here++;
+      *done += add_ascending(h, rest.first(here));
+      store_->release(h);
     }
+  }
+
+  // Adds an entry to the leaf where it belongs. REQUIRES: locked exclusively, ready_for() it.
+  void add(Handle h, const Item& item) { add_ascending(h, {&item, 1}); }
+
+  // Adds some of these, at least one, from the first on; how many. REQUIRES: they belong into the leaf, which is locked exclusively and
+  // ready_for() the first.
+  std::size_t add_ascending(Handle h, std::span<const Item> items) {
+    // A damaged fence or flag must not draw in what belongs elsewhere: extend() verifies the page itself.
+    if (const unsigned n = continued_exactly(view(h), items); n > 0) {
+      store_->extend(h, n);
+      return n;
+    }
+    store_->verify(h);
+    const std::size_t n = std::min<std::size_t>(items.size(), delta_room(view(h)));
+    store_->insert_deltas(h, items.first(n));
+    return n;
   }
 
   // Sees to it that a page, locked exclusively, can take an entry. True: it can, and is still locked. False: its

@@ -1,0 +1,214 @@
+#include "am/write/gathered.hpp"
+
+#include <algorithm>
+
+#include "am/key/key_columns.hpp"
+#include "am/server/compat.hpp"
+#include "am/store/buffer_store.hpp"
+#include "core/tree/tree.hpp"
+
+namespace learned {
+namespace {
+
+// One tree of an index. Items are those of the type of key that the index has.
+struct List {
+  Relation index;  // with a reference of its own
+  TreeId tree;
+  unsigned words;
+  Size capacity;
+  Size count;
+  Size done;  // of these, inserted already: an error came between
+  bool sorted;
+  void* items;
+};
+
+// More lists than this (of partitions, say) are not kept, nor more items than work_mem takes.
+constexpr int kMostLists = 16;
+constexpr Size kFirstCapacity = 64;
+
+// What belongs to one call of ExecutorRun.
+struct Gathering {
+  PlanState* plan;           // the query's uppermost node
+  ExecProcNodeMtd next_row;  // what it does
+  MemoryContext context;
+  ResourceOwner owner;
+  SubTransactionId subtransaction;
+  Size bytes;  // of all items
+  int lists;
+  List list[kMostLists];
+};
+
+// That of the query that runs now, if it gathers.
+Gathering* current = nullptr;
+ExecutorRun_hook_type previous_hook = nullptr;
+
+Size most_bytes() { return Size{1024} * static_cast<Size>(work_mem); }
+
+template <class K>
+void insert_list(List* list) {
+  using Item = BasicItem<K>;
+  auto* items = static_cast<Item*>(list->items);
+  if (!list->sorted) {
+    std::sort(items, items + list->count, [](const Item& a, const Item& b) { return a.entry() < b.entry(); });
+    list->sorted = true;
+  }
+  BasicBufferStore<K> store(list->index);
+  Tree<BasicBufferStore<K>>(&store, list->tree).insert_ascending({items, list->count}, &list->done);
+  list->count = list->done = 0;
+}
+
+void insert_all(Gathering* gathering) {
+  for (int i = 0; i < gathering->lists; i++) {
+    List* list = &gathering->list[i];
+    if (list->count == 0) continue;
+    with_key(list->words, [&]<class K>() { insert_list<K>(list); });
+  }
+}
+
+// Whether rows come from one query alone, more than one perhaps, and each of them stays if the statement does: not where a conflict takes back
+// a row that was inserted, so that its TID may be another's before the statement is at its end.
+bool may_gather(const QueryDesc* query) {
+  if (query->operation != CMD_INSERT || query->plannedstmt->hasModifyingCTE) return false;
+  const Plan* plan = query->plannedstmt->planTree;
+  if (!IsA(plan, ModifyTable)) return false;
+  const auto* change = reinterpret_cast<const ModifyTable*>(plan);
+  if (change->operation != CMD_INSERT || change->onConflictAction != ONCONFLICT_NONE) return false;
+  const Plan* rows = outerPlan(plan);
+  return rows != nullptr && !(IsA(rows, Result) && outerPlan(rows) == nullptr);
+}
+
+// In place of what the uppermost node does: behind its last row, its entries are inserted as a part of its work, which EXPLAIN and statistics of queries
+// measure.
+TupleTableSlot* next_row(PlanState* plan) {
+  TupleTableSlot* row = current->next_row(plan);
+  if (TupIsNull(row)) insert_gathered();
+  return row;
+}
+
+Gathering* begin_gathering(const QueryDesc* query) {
+  const EState* state = query->estate;
+  auto* gathering = static_cast<Gathering*>(MemoryContextAllocZero(state->es_query_cxt, sizeof(Gathering)));
+  gathering->context = state->es_query_cxt;
+  gathering->owner = CurrentResourceOwner;
+  gathering->subtransaction = GetCurrentSubTransactionId();
+  gathering->plan = query->planstate;
+  gathering->next_row = query->planstate->ExecProcNodeReal;
+  query->planstate->ExecProcNodeReal = next_row;
+  return gathering;
+}
+
+void end_gathering(Gathering* gathering) {
+  PlanState* plan = gathering->plan;
+  if (plan->ExecProcNode == next_row) plan->ExecProcNode = gathering->next_row;
+  plan->ExecProcNodeReal = gathering->next_row;
+  for (int i = 0; i < gathering->lists; i++) RelationDecrementReferenceCount(gathering->list[i].index);
+  pfree(gathering);
+}
+
+void go_on(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
+  if (previous_hook != nullptr) {
+    previous_hook(query, direction, LEARNED_RUN_ARGUMENTS);
+  } else {
+    standard_ExecutorRun(query, direction, LEARNED_RUN_ARGUMENTS);
+  }
+}
+
+// With `own` as the current one, null if the query does not gather. (Apart from what calls it: what stands in registers there is nobody's at a jump.)
+[[gnu::noinline]] void run_with(Gathering* own, QueryDesc* query, ScanDirection direction,
+                                LEARNED_RUN_PARAMETERS) {
+  Gathering* const outer = current;
+  current = own;
+  PG_TRY();
+  {
+    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+    insert_gathered();
+  }
+  PG_CATCH();
+  {
+    // The rows are no more; nor is, in a moment, what holds memory and references.
+    current = outer;
+    PG_RE_THROW();
+  }
+  PG_END_TRY();
+  current = outer;
+}
+
+void run(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
+  insert_gathered();
+  if (may_gather(query)) {
+    Gathering* own = begin_gathering(query);
+    run_with(own, query, direction, LEARNED_RUN_ARGUMENTS);
+    end_gathering(own);
+  } else if (current != nullptr) {
+    run_with(nullptr, query, direction, LEARNED_RUN_ARGUMENTS);
+  } else {
+    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+  }
+}
+
+template <class K>
+List* list_of(Gathering* gathering, Relation index, TreeId tree) {
+  for (int i = 0; i < gathering->lists; i++) {
+    List* list = &gathering->list[i];
+    if (list->index == index && list->tree == tree) return list;
+  }
+  if (gathering->lists == kMostLists) return nullptr;
+  RelationIncrementReferenceCount(index);
+  List* list = &gathering->list[gathering->lists++];
+  *list = {index, tree, KeyTraits<K>::kWords, 0, 0, 0, true, nullptr};
+  return list;
+}
+
+// False: there would be too many.
+template <class K>
+bool enlarge(Gathering* gathering, List* list) {
+  const Size capacity = list->capacity == 0 ? kFirstCapacity : 2 * list->capacity;
+  const Size more = (capacity - list->capacity) * sizeof(BasicItem<K>);
+  if (gathering->bytes + more > most_bytes()) return false;
+  const Size bytes = capacity * sizeof(BasicItem<K>);
+  list->items = list->items == nullptr ? MemoryContextAllocHuge(gathering->context, bytes)
+                                       : repalloc_huge(list->items, bytes);
+  list->capacity = capacity;
+  gathering->bytes += more;
+  return true;
+}
+
+}  // namespace
+
+template <class K>
+bool gather(Relation index, TreeId tree, const BasicItem<K>& item) {
+  Gathering* gathering = current;
+  // Whoever else inserts meanwhile, a trigger that is no query or within a subtransaction, has its own time.
+  if (gathering == nullptr || gathering->owner != CurrentResourceOwner ||
+      gathering->subtransaction != GetCurrentSubTransactionId())
+    return false;
+  // Other sessions look for entries of keys that exclude theirs, whoever sees them.
+  if (index->rd_index->indisunique || index->rd_index->indisexclusion) return false;
+  List* list = list_of<K>(gathering, index, tree);
+  if (list == nullptr) return false;
+  // What an error has left half done is finished first.
+  if (list->done > 0) insert_list<K>(list);
+  if (list->count == list->capacity && !enlarge<K>(gathering, list)) {
+    insert_all(gathering);
+    if (list->capacity == 0) return false;
+  }
+  auto* items = static_cast<BasicItem<K>*>(list->items);
+  list->sorted = list->sorted && (list->count == 0 || items[list->count - 1].entry() < item.entry());
+  items[list->count++] = item;
+  return true;
+}
+
+void insert_gathered() {
+  if (current != nullptr) insert_all(current);
+}
+
+void register_gathering() {
+  previous_hook = ExecutorRun_hook;
+  ExecutorRun_hook = run;
+}
+
+#define LEARNED_GATHER(K) template bool gather(Relation, TreeId, const BasicItem<K>&);
+LEARNED_FOR_EVERY_KEY(LEARNED_GATHER)
+#undef LEARNED_GATHER
+
+}  // namespace learned
