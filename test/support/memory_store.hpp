@@ -166,7 +166,7 @@ class BasicMemoryStore {
   void mispredicted(TreeId, const Entry&) {}
   void offer(const PageView&, Block) {}
   // Predicate locks of one reader.
-  void inserting(Handle h) {
+  void inserting(Handle h, const Entry&) {
     if (locked_[h] != 2) fail("page to insert into is not locked exclusively");
     conflict_ = predicate_locks_.contains(h);
   }

@@ -1,19 +1,19 @@
 #include "am/scan/leaf_cursor.hpp"
 
-#include "am/scan/read_leaf.hpp"
 #include "am/server/table_tids.hpp"
 
 namespace learned {
 
-namespace {
-
-ReadLeaf read_leaf(IndexScanDesc scan) { return {scan->indexRelation, scan->xs_snapshot}; }
-
-}  // namespace
-
 template <class K>
 BasicLeafCursor<K>::BasicLeafCursor(Relation index, const KeyColumns& columns, MemoryContext context)
     : columns_(columns), context_(context), store_(index), walk_(&store_), kills_(context) {}
+
+template <class K>
+ReadLeaf BasicLeafCursor<K>::reads([[maybe_unused]] const TreeRange& part, IndexScanDesc scan) const {
+  ReadLeaf reads{scan->indexRelation, scan->xs_snapshot};
+  if constexpr (std::is_same_v<K, Code>) reads.only = one_part_ ? &part : nullptr;
+  return reads;
+}
 
 // ---- leaves -----------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ void BasicLeafCursor<K>::enter(IndexScanDesc scan, const TreeRange& part, bool f
     select(part, &ranks);
   } else {
     set_kill_marks();
-    load(scan, part, walk_.enter(part, forward, read_leaf(scan)));
+    load(scan, part, walk_.enter(part, forward, reads(part, scan)));
   }
   stand_at_start(forward);
 }
@@ -105,7 +105,7 @@ void BasicLeafCursor<K>::enter(IndexScanDesc scan, const TreeRange& part, bool f
 template <class K>
 void BasicLeafCursor<K>::cross(IndexScanDesc scan, const TreeRange& part, bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.next(forward, read_leaf(scan)));
+  load(scan, part, walk_.next(forward, reads(part, scan)));
   stand_at_start(forward);
 }
 
@@ -123,7 +123,7 @@ template <class K>
 void BasicLeafCursor<K>::take_over(IndexScanDesc scan, const TreeRange& part, Entry fence, Block hint,
                                    bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.take_over(part.tree, fence, hint, forward, read_leaf(scan)));
+  load(scan, part, walk_.take_over(part.tree, fence, hint, forward, reads(part, scan)));
   stand_at_start(forward);
 }
 
@@ -131,7 +131,7 @@ template <class K>
 void BasicLeafCursor<K>::return_to(IndexScanDesc scan, const TreeRange& part, Entry entry, Block hint,
                                    bool forward) {
   set_kill_marks();
-  load(scan, part, walk_.enter_at(part.tree, entry, hint, read_leaf(scan)));
+  load(scan, part, walk_.enter_at(part.tree, entry, hint, reads(part, scan)));
   // Forward goes on behind the entry, backward before it.
   const Entry limit = forward ? Entry{entry.code, entry.tid + 1} : entry;
   const int before = count_before(limit);

@@ -12,6 +12,7 @@
 #include "am/scan/batch.hpp"
 #include "am/scan/kill_items.hpp"
 #include "am/scan/leaf_entries.hpp"
+#include "am/scan/read_leaf.hpp"
 #include "am/store/buffer_store.hpp"
 
 namespace learned {
@@ -38,6 +39,8 @@ class BasicLeafCursor {
     filter_ = filter;
     pace_.start();
   }
+  // Whether the part that it is given is all that is read.
+  void set_one_part(bool one_part) { one_part_ = one_part; }
   // Its entries are returned to nobody: keeps no pin.
   void set_scout() { scout_ = true; }
   // Whether the server is to be given rows one by one, or index tuples as fast as they come.
@@ -130,6 +133,8 @@ class BasicLeafCursor {
   void kill();
 
  private:
+  // What ReadLeaf is to know.
+  ReadLeaf reads(const TreeRange& part, IndexScanDesc scan) const;
   void load(IndexScanDesc scan, const TreeRange& part, Buffer buffer);
   void keep_page();
   void let_go();
@@ -155,6 +160,7 @@ class BasicLeafCursor {
   std::uint8_t* copy_ = nullptr;         // kMaxCompactBytes, made on first use
   std::uint64_t* kill_words_ = nullptr;  // kMaxKillWords, made on first use
   const KeySet* filter_ = nullptr;
+  bool one_part_ = false;
   bool scout_ = false;
   bool skipping_ = false;  // to a position beyond this leaf
   bool skipping_forward_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "am/server/compat.hpp"
+#include "core/tree/walk.hpp"
 
 namespace learned {
 
@@ -9,11 +10,21 @@ namespace learned {
 struct ReadLeaf {
   Relation index;
   Snapshot snapshot;
+  // What is read of this leaf and of all others, if it is one range of a plain index's keys; else null.
+  const TreeRange* only = nullptr;
 
   void operator()(Buffer leaf) const {
-    PredicateLockPage(index, BufferGetBlockNumber(leaf), snapshot);
+    if (only == nullptr || !IsolationIsSerializable() || !lock_stretches(leaf))
+      PredicateLockPage(index, BufferGetBlockNumber(leaf), snapshot);
     compat::test_for_old_snapshot(snapshot, index, leaf);
   }
+
+ private:
+  // Locks the keys of a short range instead of its leaf. False: it is not that short, or there have been many.
+  bool lock_stretches(Buffer leaf) const;
 };
+
+// An entry of this code is about to be inserted into a plain index, with its leaf locked: finds such locks.
+void check_stretches(Relation index, Code code);
 
 }  // namespace learned

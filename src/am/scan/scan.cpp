@@ -25,6 +25,7 @@ void read_keys(IndexScanDesc scan) {
   BasicScanState<K>* s = state_of<K>(scan);
   s->parts.read_keys(scan->keyData, scan->numberOfKeys);
   if constexpr (KeyTraits<K>::kWords > 1) s->leaf.set_filter(s->parts.filter());
+  s->leaf.set_one_part(s->parts.count() == 1);
   // (Set under keys that the caller has changed since, where they are read again.)
   if (s->mark.point().part >= s->parts.count()) s->mark.clear();
 }

@@ -2,6 +2,7 @@
 
 #include "am/server/compat.hpp"
 #include "am/options.hpp"
+#include "am/scan/read_leaf.hpp"
 #include "am/store/seen_pages.hpp"
 
 namespace learned {
@@ -376,10 +377,13 @@ void BasicBufferStore<K>::mispredicted(TreeId tree, const Entry&) {
 }
 
 template <class K>
-void BasicBufferStore<K>::inserting(Handle h) {
+void BasicBufferStore<K>::inserting(Handle h, const Entry& entry) {
   const Block here = BufferGetBlockNumber(h);
   CheckForSerializableConflictIn(index_, nullptr, here);
   const PageView page(bytes(h));
+  if constexpr (std::is_same_v<K, Code>) {
+    if (IsolationIsSerializable() && page.tree() == TreeId::keys) check_stretches(index_, entry.code);
+  }
   if (!page.rightmost()) return;
   DirectoryCopy* copy = directory();
   const int t = static_cast<int>(page.tree());

@@ -5,6 +5,7 @@
 #include "am/store/model_cache.hpp"
 #include "am/server/page_access.hpp"
 #include "am/server/server.hpp"
+#include "core/code/stretches.hpp"
 #include "core/tree/vacuum.hpp"
 
 namespace learned {
@@ -72,9 +73,16 @@ class BasicBufferStore {
   void offer(const PageView& page, Block block);
   // Predicate locks of serializable transactions are on leaves: src/README.md, "Predicate locks". The locks that
   // others hold move along with entries; whoever reads takes them (read_leaf.hpp).
-  void inserting(Handle h);
+  void inserting(Handle h, const Entry& entry);
   void divided(Block left, Block right) { PredicateLockPageSplit(index_, left, right); }
-  void joined(Block gone, Block into) { PredicateLockPageCombine(index_, gone, into); }
+  void joined(Block gone, Block into) {
+    // (What is gone loses its locks, and its number may be one that stretches have: core/code/stretches.hpp.)
+    if (gone < kFirstStretchBlock) {
+      PredicateLockPageCombine(index_, gone, into);
+    } else {
+      PredicateLockPageSplit(index_, gone, into);
+    }
+  }
   // Levels above the leaves, as this backend remembers them: an estimate, and no error where it cannot be made.
   unsigned height(TreeId tree);
 

@@ -175,7 +175,7 @@ class UniqueInserter {
       if (tree_.room_for(at, entry_)) store_.release(at);
       return false;
     }
-    store_.inserting(at);
+    store_.inserting(at, entry_);
     tree_.add(at, {entry_.code, entry_.tid, kNoBlock});
     if (at != first) store_.release(at);
     store_.release(first);

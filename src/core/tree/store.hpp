@@ -83,7 +83,7 @@ concept PredictsLeaves = requires(S store, typename S::Handle h, TreeId tree, Ba
   // An inner page that was just read, to learn from.
   { store.offer(page, block) } -> std::same_as<void>;
   // An entry is about to go into this leaf, locked exclusively (predicate locks).
-  { store.inserting(h) } -> std::same_as<void>;
+  { store.inserting(h, key) } -> std::same_as<void>;
   // The second leaf has taken entries and gap from the first; both still locked.
   { store.divided(block, block) } -> std::same_as<void>;
 };

@@ -82,7 +82,7 @@ class Tree {
         store_->interrupt();
         continue;
       }
-      store_->inserting(h);
+      store_->inserting(h, item.entry());
       add(h, item);
       store_->release(h);
       return;
@@ -98,10 +98,12 @@ class Tree {
       const Entry first = rest[0].entry();
       const Handle h = locate(first, LockMode::exclusive);
       if (!ready_for(h, first)) continue;
-      store_->inserting(h);
       const PageView page = view(h);
-      std::size_t here = 1;
-      while (here < rest.size() && page.covers(rest[here].entry())) here++;
+      std::size_t here = 0;
+      do {
+        store_->inserting(h, rest[here].entry());
+        here++;
+      } while (here < rest.size() && here < kMaxDelta && page.covers(rest[here].entry()));
       *done += add_ascending(h, rest.first(here));
       store_->release(h);
     }
