@@ -93,6 +93,30 @@ SELECT * FROM by_both('middle');
 SELECT * FROM by_both('middle', 'k > 200000 AND k < 400000');
 SELECT learned_index_check('middle_k', heapallindexed => true);
 
+-- Rows of a function that no query brings while it runs, those of a COPY and of a WITH whose rows nobody asks for, have their own time: the function may do
+-- with their table what it likes.
+CREATE TABLE put_in (k int, n int);
+CREATE INDEX put_in_k ON put_in USING learned (k);
+CREATE FUNCTION put_and_leave(i int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  ignored int;
+BEGIN
+  COPY put_in (k) FROM PROGRAM 'echo 1';
+  TRUNCATE put_in;
+  WITH new AS (INSERT INTO put_in SELECT j, i FROM generate_series(1, 5) j) SELECT 1 INTO ignored;
+  IF i = 2 THEN
+    DROP INDEX put_in_k;
+    CREATE INDEX put_in_k ON put_in USING learned (k);
+  ELSIF i = 3 THEN
+    ALTER TABLE put_in ALTER k TYPE int8;
+  END IF;
+  RETURN (SELECT by_index - by_table FROM by_both('put_in'));
+END $$;
+INSERT INTO middle SELECT 600000 + i, put_and_leave(i) FROM generate_series(1, 4) i;
+SELECT n, count(*) FROM middle WHERE k > 600000 GROUP BY n;
+SELECT * FROM by_both('put_in');
+SELECT * FROM by_both('middle');
+
 -- What RETURNING gives is asked for row by row.
 WITH new AS (INSERT INTO inner_rows SELECT 5000 + i, i FROM generate_series(1, 10) i RETURNING k, (SELECT count(*) FROM inner_rows WHERE k >= 5000) AS before)
 SELECT count(*), max(before) FROM new;
@@ -154,5 +178,5 @@ INSERT INTO unlogged SELECT hashint4(i), i FROM generate_series(1, 5000) i;
 SELECT * FROM by_both('unlogged');
 SELECT learned_index_check('mine_k', heapallindexed => true), learned_index_check('unlogged_k', heapallindexed => true);
 
-DROP TABLE any_order, middle, triggers, noted, inner_rows, conflicts, excluded, chain, parted, counted, mine, unlogged;
-DROP FUNCTION by_both, seen, sound, note, within;
+DROP TABLE any_order, middle, triggers, noted, inner_rows, put_in, conflicts, excluded, chain, parted, counted, mine, unlogged;
+DROP FUNCTION by_both, seen, sound, note, within, put_and_leave;

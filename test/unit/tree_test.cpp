@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "support/test_support.hpp"
 
 namespace learned {
@@ -342,6 +344,27 @@ TEST(TreeBatchTest, WhatALinePredictsIsCountedAtOnce) {
   tree.insert_ascending(some);
   EXPECT_LT(tree.store().reads() - reads, 8000u / kMostContinued * 3 + 20);
   tree.expect_sound();
+}
+
+// However many there are, each is looked at for its own leaf only: the last leaf covers all that follow it.
+TEST(TreeBatchTest, ManyTakeNoLongerThanTheSameInPieces) {
+  constexpr std::size_t kAll = 1u << 20;
+  constexpr std::size_t kPiece = 1u << 12;
+  std::vector<Item> items(kAll);
+  for (std::size_t i = 0; i < kAll; i++)
+    items[i] = {i, make_tid(static_cast<Block>(i / 200), static_cast<std::uint16_t>(1 + i % 200)), kNoBlock};
+  const auto seconds = [&](std::size_t piece) {
+    ModelledTree tree;
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < kAll; i += piece) {
+      std::size_t done = 0;
+      tree.tree().insert_ascending({items.data() + i, piece}, &done);
+    }
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double in_pieces = seconds(kPiece);
+  // (Twenty times as long, if each leaf looked at all that are left. Half a second is a machine's other work.)
+  EXPECT_LT(seconds(kAll), 4 * in_pieces + 0.5);
 }
 
 // --- what is logged just after a checkpoint ---

@@ -101,7 +101,12 @@ void end_gathering(Gathering* gathering) {
   PlanState* plan = gathering->plan;
   if (plan->ExecProcNode == next_row) plan->ExecProcNode = gathering->next_row;
   plan->ExecProcNodeReal = gathering->next_row;
-  for (int i = 0; i < gathering->lists; i++) RelationDecrementReferenceCount(gathering->list[i].index);
+  for (int i = 0; i < gathering->lists; i++) {
+    const List* list = &gathering->list[i];
+    RelationDecrementReferenceCount(list->index);
+    // Triggers that come now may want the memory.
+    if (list->items != nullptr) pfree(list->items);
+  }
   pfree(gathering);
 }
 
@@ -176,10 +181,11 @@ bool enlarge(Gathering* gathering, List* list) {
 }  // namespace
 
 template <class K>
-bool gather(Relation index, TreeId tree, const BasicItem<K>& item) {
+bool gather(Relation index, TreeId tree, const BasicItem<K>& item, MemoryContext statement) {
   Gathering* gathering = current;
-  // Whoever else inserts meanwhile, a trigger that is no query or within a subtransaction, has its own time.
-  if (gathering == nullptr || gathering->owner != CurrentResourceOwner ||
+  // Whoever else inserts meanwhile without being a query that runs (a COPY of a function; a WITH that is carried out at the end of
+  // a query that did not ask for its rows, and may take some back) has its own time, and lets go of the index at its own.
+  if (gathering == nullptr || gathering->context != statement || gathering->owner != CurrentResourceOwner ||
       gathering->subtransaction != GetCurrentSubTransactionId())
     return false;
   // Other sessions look for entries of keys that exclude theirs, whoever sees them.
@@ -207,7 +213,7 @@ void register_gathering() {
   ExecutorRun_hook = run;
 }
 
-#define LEARNED_GATHER(K) template bool gather(Relation, TreeId, const BasicItem<K>&);
+#define LEARNED_GATHER(K) template bool gather(Relation, TreeId, const BasicItem<K>&, MemoryContext);
 LEARNED_FOR_EVERY_KEY(LEARNED_GATHER)
 #undef LEARNED_GATHER
 

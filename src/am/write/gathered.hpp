@@ -7,9 +7,9 @@
 
 namespace learned {
 
-// Keeps an entry for later, if one of this index may be. False: insert it now.
+// Keeps an entry for later, if one of this index and of this statement, known by its memory, may be. False: insert it now.
 template <class K>
-bool gather(Relation index, TreeId tree, const BasicItem<K>& item);
+bool gather(Relation index, TreeId tree, const BasicItem<K>& item, MemoryContext statement);
 // Inserts what has been gathered. To be called before this session reads an index in any way that is not a query of its own.
 void insert_gathered();
 // Once, when the library is loaded.

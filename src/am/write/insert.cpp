@@ -9,9 +9,9 @@ namespace learned {
 namespace {
 
 template <class K>
-void insert(Relation index, const RowKey<K>& row, Tid tid) {
+void insert(Relation index, const RowKey<K>& row, Tid tid, MemoryContext statement) {
   const BasicItem<K> item{row.key, tid, kNoBlock};
-  if (gather(index, row.tree, item)) return;
+  if (gather(index, row.tree, item, statement)) return;
   BasicBufferStore<K> store(index);
   Tree<BasicBufferStore<K>>(&store, row.tree).insert(item);
 }
@@ -37,7 +37,7 @@ bool learned_insert(Relation index, Datum* values, bool* isnull, ItemPointer hea
       return insert_unique<K>(columns, {index, heap, values, isnull, heap_tid, check_unique});
     // A NULL that equals no other is unique, and its entry is there.
     if (check_unique == UNIQUE_CHECK_EXISTING) return true;
-    insert(index, key_of_row<K>(columns, values, isnull), tid_of(*heap_tid));
+    insert(index, key_of_row<K>(columns, values, isnull), tid_of(*heap_tid), index_info->ii_Context);
     // Where nothing was to be checked, the result does not count.
     return check;
   });

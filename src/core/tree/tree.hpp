@@ -99,11 +99,14 @@ class Tree {
       const Handle h = locate(first, LockMode::exclusive);
       if (!ready_for(h, first)) continue;
       const PageView page = view(h);
+      // (No further than a page may have room for: the last leaf covers all that follows, each time anew.)
+      static_assert(kMostContinued <= kMaxDelta);
+      const std::size_t most = std::min(rest.size(), kMaxDelta);
       std::size_t here = 0;
       do {
         store_->inserting(h, rest[here].entry());
         here++;
-      } while (here < rest.size() && here < kMaxDelta && page.covers(rest[here].entry()));
+      } while (here < most && page.covers(rest[here].entry()));
       *done += add_ascending(h, rest.first(here));
       store_->release(h);
     }
