@@ -195,7 +195,7 @@ class Fuzzer {
     store_.release(h);
   }
 
-  // Removes what hashes to `seed`, or a range, then joins small leaves.
+  // Removes what hashes to `seed`, or a range, merges and packs, as VACUUM does.
   void vacuum(std::uint64_t seed) {
     const Entry lo = expected_.empty()
                          ? lowest_entry<K>()
@@ -203,48 +203,53 @@ class Fuzzer {
     const auto doomed = [&](const Entry& e) {
       return seed % 4 == 0 ? e >= lo : delta_check(e.code, e.tid, 0) % (2 + seed % 16) == 0;
     };
-    std::vector<Block> chain;
+    LeafPacker packer(&store_, TreeId::keys, scratch_);
     auto h = tree_.locate(lowest_entry<K>(), LockMode::exclusive);
     for (;;) {
-      chain.push_back(store_.block(h));
-      remove(h, doomed);
+      const unsigned removed = remove(h, doomed);
       const PageView page = tree_.view(h);
-      const bool last = page.rightmost();
+      const VisitedLeaf<K> here(store_.block(h), page, removed);
       const Block right = page.right();
-      const Entry high = page.high();
       store_.release(h);
-      if (last) break;
-      h = tree_.step_right(right, high, LockMode::exclusive);
+      packer.add(here, [this](Block block) { store_.recycle(block); });
+      if (here.rightmost) break;
+      h = tree_.step_right(right, here.high, LockMode::exclusive);
     }
     for (auto it = expected_.begin(); it != expected_.end();)
       it = doomed(*it) ? expected_.erase(it) : std::next(it);
     for (auto it = killed_.begin(); it != killed_.end();)
       it = doomed(*it) ? killed_.erase(it) : std::next(it);
-    Block left = chain[0];
-    for (std::size_t i = 1; i < chain.size(); i++) {
-      if (join_left(&store_, TreeId::keys, left, chain[i], scratch_)) {
-        store_.recycle(chain[i]);
-      } else {
-        left = chain[i];
-      }
-    }
     require(store_.all_released(), "a join keeps a lock");
   }
+  // Returns how many.
   template <class Doomed>
-  void remove(Block h, const Doomed& doomed) {
+  unsigned remove(Block h, const Doomed& doomed) {
     const PageView page = tree_.view(h);
+    const unsigned before = page.live();
     std::vector<K> codes(page.encoded());
     std::vector<Tid> tids(page.encoded());
     require(decode(page, 0, page.encoded(), codes.data(), tids.data()), "page does not decode");
     std::vector<std::uint8_t> encoded(page.encoded() / 8 + 1);
     std::uint8_t deltas[kMaxDelta / 8] = {};
+    bool any = false;
     for (unsigned i = 0; i < page.encoded(); i++) {
-      if (doomed(Entry{codes[i], tids[i]})) set_bit(encoded.data(), i);
+      if (!page.is_dead(i) && doomed(Entry{codes[i], tids[i]})) {
+        set_bit(encoded.data(), i);
+        any = true;
+      }
     }
     for (unsigned j = 0; j < page.deltas(); j++) {
-      if (doomed(page.delta_item(j).entry())) set_bit(deltas, j);
+      if (doomed(page.delta_item(j).entry())) {
+        set_bit(deltas, j);
+        any = true;
+      }
     }
-    remove_entries(&store_, h, encoded.data(), deltas, scratch_);
+    if (any) {
+      remove_entries(&store_, h, encoded.data(), deltas, scratch_);
+    } else {
+      merge_long_delta(&store_, h);
+    }
+    return before - tree_.view(h).live();
   }
 
   // Marks what hashes to `seed`, or all up to somewhere, in every leaf.

@@ -113,12 +113,13 @@ class WideTree {
     tree_.insert_ascending(items, &done);
   }
 
-  // Removes what `doomed` says, as VACUUM does, and joins small leaves.
+  // Removes what `doomed` says, as VACUUM does, and packs what is left.
   template <class Doomed>
   void vacuum(const Doomed& doomed) {
-    const std::vector<Block> chain = leaves();
-    for (const Block block : chain) {
+    std::vector<VisitedLeaf<K>> visited;
+    for (const Block block : leaves()) {
       const PageView page(store_.page(block));
+      const unsigned before = page.live();
       std::vector<K> codes(page.encoded());
       std::vector<Tid> tids(page.encoded());
       ASSERT_TRUE(decode(page, 0, page.encoded(), codes.data(), tids.data()));
@@ -132,18 +133,17 @@ class WideTree {
       }
       const Block h = store_.read(block, LockMode::exclusive);
       remove_entries(&store_, h, encoded.data(), deltas, scratch_);
+      visited.emplace_back(block, page, before - page.live());
       store_.release(h);
     }
     for (auto it = expected_.begin(); it != expected_.end();)
       it = doomed(*it) ? expected_.erase(it) : std::next(it);
-    Block left = chain[0];
-    for (std::size_t i = 1; i < chain.size(); i++) {
-      if (join_left(&store_, TreeId::keys, left, chain[i], scratch_)) {
-        store_.recycle(chain[i]);
+    LeafPacker packer(&store_, TreeId::keys, scratch_);
+    for (const VisitedLeaf<K>& leaf : visited) {
+      packer.add(leaf, [this](Block block) {
+        store_.recycle(block);
         joined_++;
-      } else {
-        left = chain[i];
-      }
+      });
     }
   }
 

@@ -64,26 +64,22 @@ class Trial {
       }
     }
   }
-  // As vacuum.cpp: along the right links, joining neighbours that are nearly empty. Only if it comes to its end may the
+  // As vacuum.cpp: along the right links, packing what is left. Only if it comes to its end may the
   // rows' places be used again, and entries left behind lead to wrong rows.
   bool vacuum() {
     const bool done = attempt([&] {
-      Block left = kNoBlock;
+      LeafPacker packer(&store_, TreeId::keys, scratch_);
       auto h = tree_.locate({0, 0}, LockMode::exclusive);
       for (;;) {
+        const unsigned before = tree_.view(h).live();
         remove_doomed(h);
         const PageView page = tree_.view(h);
-        const bool last = page.rightmost();
-        const Block here = h;
+        const VisitedLeaf<Code> here(h, page, before - page.live());
         const Block right = page.right();
-        const Entry high = page.high();
+        const Entry high = here.high;
         store_.release(h);
-        if (left != kNoBlock && join_left(&store_, TreeId::keys, left, here, scratch_)) {
-          store_.recycle(here);
-        } else {
-          left = here;
-        }
-        if (last) break;
+        packer.add(here, [this](Block block) { store_.recycle(block); });
+        if (here.rightmost) break;
         h = tree_.step_right(right, high, LockMode::exclusive);
         if (tree_.view(h).low() != high) raise(h, "low fence is not the high fence of the left sibling");
       }

@@ -45,14 +45,14 @@ Tid rows_of_any_width(std::uint64_t i, Numbers&) {
 }
 
 constexpr Shape kShapes[] = {
-    {"serial", [](std::uint64_t i, Numbers&) { return Code{1} << 63 | i; }, in_order, 0x59E4858DC9F243F3},
+    {"serial", [](std::uint64_t i, Numbers&) { return Code{1} << 63 | i; }, in_order, 0x32EAE3CE71C24A88},
     {"jitter", [](std::uint64_t i, Numbers& n) { return i * 1000000 + n.below(250000); }, in_order,
-     0xDCB6B9C16813730C},
-    {"random", [](std::uint64_t, Numbers& n) { return n.next(); }, scattered, 0x553093BFD2E9644A},
+     0xE2402E13BA719F56},
+    {"random", [](std::uint64_t, Numbers& n) { return n.next(); }, scattered, 0x29F30EDE962DEB0E},
     {"few values", [](std::uint64_t, Numbers& n) { return n.below(40); }, rows_of_any_width,
-     0x794E1D997BF66AEB},
+     0x43840F9E2A54C53D},
     {"jumps", [](std::uint64_t i, Numbers& n) { return i / 500 * 0x123456789ABCu + n.below(900); }, scattered,
-     0x5CEF92A53CDE19AA},
+     0x0317514AF5C2A710},
     {"one value", [](std::uint64_t, Numbers&) { return Code{7}; }, rows_of_any_width, 0xE4AB7DCC88C42249},
 };
 

@@ -55,7 +55,7 @@ class DamagedTree {
   // As VACUUM: every leaf verified, the doomed entries removed, small neighbours joined.
   void vacuum(const std::function<bool(const Entry&)>& doomed) {
     Entry low{0, 0};
-    Block left = kNoBlock;
+    LeafPacker packer(&store(), tree.id(), scratch_);
     Block guess = kNoBlock;
     for (;;) {
       const auto h = guess == kNoBlock ? tree.tree().locate(low, LockMode::exclusive)
@@ -65,30 +65,25 @@ class DamagedTree {
       const Decoded content = naive_decode(page(h));
       std::vector<std::uint8_t> encoded(view.encoded() / 8 + 1);
       std::vector<std::uint8_t> deltas(kMaxDelta / 8 + 1);
-      bool any = false;
+      unsigned removed = 0;
       for (unsigned r = 0; r < view.encoded(); r++) {
         if (content.dead[r] || !doomed(content.encoded[r].entry())) continue;
         set_bit(encoded.data(), r);
-        any = true;
+        removed++;
       }
       for (unsigned j = 0; j < view.deltas(); j++) {
         if (!doomed(view.delta_item(j).entry())) continue;
         set_bit(deltas.data(), j);
-        any = true;
+        removed++;
       }
-      if (any) remove_entries(&store(), h, encoded.data(), deltas.data(), scratch_);
+      if (removed > 0) remove_entries(&store(), h, encoded.data(), deltas.data(), scratch_);
       const PageView after = tree.tree().view(h);
-      const bool last = after.rightmost();
-      const Block block = h;
-      low = after.high();
+      const VisitedLeaf<Code> here(h, after, removed);
+      low = here.high;
       guess = after.right();
       store().release(h);
-      if (left == kNoBlock || !join(left, block)) {
-        left = block;
-      } else {
-        store().recycle(block);
-      }
-      if (last) return;
+      packer.add(here, [this](Block block) { store().recycle(block); });
+      if (here.rightmost) return;
     }
   }
 

@@ -123,7 +123,8 @@ template <class K>
 Buffer BasicBufferStore<K>::allocate() {
   // The free space map is not crash-safe: what it offers is taken only if the page itself agrees.
   for (;;) {
-    const BlockNumber block = GetFreeIndexPage(index_);
+    const BlockNumber block = spare_ != kNoBlock ? spare_ : GetFreeIndexPage(index_);
+    spare_ = kNoBlock;
     if (block == InvalidBlockNumber) break;
     const Buffer buffer = ReadBuffer(index_, block);
     if (ConditionalLockBuffer(buffer)) {

@@ -33,6 +33,8 @@ class BasicBufferStore {
   const std::uint8_t* bytes(Handle h) { return buffer_bytes(h); }
   Block block(Handle h) const { return BufferGetBlockNumber(h); }
   Handle allocate();
+  // A page that was deleted, for allocate() to take next: the free space map offers it when VACUUM is done, not before.
+  void spare(Block block) { spare_ = block; }
 
   // One record of generic WAL: changes are made to copies and reach the pages in commit(), in a critical
   // section of the server. An error in between leaves the pages untouched.
@@ -111,6 +113,7 @@ class BasicBufferStore {
   Block parent_ = kNoBlock;  // the inner page that the last prediction came from
   bool expects_ = false;     // what is read next was expected
   bool from_end_ = false;    // it was the remembered rightmost leaf
+  Block spare_ = kNoBlock;
   Block peeked_blocks_ = 0;  // the file has at least so many blocks
 };
 using BufferStore = BasicBufferStore<Code>;

@@ -24,17 +24,6 @@ struct VacuumState {
   std::uint8_t deltas[(kMaxDelta + 7) / 8];
 };
 
-// What the walk needs to know of a leaf after it was let go.
-template <class K>
-struct Visited {
-  Block block;
-  Block right;
-  bool rightmost;
-  BasicEntry<K> high;
-  unsigned live;
-  unsigned used;  // bytes
-};
-
 // Locks the leaf that begins at `low` for cleanup. Every leaf is locked so, even one with nothing to remove: an
 // index-only scan may hold TIDs of it that moved on by a split since.
 template <class K>
@@ -62,8 +51,9 @@ Buffer lock_leaf(VacuumState<K>* v, TreeId tree_id, Block guess, const BasicEntr
   }
 }
 
+// Removes what is dead from a leaf, locked for cleanup; returns how many entries.
 template <class K>
-void visit_leaf(VacuumState<K>* v, Buffer buffer, Visited<K>* out) {
+unsigned visit_leaf(VacuumState<K>* v, Buffer buffer) {
   const BasicPageView<K> page(buffer_bytes(buffer));
   const Block block = BufferGetBlockNumber(buffer);
   const unsigned encoded = page.encoded();
@@ -93,16 +83,21 @@ void visit_leaf(VacuumState<K>* v, Buffer buffer, Visited<K>* out) {
   if (removed > 0) {
     remove_entries(&v->store, buffer, v->encoded, v->deltas, v->scratch);
     v->stats->tuples_removed += removed;
+  } else {
+    merge_long_delta(&v->store, buffer);
   }
-  const BasicPageView<K> after(buffer_bytes(buffer));
-  v->stats->num_index_tuples += after.live();
-  *out = {block,        after.right(), after.rightmost(),
-          after.high(), after.live(),  static_cast<unsigned>(after.lower() + (kPageSize - after.upper()))};
+  v->stats->num_index_tuples += BasicPageView<K>(buffer_bytes(buffer)).live();
+  return removed;
 }
 
 template <class K>
 void vacuum_tree(VacuumState<K>* v, TreeId tree_id) {
-  Visited<K> left{kNoBlock, kNoBlock, false, lowest_entry<K>(), 0, 0};
+  LeafPacker packer(&v->store, tree_id, v->scratch);
+  const auto deleted = [v](Block block) {
+    v->stats->pages_newly_deleted++;
+    RecordFreeIndexPage(v->info->index, block);
+    v->store.spare(block);
+  };
   BasicEntry<K> low = lowest_entry<K>();
   Block guess = kNoBlock;
   v->dead.forget();
@@ -115,25 +110,15 @@ void vacuum_tree(VacuumState<K>* v, TreeId tree_id) {
       v->dead.collect(tree_id, guess);
       buffer = lock_leaf(v, tree_id, guess, low);
     }
-    Visited<K> here;
-    visit_leaf(v, buffer, &here);
+    const unsigned removed = visit_leaf(v, buffer);
+    const BasicPageView<K> page(buffer_bytes(buffer));
+    const VisitedLeaf<K> here(BufferGetBlockNumber(buffer), page, removed);
+    const Block right = page.right();
     UnlockReleaseBuffer(buffer);
-    // Nearly empty neighbours become one. (The sum is a first guess; join_left() decides.)
-    if (left.block != kNoBlock &&
-        (here.live == 0 || left.live == 0 || left.used + here.used < kPageSize * 2 / 3) &&
-        join_left(&v->store, tree_id, left.block, here.block, v->scratch)) {
-      v->stats->pages_newly_deleted++;
-      RecordFreeIndexPage(v->info->index, here.block);
-      left.live += here.live;
-      left.used += here.used;
-      left.high = here.high;
-      left.right = here.right;
-    } else {
-      left = here;
-    }
+    packer.add(here, deleted);
     if (here.rightmost) return;
     low = here.high;
-    guess = here.right;
+    guess = right;
   }
 }
 

@@ -6,7 +6,7 @@
 namespace learned {
 
 template <class K>
-bool plan_retrain(const BasicPageView<K>& page, BasicWorkspace<K>* ws, bool* better) {
+bool plan_retrain(const BasicPageView<K>& page, BasicWorkspace<K>* ws, bool* better, std::size_t allowance) {
   *better = false;
   std::uint32_t n;
   if (!decode_live(page, ws, &n)) return false;
@@ -25,13 +25,15 @@ bool plan_retrain(const BasicPageView<K>& page, BasicWorkspace<K>* ws, bool* bet
   // A dead bitmap or its reserve is in both sums; deltas count as what they take.
   const std::size_t now = page.lower() + (kPageSize - page.upper()) +
                           ((page.flags() & kHasDead) != 0 ? 0 : (page.encoded() + 7u) / 8);
-  if (!plan_fits(plan, level, 0) || plan_bytes(plan) >= now) return true;
+  const std::size_t room = plan_bytes(plan) < now ? 0 : 24;
+  if (plan_bytes(plan) >= now + allowance || !plan_fits(plan, level, room)) return true;
   write_page(ws->page, id, plan, columns, nullptr, 0);
   *better = true;
   return true;
 }
 
-#define LEARNED_INSTANTIATE(K) template bool plan_retrain(const BasicPageView<K>&, BasicWorkspace<K>*, bool*);
+#define LEARNED_INSTANTIATE(K) \
+  template bool plan_retrain(const BasicPageView<K>&, BasicWorkspace<K>*, bool*, std::size_t);
 LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

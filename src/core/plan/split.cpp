@@ -141,6 +141,19 @@ bool split_at_end(const BasicPageView<K>& page, Block right_block, BasicWorkspac
   return true;
 }
 
+// Divides the n entries in the workspace's columns. False: a part does not fit.
+template <class K>
+bool write_both(const BasicPageView<K>& page, Block right_block, std::uint32_t cut, std::uint32_t n,
+                BasicWorkspace<K>* ws, BasicEntry<K>* separator) {
+  const unsigned level = page.level();
+  const BasicColumns<K> columns = workspace_columns(ws, level);
+  *separator =
+      separator_between<K>({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
+  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
+  return write_planned(ws->page, ids.left, columns, ws, {0, cut}, kSplitRoom) &&
+         write_planned(ws->page2, ids.right, columns, ws, {cut, n}, kSplitRoom);
+}
+
 template <class K>
 bool split_balanced(const BasicPageView<K>& page, Block right_block, BasicWorkspace<K>* ws,
                     BasicEntry<K>* separator, bool* done) {
@@ -149,13 +162,8 @@ bool split_balanced(const BasicPageView<K>& page, Block right_block, BasicWorksp
   std::uint32_t n;
   if (!decode_live(page, ws, &n)) return false;
   if (n < 2) return true;
-  const BasicColumns<K> columns = workspace_columns(ws, level);
-  const std::uint32_t cut = balanced_cut(ws, columns, level, n);
-  *separator =
-      separator_between<K>({ws->codes[cut - 1], ws->tids[cut - 1]}, {ws->codes[cut], ws->tids[cut]}, level);
-  const SplitIdentity<K> ids = split_identity(page, right_block, *separator);
-  *done = write_planned(ws->page, ids.left, columns, ws, {0, cut}, kSplitRoom) &&
-          write_planned(ws->page2, ids.right, columns, ws, {cut, n}, kSplitRoom);
+  const std::uint32_t cut = balanced_cut(ws, workspace_columns(ws, level), level, n);
+  *done = write_both(page, right_block, cut, n, ws, separator);
   return true;
 }
 
@@ -292,10 +300,21 @@ bool plan_split(const BasicPageView<K>& page, Block right_block,
   return done || split_by_slices(page, right_block, ws, separator);
 }
 
+template <class K>
+bool plan_division(const BasicPageView<K>& page, Block right_block, std::uint32_t front,
+                   BasicWorkspace<K>* ws, BasicEntry<K>* separator, bool* done) {
+  std::uint32_t n;
+  if (!decode_live(page, ws, &n)) return false;
+  *done = front > 0 && front < n && write_both(page, right_block, front, n, ws, separator);
+  return true;
+}
+
 #define LEARNED_INSTANTIATE(K)                                                                              \
   template std::uint32_t balanced_cut(BasicWorkspace<K>*, const BasicColumns<K>&, unsigned, std::uint32_t); \
   template bool plan_split(const BasicPageView<K>&, Block, const BasicEntry<K>&, BasicWorkspace<K>*,        \
-                           BasicEntry<K>*);
+                           BasicEntry<K>*);                                                                 \
+  template bool plan_division(const BasicPageView<K>&, Block, std::uint32_t, BasicWorkspace<K>*,            \
+                              BasicEntry<K>*, bool*);
 LEARNED_FOR_EVERY_KEY(LEARNED_INSTANTIATE)
 
 }  // namespace learned

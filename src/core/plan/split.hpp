@@ -27,4 +27,9 @@ bool plan_split(const BasicPageView<K>& page, Block right_block,
                 const std::type_identity_t<BasicEntry<K>>& incoming, BasicWorkspace<K>* ws,
                 BasicEntry<K>* separator);
 
+// The same behind a leaf's first `front` live entries, whose number is more. *done: false if a part does not fit as a page of its own. False: corrupt.
+template <class K>
+bool plan_division(const BasicPageView<K>& page, Block right_block, std::uint32_t front,
+                   BasicWorkspace<K>* ws, BasicEntry<K>* separator, bool* done);
+
 }  // namespace learned

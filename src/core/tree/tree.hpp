@@ -28,6 +28,8 @@ class Tree {
   using SegmentPlanner = BasicSegmentPlanner<Key>;
   using MergePlan = BasicMergePlan<Key>;
   static constexpr std::size_t kSpecial = kSpecialOf<Key>;
+  // How many delta entries make a merge worth while that is not needed yet, where the page is logged whole in any case.
+  static constexpr unsigned kWorthMerging = 8;
 
   Tree(Store* store, TreeId id) : store_(store), id_(id) {}
 
@@ -174,6 +176,25 @@ class Tree {
     if (!finished) finish_split_of_root(level_of_unfinished_);
   }
 
+  // Splits a leaf, locked exclusively, behind its first `front` live entries, and releases it. Returns the block of the right part, and where that begins;
+  // kNoBlock if that cannot be, or if the leaf's own split is not finished.
+  Block divide(Handle h, std::uint32_t front, Entry* border) {
+    // The plan believes what it reads.
+    store_->verify(h);
+    if (view(h).incomplete_split()) {
+      store_->release(h);
+      return kNoBlock;
+    }
+    bool done = false;
+    const auto plan = [&](Block right, Entry* separator) {
+      if (!plan_division(view(h), right, front, store_->workspace(), separator, &done))
+        store_->corrupt(store_->block(h), "page does not decode");
+      *border = *separator;
+      return done;
+    };
+    return split_by(h, plan, [] {});
+  }
+
   // Pages that the caller has locked and that a descent to a level above must not meet: on damaged pages links may lead
   // anywhere, and a backend that waits for itself waits for ever.
   void hold(Block block) {
@@ -194,12 +215,10 @@ class Tree {
  private:
   static constexpr int kMaxAttempts = 1000;
   static constexpr int kMaxFollowed = 2;
-  // Delta entries that a page must have room for after a merge, or it is split; and how many make one worth while
-  // that is not needed yet.
+  // Delta entries that a page must have room for after a merge, or it is split.
   static constexpr std::size_t kRoomAtEnd = 8;
   static constexpr std::size_t kRoomAfterMerge = 12;
   static constexpr std::size_t kRoomAfterImage = 24;
-  static constexpr unsigned kWorthMerging = 8;
 
   static constexpr int kMaxHeld = 64;
 
@@ -386,15 +405,29 @@ class Tree {
   }
 
   void split(Handle h, const Entry& incoming) {
+    const auto plan = [&](Block right, Entry* separator) {
+      return plan_split(view(h), right, incoming, store_->workspace(), separator);
+    };
+    split_by(h, plan, [&] { store_->corrupt(store_->block(h), "page does not divide"); });
+  }
+
+  // Splits a locked page by a plan that leaves both parts in the workspace, and releases it. Returns the block of the right one. If there is no
+  // such plan, `undone` says what then: the right page is released, and kNoBlock returned.
+  template <class Plan, class Undone>
+  Block split_by(Handle h, const Plan& plan, const Undone& undone) {
     Workspace* ws = store_->workspace();
     const Block old_right = view(h).right();
     const Handle right = store_->allocate();
-    if (old_right == store_->block(h) || old_right == store_->block(right)) {
+    const Block right_block = store_->block(right);
+    if (old_right == store_->block(h) || old_right == right_block) {
       store_->corrupt(store_->block(h), "right link does not lead to the next page");
     }
     Entry separator;
-    if (!plan_split(view(h), store_->block(right), incoming, ws, &separator)) {
-      store_->corrupt(store_->block(h), "page does not divide");
+    if (!plan(right_block, &separator)) {
+      undone();
+      store_->release(right);
+      store_->release(h);
+      return kNoBlock;
     }
     Handle neighbour{};
     SavedKillMarks neighbour_marks;
@@ -428,6 +461,7 @@ class Tree {
     }
     store_->release(right);
     finish_split(h);
+    return right_block;
   }
 
   // A page that was written anew has lost its kill marks: those of entries that are in it still are set again,
