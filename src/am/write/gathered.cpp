@@ -22,7 +22,8 @@ struct List {
   void* items;
 };
 
-// More lists than this (of partitions, say) are not kept, nor more items than work_mem takes.
+// More lists than this (of partitions, say) are not kept, nor more items than work_mem takes, or than are sorted (which cannot be cancelled) in a fraction of a
+// second.
 constexpr int kMostLists = 16;
 constexpr Size kFirstCapacity = 64;
 
@@ -42,7 +43,7 @@ struct Gathering {
 Gathering* current = nullptr;
 ExecutorRun_hook_type previous_hook = nullptr;
 
-Size most_bytes() { return Size{1024} * static_cast<Size>(work_mem); }
+Size most_bytes() { return Size{1024} * static_cast<Size>(std::min(work_mem, 64 * 1024)); }
 
 template <class K>
 void insert_list(List* list) {
@@ -139,6 +140,11 @@ void go_on(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
 }
 
 void run(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
+  // Another hook may run a query again that is being run.
+  if (current != nullptr && current->plan == query->planstate) {
+    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+    return;
+  }
   insert_gathered();
   if (may_gather(query)) {
     Gathering* own = begin_gathering(query);

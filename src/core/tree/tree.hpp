@@ -192,7 +192,13 @@ class Tree {
       *border = *separator;
       return done;
     };
-    return split_by(h, plan, [] {});
+    // (Once without a page, which else would be taken in vain.)
+    Entry separator;
+    if (!plan(store_->block(h), &separator)) {
+      store_->release(h);
+      return kNoBlock;
+    }
+    return split_by(h, plan);
   }
 
   // Pages that the caller has locked and that a descent to a level above must not meet: on damaged pages links may lead
@@ -408,13 +414,12 @@ class Tree {
     const auto plan = [&](Block right, Entry* separator) {
       return plan_split(view(h), right, incoming, store_->workspace(), separator);
     };
-    split_by(h, plan, [&] { store_->corrupt(store_->block(h), "page does not divide"); });
+    split_by(h, plan);
   }
 
-  // Splits a locked page by a plan that leaves both parts in the workspace, and releases it. Returns the block of the right one. If there is no
-  // such plan, `undone` says what then: the right page is released, and kNoBlock returned.
-  template <class Plan, class Undone>
-  Block split_by(Handle h, const Plan& plan, const Undone& undone) {
+  // Splits a locked page by a plan that leaves both parts in the workspace, and releases it. Returns the block of the right one.
+  template <class Plan>
+  Block split_by(Handle h, const Plan& plan) {
     Workspace* ws = store_->workspace();
     const Block old_right = view(h).right();
     const Handle right = store_->allocate();
@@ -423,12 +428,7 @@ class Tree {
       store_->corrupt(store_->block(h), "right link does not lead to the next page");
     }
     Entry separator;
-    if (!plan(right_block, &separator)) {
-      undone();
-      store_->release(right);
-      store_->release(h);
-      return kNoBlock;
-    }
+    if (!plan(right_block, &separator)) store_->corrupt(store_->block(h), "page does not divide");
     Handle neighbour{};
     SavedKillMarks neighbour_marks;
     if (old_right != kNoBlock) {
