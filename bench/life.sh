@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a long life does to an index: rounds of updates, deletions and insertions, with a VACUUM now and then, on a table with a learned index
-# and a B-tree. Sizes and the time of a look-up as built, at the end, and after REINDEX, which is what the same rows take at best.
+# and a B-tree. Sizes and the time of look-ups as built, at the end, and of an index made at the end: what REINDEX would leave.
 #
 #   bench/life.sh
 #   ROWS=1000000 ROUNDS=60         rows of each table; rounds. ROWS=300000 ROUNDS=20 takes a minute or two
@@ -11,7 +11,7 @@
 # A round updates 2 % of the rows, anywhere, so that all indexes get new entries (no HOT updates), deletes 1.5 % and inserts as many: keys that
 # go on (serial) or lie anywhere (random). Both indexes are on one table. Each sample reads rows that are there, by one index, the other being
 # dropped in its transaction; plans are asserted, that no row is fetched, and that all are found. WAL is that of the rounds by the kind of the
-# record, needs pg_walinspect, and is without what REINDEX writes: learned indexes write generic records, B-trees theirs.
+# record, and needs pg_walinspect (contrib): learned indexes write generic records, B-trees theirs.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
