@@ -39,10 +39,4 @@ bool ReadLeaf::lock_stretches(Buffer leaf) const {
   return true;
 }
 
-void check_stretches(Relation index, Code code) {
-  each_stretch_of(code, [&](const Stretch& stretch) {
-    CheckForSerializableConflictIn(index, nullptr, block_of(stretch));
-  });
-}
-
 }  // namespace learned

@@ -24,7 +24,4 @@ struct ReadLeaf {
   bool lock_stretches(Buffer leaf) const;
 };
 
-// An entry of this code is about to be inserted into a plain index, with its leaf locked: finds such locks.
-void check_stretches(Relation index, Code code);
-
 }  // namespace learned

@@ -2,7 +2,6 @@
 
 #include "am/server/compat.hpp"
 #include "am/options.hpp"
-#include "am/scan/read_leaf.hpp"
 #include "am/store/seen_pages.hpp"
 
 namespace learned {
@@ -383,7 +382,12 @@ void BasicBufferStore<K>::inserting(Handle h, const Entry& entry) {
   CheckForSerializableConflictIn(index_, nullptr, here);
   const PageView page(bytes(h));
   if constexpr (std::is_same_v<K, Code>) {
-    if (IsolationIsSerializable() && page.tree() == TreeId::keys) check_stretches(index_, entry.code);
+    // What readers lock instead of a leaf (read_leaf.hpp).
+    if (IsolationIsSerializable() && page.tree() == TreeId::keys) {
+      each_stretch_of(entry.code, [this](const Stretch& stretch) {
+        CheckForSerializableConflictIn(index_, nullptr, block_of(stretch));
+      });
+    }
   }
   if (!page.rightmost()) return;
   DirectoryCopy* copy = directory();
