@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from harness import datasets, measure, report, tables
+from harness import datasets, measure, report, scale, tables
 from harness.lines import lines_for
 from harness.server import BenchError, Server, machine, server_settings
 
@@ -41,6 +41,9 @@ def options():
     parser.add_argument("--no-plots", action="store_true", help="Markdown and JSON only")
     parser.add_argument("--output", default="", metavar="DIR",
                         help="where to write (default bench/results/<date>-<commit>)")
+    parser.add_argument("--scale", nargs="?", const=",".join(map(str, scale.ROWS)), metavar="ROWS,...",
+                        help="instead of all that: how sizes and times grow with the rows (default"
+                             " 2000000,20000000,200000000: an hour, 30 GB of disk, 24 GB of memory)")
     parser.add_argument("--list", action="store_true", help="list the lines and exit")
     parser.add_argument("--plan", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -48,6 +51,17 @@ def options():
         parser.error("--rows must be at least 100000")
     if args.repeat < 1:
         parser.error("--repeat must be at least 1")
+    if args.scale:
+        try:
+            args.scale = sorted(int(rows) for rows in args.scale.split(","))
+        except ValueError:
+            parser.error("--scale wants numbers of rows, separated by commas")
+        if args.scale[0] < 100_000:
+            parser.error("--scale wants at least 100000 rows")
+        args.rows = args.scale[-1]
+        args.methods = methods(args.methods, parser)[:2]
+        args.lines = []
+        return args
     try:
         args.lines = [line for line in lines_for(args.rows) if re.search(args.only, line.name)]
     except re.error as error:
@@ -100,11 +114,11 @@ def load_average():
     return f"{os.getloadavg()[0]:.1f}"
 
 
-def describe(args, scale):
+def describe(args, counts):
     return {
         "date": datetime.datetime.now().isoformat(timespec="seconds"),
         "commit": commit(),
-        **dataclasses.asdict(scale),
+        **dataclasses.asdict(counts),
         "repeat": args.repeat, "only": args.only,
         "methods": [method.label for method in args.methods],
         "machine": machine(),
@@ -132,6 +146,16 @@ def plot(directory, say):
         say(f"no plots:\n{done.stderr}")
 
 
+def verdict(results, bench, directory, say):
+    """The exit status; says where the results are."""
+    verdicts = [report.judge(r, bench.subject, bench.baseline)[1] for r in results]
+    if "ERROR" in verdicts:
+        say("the end of the server's log:\n" + bench.server.log_tail(40))
+    say(f"results in {directory}: {verdicts.count('pass')} pass,"
+        f" {verdicts.count('FAIL')} fail, {verdicts.count('ERROR')} not measured")
+    return 1 if "FAIL" in verdicts or "ERROR" in verdicts else 0
+
+
 def main():
     args = options()
     if args.list:
@@ -155,12 +179,12 @@ def main():
         seconds = int((datetime.datetime.now() - started).total_seconds())
         print(f"[{seconds // 60:3}:{seconds % 60:02}] {text}", file=sys.stderr, flush=True)
 
-    scale = datasets.Scale.of(args.rows)
-    meta = describe(args, scale)
+    counts = datasets.Scale.of(args.rows)
+    meta = describe(args, counts)
     directory = output_directory(args, meta)
     lines = with_sources(args)
     server = Server()
-    bench = measure.Bench(server, args.methods, scale, args.repeat, say)
+    bench = measure.Bench(server, args.methods, counts, args.repeat, say)
     bench.connect()
     bench.session.run("CREATE EXTENSION pg_prewarm;")
     if extension:
@@ -169,6 +193,17 @@ def main():
         bench.session.run(CREATE_FLOOR.format(library=os.environ["BENCH_FLOOR"]))
     meta["server"] = "PostgreSQL " + bench.session.value("SHOW server_version")
     meta["settings"] = settings_in_force(bench.session)
+
+    def meta_of(grown, sizes):
+        return {**describe(args, sizes), "server": meta["server"], "settings": meta["settings"], "repeat": grown.repeat}
+
+    if args.scale:
+        bench.session.close()
+        results = scale.run(server, args, meta_of, directory, say)
+        plot(directory, say)
+        with open(os.path.join(directory, "growth.md"), encoding="utf-8") as file:
+            print(file.read())
+        return verdict(results, bench, directory, say)
 
     def write(shown):
         meta["load_after"] = load_average()
@@ -188,12 +223,7 @@ def main():
     plot(directory, say)
     with open(os.path.join(directory, "results.md"), encoding="utf-8") as file:
         print(file.read())
-    verdicts = [report.judge(r, bench.subject, bench.baseline)[1] for r in results]
-    if "ERROR" in verdicts:
-        say("the end of the server's log:\n" + server.log_tail(40))
-    say(f"results in {directory}: {verdicts.count('pass')} pass,"
-        f" {verdicts.count('FAIL')} fail, {verdicts.count('ERROR')} not measured")
-    return 1 if "FAIL" in verdicts or "ERROR" in verdicts else 0
+    return verdict(results, bench, directory, say)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -185,6 +186,33 @@ def wal_position(session):
 
 def wal_bytes_since(session, start):
     return int(session.value(f"SELECT pg_current_wal_insert_lsn() - '{start}'::pg_lsn"))
+
+
+class PrivateMemory:
+    """The most private memory that a process has had while the block ran, looked at every twentieth of a second."""
+
+    def __init__(self, process):
+        self.path = f"/proc/{process}/status"
+        self.most = 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def watch(self):
+        while not self.over.wait(0.05):
+            try:
+                with open(self.path, encoding="utf-8") as file:
+                    now = [int(line.split()[1]) for line in file if line.startswith("RssAnon:")]
+            except OSError:
+                return  # it has ended, and what it was about says so
+            self.most = max([self.most, *now])
 
 
 # --- plans --------------------------------------------------------------------------------

@@ -104,8 +104,39 @@ def plot_times(directory, meta, lines):
     save(figure, directory, "times.svg")
 
 
+def plot_growth(directory, found):
+    """What `--scale` has found: costs a row or a look-up against the number of rows."""
+    headings = [heading for heading in dict.fromkeys(cell["heading"] for cell in found) if heading != "index pages of one"]
+    tables = list(dict.fromkeys(cell["table"] for cell in found))
+    columns = 4
+    figure, grid = pyplot.subplots(-(-len(headings) // columns), columns, figsize=(14, 3 * -(-len(headings) // columns)),
+                                   squeeze=False, layout="constrained")
+    panels = [axes for row in grid for axes in row]
+    for axes, heading in zip(panels, headings):
+        for number, table in enumerate(tables):
+            for method, style in (("subject", "o-"), ("baseline", "x:")):
+                points = [(cell["rows"], cell[method]) for cell in found
+                          if cell["table"] == table and cell["heading"] == heading and cell[method]]
+                if points:
+                    label = f"{table}, {'learned' if method == 'subject' else 'btree'}"
+                    axes.plot(*zip(*points), style, color=COLOURS[(number * 2) % len(COLOURS)], label=label, markersize=4)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title(heading, fontsize=9)
+    for axes in panels[len(headings):]:
+        axes.axis("off")
+    panels[0].legend(fontsize=7)
+    figure.suptitle("Growth: cost against rows of the table", fontsize=10)
+    save(figure, directory, "growth.svg")
+
+
 def main():
     directory = sys.argv[1]
+    growth = os.path.join(directory, "growth.json")
+    if os.path.exists(growth):
+        with open(growth, encoding="utf-8") as file:
+            plot_growth(directory, json.load(file))
+        return
     with open(os.path.join(directory, "results.json"), encoding="utf-8") as file:
         results = json.load(file)
     for plot in (plot_ratios, plot_sizes, plot_times):

@@ -25,7 +25,8 @@ def server_settings(rows):
     # One data set is alive at a time: heap 44 bytes a row (78 with varying width), B-tree 22.5,
     # learned at most as much, hash about 40, helper tables, splits. Four times the heap plus a
     # reserve also keeps the heap below a quarter, where sequential scans do not use a small ring.
-    shared_mb = 512 + rows * 200 // 1_000_000
+    # (Where that is more than there is, two thirds of the memory.)
+    shared_mb = min(512 + rows * 200 // 1_000_000, int(machine()["memory_kb"]) // 1024 * 2 // 3)
     large = rows > 4_000_000
     return {
         "shared_buffers": f"{shared_mb}MB",

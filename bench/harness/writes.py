@@ -1,7 +1,7 @@
 """Lines that write: builds, inserts, deletion with VACUUM, COPY. Only one index exists at a time."""
 
 from . import datasets
-from .measure import (Expected, asserted_run, assert_index, check_structure, create_index_sql,
+from .measure import (Expected, PrivateMemory, asserted_run, assert_index, check_structure, create_index_sql,
                       index_bytes, set_memory, wal_bytes_since, wal_position)
 from .server import BenchError
 
@@ -20,7 +20,8 @@ def timed_build(bench, data, method, line):
                     f"SET max_parallel_maintenance_workers = {line.workers};"
                     "SET min_parallel_table_scan_size = 0; SET client_min_messages = debug1;")
     start = wal_position(session)
-    seconds, said = session.timed(create_index_sql(data, method))
+    with PrivateMemory(session.value("SELECT pg_backend_pid()")) as memory:
+        seconds, said = session.timed(create_index_sql(data, method))
     result.add(method.label, seconds)
     if line.workers:
         session.run("RESET client_min_messages; RESET max_parallel_workers;"
@@ -32,7 +33,7 @@ def timed_build(bench, data, method, line):
             raise BenchError(f"{line.name}: {method.access_method} was built without workers: {said}")
         result.note(method.label, workers=line.workers if asked else 0)
     assert_index(session, data, method)
-    result.count(method.label, wal_bytes=wal_bytes_since(session, start),
+    result.count(method.label, wal_bytes=wal_bytes_since(session, start), private_bytes=1024 * memory.most,
                  index_bytes=index_bytes(session, method.index(data)))
 
 

@@ -111,4 +111,19 @@ ok 'lines on several columns and uuids can be measured' measures 'devices|tenant
 ok 'lines on ranges can be measured, by index scans' measures '^range'
 ok 'lines that count can be measured' measures '^count'
 
+# grows: by both sizes, each cell of the table with a ratio but for the models that only one of them has.
+grows() {
+  local table="$WORKSPACE/results/growth.md"
+  "$ROOT/bench/run.sh" --no-build --no-plots --methods learned,btree --scale 100000,200000 --repeat 1 \
+    --output "$WORKSPACE/results" >"$WORKSPACE/bench.log" 2>&1
+  if ! grep -E 'results in .*: [0-9]+ pass, [0-9]+ fail, 0 not measured$' "$WORKSPACE/bench.log" ||
+    [ "$(head -n 1 "$table")" != '| table | cost | 0.1M | 0.2M |' ] ||
+    [ "$(grep -cE '^\| (serial|timestamps|random) \| .*x\*\* \| .*x\*\* \|$' "$table")" != 22 ] ||
+    [ "$(grep -cE '^\| .* \| models of a session, kB \| [0-9.]+ \| [0-9.]+ \|$' "$table")" != 3 ]; then
+    cat "$WORKSPACE/bench.log" "$table"
+    return 1
+  fi
+}
+ok 'growth can be measured' grows
+
 exit $BAD
