@@ -18,6 +18,8 @@
 #   FUZZ_SECONDS=20                for each fuzzer
 #   TAP_TIMEOUT=400                seconds for each TAP file
 #   MATRIX="18 19"                 the other servers
+#   MATRIX_SHARES=yes              each TAP file runs on one of them only, but for those about what differs between servers
+#   LEARNED_TEST_SHARE=0/2         every second TAP file, the first one included, and those
 #   DEADLINE=...                   seconds after which what is left of the last three counts as skipped or failed
 #   TEST_LOGS=...                  logs of what failed (build/test-logs)
 #
@@ -314,10 +316,18 @@ suite_isolation() {
   run_regress isolation "$PGXS_TEST/isolation/pg_isolation_regress" "$WORKSPACE/tests/test/isolation" $tests
 }
 
+# Those about what differs between servers: WAL records that the server makes, unique indexes, statistics and tools.
+TAP_EVERYWHERE='000_wal_record|012_unique|026_tools|027_estimates'
+tap_files() {
+  local share=${LEARNED_TEST_SHARE:-0/1}
+  names "$ROOT/test/t" pl |
+    awk -v which="${share%/*}" -v of="${share#*/}" -v everywhere="^($TAP_EVERYWHERE)$" '(NR - 1) % of == which || $0 ~ everywhere'
+}
+
 suite_tap() {
   local name log directory ok bad left_out reason passed=0 failed=0 skipped=0 status
   copy_tests
-  for name in $(names "$ROOT/test/t" pl); do
+  for name in $(tap_files); do
     log="$WORKSPACE/tap_$name.log"
     directory="$WORKSPACE/tap_$name"
     mkdir "$directory"
@@ -429,11 +439,16 @@ run_job() {
     tsan) run_script "$@" "$ROOT/scripts/test-tsan.sh" ;;
     assert) run_script "$@" "$ROOT/scripts/test-assert.sh" ;;
     matrix-*)
-      LEARNED_TEST_SECONDS=${MATRIX_TEST_SECONDS:-${LEARNED_TEST_SECONDS:-10}} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
+      local share=
+      [ -z "${MATRIX_SHARES:-}" ] || share=$(share_of "${1#matrix-}")
+      LEARNED_TEST_SHARE=$share LEARNED_TEST_SECONDS=${MATRIX_TEST_SECONDS:-${LEARNED_TEST_SECONDS:-10}} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
         regress isolation tap
       ;;
   esac
 }
+
+# share_of MAJOR: of the TAP files, on that server of MATRIX
+share_of() { awk -v major="$1" '{ for (i = 1; i <= NF; i++) if ($i == major) print i - 1 "/" NF }' <<<"$MATRIX"; }
 
 # lane [second]: its output is not to be mixed with the first one's.
 lane() {
