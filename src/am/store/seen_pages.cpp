@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr uint32 kPopular = 2;
+constexpr std::size_t kMostModels = 12 * kLine;
 
 // The lines around what lies behind a fraction of an area of the page. Inlined by force: g++ takes a function that only prefetches for
 // one without effect and drops the call.
@@ -64,7 +65,11 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   __builtin_prefetch(page);
   __builtin_prefetch(page + kSpecial);
   __builtin_prefetch(page + kSpecial - kSegment);
-  if (seen.segments > 1) __builtin_prefetch(page + kSpecial - 2 * kSegment);
+  // (What is remembered may be of a page of another index, with more models than pages of this one have room for.)
+  const std::size_t dir = kSpecial - std::min(std::size_t{seen.segments} * kSegment, kSpecial);
+  // Models are bisected: a dozen of them, as of a few hundred rows each of a first word's values, are fetched all at once.
+  const std::size_t models = std::max(dir, kSpecial - kMostModels);
+  for (std::size_t at = models & ~(kLine - 1); at < kSpecial - kSegment; at += kLine) __builtin_prefetch(page + at);
   if (fraction >= 0.0F && fraction <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
     // A page of random keys strays from the line by about the square root of their number.
     const float rank = fraction * static_cast<float>(seen.encoded);
@@ -113,7 +118,6 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   if (seen.upper == 0) return;
   // The kill marks begin there.
   __builtin_prefetch(page + seen.end);
-  const std::size_t dir = kSpecial - std::size_t{seen.segments} * kSegment;
   for (std::size_t at = seen.upper & ~(kLine - 1); at < dir; at += kLine) __builtin_prefetch(page + at);
 }
 
