@@ -61,6 +61,26 @@ unsigned segments_below(const BasicPageView<K>& page, const K& code) {
   return lo;
 }
 
+// load_segment(), for a search. Of keys of several words a segment is read in several places, each known from what was read before: the bytes of
+// one of a few hundred entries, as those of a first word's value are, are fetched all at once. (Where a page has a few large ones, whoever pinned it knew.)
+template <class K>
+bool load_searched(const BasicPageView<K>& page, unsigned s, BasicSegmentRef<K>* ref) {
+  if constexpr (KeyTraits<K>::kWords > 1) {
+    constexpr std::size_t kLine = 64;
+    constexpr std::size_t kMost = 12 * kLine;
+    const std::size_t size = segment_size<K>(page.level());
+    const std::uint8_t* model =
+        page.high_part() + kSpecialOf<K> - (s + 1) * size + offsetof(BasicSegment<K>, offset);
+    const std::size_t begin = load<std::uint16_t>(model);
+    const std::size_t end = s + 1 < page.segments() ? load<std::uint16_t>(model - size) : page.lower();
+    if (begin < end && end - begin <= kMost) {
+      for (std::size_t at = begin & ~(kLine - 1); at < end; at += kLine)
+        __builtin_prefetch(page.low_part() + at);
+    }
+  }
+  return load_segment(page, s, ref);
+}
+
 // First encoded rank with a code >= `code`.
 template <class K>
 bool lower_bound_code(const BasicPageView<K>& page, const K& code, unsigned* rank) {
@@ -70,7 +90,7 @@ bool lower_bound_code(const BasicPageView<K>& page, const K& code, unsigned* ran
     return true;
   }
   BasicSegmentRef<K> ref;
-  if (!load_segment(page, below - 1, &ref)) return false;
+  if (!load_searched(page, below - 1, &ref)) return false;
   *rank = ref.first_rank + ref.lower_bound(code);
   return true;
 }
@@ -84,7 +104,7 @@ bool lower_bound(const BasicPageView<K>& page, const std::type_identity_t<BasicE
     // Mostly there is one entry of the code or none, in the middle of a segment.
     if (const unsigned below = segments_below(page, key.code); below > 0) {
       BasicSegmentRef<K> ref;
-      if (!load_segment(page, below - 1, &ref)) return false;
+      if (!load_searched(page, below - 1, &ref)) return false;
       const Ranks equal = equal_ranks(ref, key.code);
       *rank = ref.first_rank + equal.begin;
       if (key.tid == 0 || (equal.begin == equal.end && equal.end < ref.count)) return true;
@@ -146,7 +166,7 @@ bool equal_range(const BasicPageView<K>& page, const std::type_identity_t<K>& co
   };
   bool more;  // than what *end says below
   *begin = 0;
-  if (below > 0 && !load_segment(page, below - 1, found)) return false;
+  if (below > 0 && !load_searched(page, below - 1, found)) return false;
   if constexpr (KeyTraits<K>::kWords > 1) {
     const Ranks equal = below > 0 ? equal_ranks(*found, code) : Ranks{0, 0};
     if (below > 0) *begin = found->first_rank + equal.begin;
