@@ -75,6 +75,35 @@ class LeafTallyTest : public ::testing::Test {
     }
   }
 
+  // The same by a map of the blocks, which may look at TIDs without making them; `found`: one by one.
+  void compare_map(const PageView& page, unsigned begin, unsigned end, const Found& found) {
+    // (Beyond the map all blocks are open.)
+    constexpr std::uint32_t kMostBlocks = 1 << 20;
+    if (!open_.empty() && *open_.rbegin() >= kMostBlocks) return;  // no table of a test's
+    const std::uint32_t blocks = open_.empty() ? 1000 : *open_.rbegin() + 1;
+    std::vector<std::uint64_t> memory(OpenBlocks::words(blocks));
+    for (const std::uint32_t block : open_) memory[block / 64] |= std::uint64_t{1} << (block % 64);
+    OpenBlocks open(memory.data(), blocks);
+    open.finish();
+    Found by_map{found.keys, {}, 0, {}, 0, 0};
+    LeafTally<Code, OpenBlocks, Found> tally(page, open, by_map);
+    ASSERT_TRUE(tally.ranks(begin, end));
+    Entries suspects;
+    std::uint64_t beyond = 0;
+    for (const Entry& entry : by_map.suspects) {
+      if (open_.contains(tid_block(entry.tid))) {
+        suspects.push_back(entry);
+      } else {
+        ASSERT_GE(tid_block(entry.tid), blocks);
+        beyond++;
+      }
+    }
+    ASSERT_EQ(suspects, found.suspects);
+    ASSERT_EQ(by_map.clear_rows + beyond, found.clear_rows);
+    beyond_ += beyond;
+    in_a_row_ += open.in_a_row();
+  }
+
   void compare(const PageView& page, const Decoded& all) {
     const auto n = static_cast<unsigned>(all.encoded.size());
     unsigned begin = n == 0 ? 0 : static_cast<unsigned>(random_() % n);
@@ -87,6 +116,7 @@ class LeafTallyTest : public ::testing::Test {
         const SomeOpen open{&open_, spans};
         LeafTally<Code, SomeOpen, Found> tally(page, open, found);
         ASSERT_TRUE(tally.ranks(begin, end));
+        compare_map(page, begin, end, found);
         Entries suspects;
         std::vector<Code> clear;
         for (unsigned r = begin; r < end; r++) {
@@ -122,6 +152,8 @@ class LeafTallyTest : public ::testing::Test {
   std::uint64_t whole_ = 0;
   std::uint64_t decoded_ = 0;
   std::uint64_t with_dead_ = 0;
+  std::uint64_t beyond_ = 0;
+  std::uint64_t in_a_row_ = 0;
 };
 
 TEST_F(LeafTallyTest, CountsAsOneByOne) {
@@ -143,6 +175,8 @@ TEST_F(LeafTallyTest, CountsAsOneByOne) {
   }
   EXPECT_GT(whole_, 1000u);
   EXPECT_GT(decoded_, 100000u);
+  EXPECT_GT(beyond_, 10000u);
+  EXPECT_GT(in_a_row_, 100u);
 }
 
 TEST_F(LeafTallyTest, LeavesOutWhatWasRemoved) {

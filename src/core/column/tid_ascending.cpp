@@ -18,8 +18,8 @@ std::uint8_t* TidAscending::encode(std::uint8_t* out, const TidColumn& column, c
   return shape(column).encode(out, n, [=](std::size_t i) { return tid_to_ordinal(tids[i], scale) - base; });
 }
 
-void TidAscending::decode(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n,
-                          Tid* out) {
+void TidAscending::ordinals(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n,
+                            std::uint64_t* out) {
   SetBits bits(data.more, data.more_size);
   bits.skip(begin);
   const unsigned width = column.model.width;
@@ -29,6 +29,11 @@ void TidAscending::decode(const TidColumn& column, const TidBits& data, unsigned
     const std::uint64_t high = bits.next() - (std::uint64_t{begin} + k);
     out[k] = column.model.base + (high << width) + read_narrow(data.bits, low, mask);
   }
+}
+
+void TidAscending::decode(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n,
+                          Tid* out) {
+  ordinals(column, data, begin, n, out);
   ordinals_to_tids(out, n, column.scale);
 }
 

@@ -21,6 +21,9 @@ struct TidAscending {
     bits.skip(i);
     return ordinal_to_tid(ordinal(column, data, bits.next(), i), column.scale);
   }
+  // Of entries [begin, begin + n), in damaged pages up to the model's last one and its low bits.
+  static void ordinals(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n,
+                       std::uint64_t* out);
   static void decode(const TidColumn& column, const TidBits& data, unsigned begin, unsigned n, Tid* out);
 
   static bool load(Extent* bytes, const TidColumn& column, std::size_t n, TidBits* data) {

@@ -38,6 +38,12 @@ inline Tid ordinal_to_tid(std::uint64_t ordinal, unsigned scale) {
   const std::uint64_t block = ordinal / scale;
   return ((block << 16) | (ordinal - block * scale + 1)) & kMaxTid;
 }
+// For division by a scale above 1, which is dear where the scale is odd: multiplication by the inverse. (2^64 / scale is rounded up by less than
+// 2^16 / scale, which for ordinals below 2^48 makes the product too large by less than 2^64 / scale: never the next block.)
+inline std::uint64_t ordinal_inverse(unsigned scale) { return ~std::uint64_t{0} / scale + 1; }
+inline std::uint64_t ordinal_block(std::uint64_t ordinal, std::uint64_t inverse) {
+  return static_cast<std::uint64_t>(U128{ordinal} * inverse >> 64);
+}
 // Many of them, in place.
 void ordinals_to_tids(std::uint64_t* values, unsigned n, unsigned scale);
 

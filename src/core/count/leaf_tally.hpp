@@ -17,7 +17,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <type_traits>
 
+#include "core/count/open_entries.hpp"
 #include "core/page/search.hpp"
 
 namespace learned {
@@ -100,33 +103,59 @@ class LeafTally {
 
   bool any_open(const Span& span) const { return open_.any_open(tid_block(span.lo), tid_block(span.hi)); }
 
+  // At most kChunk of them.
   void decode(const BasicSegmentRef<K>& ref, unsigned i, unsigned n) {
+    std::uint64_t open[kChunk / 64];
+    if constexpr (std::is_same_v<Open, OpenBlocks>) {
+      static_assert(kChunk <= OpenEntries::kMost);
+      OpenEntries entries(ref.tids, open_);
+      if (entries.able()) {
+        entries.look(ref.tid_bits, i, n, open);
+        hand_over(ref, i, n, open, [&](unsigned k) { return entries.tid(k); });
+        return;
+      }
+    }
     Tid tids[kChunk];
     decode_tids(ref.tids, ref.tid_bits, i, n, tids);
+    for (std::uint64_t& word : open) word = 0;
+    for (unsigned k = 0; k < n; k++)
+      open[k / 64] |= std::uint64_t{open_.is_open(tid_block(tids[k]))} << (k % 64);
+    hand_over(ref, i, n, open, [&](unsigned k) { return tids[k]; });
+  }
+
+  // Entries [i, i + n); bit k of `open`: entry i + k lies on an open block.
+  template <class TidOf>
+  void hand_over(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, const std::uint64_t* open,
+                 TidOf tid) {
     sink_.decoded(n);
-    if (!sink_.needs_keys()) {
-      unsigned clear = 0;
+    if (sink_.needs_keys()) {
+      K keys[kChunk];
+      KeyCodec<K>::decode(ref.key, ref.key_bits, i, n, keys);
       for (unsigned k = 0; k < n; k++) {
-        if (has_dead_ && page_.is_dead(ref.first_rank + i + k)) continue;
-        if (open_.is_open(tid_block(tids[k]))) {
-          sink_.suspect(nullptr, tids[k]);
+        if (is_dead(ref, i + k)) continue;
+        if ((open[k / 64] >> (k % 64) & 1) != 0) {
+          sink_.suspect(&keys[k], tid(k));
         } else {
-          clear++;
+          sink_.clear(&keys[k]);
         }
       }
-      sink_.clear(clear);
       return;
     }
-    K keys[kChunk];
-    KeyCodec<K>::decode(ref.key, ref.key_bits, i, n, keys);
-    for (unsigned k = 0; k < n; k++) {
-      if (has_dead_ && page_.is_dead(ref.first_rank + i + k)) continue;
-      if (open_.is_open(tid_block(tids[k]))) {
-        sink_.suspect(&keys[k], tids[k]);
-      } else {
-        sink_.clear(&keys[k]);
+    const unsigned at = ref.first_rank + i;
+    unsigned clear = n - (has_dead_ ? count_bits(page_.dead_map(), at, at + n) : 0);
+    for (unsigned from = 0; from < n; from += 64) {
+      for (std::uint64_t rest = open[from / 64]; rest != 0; rest &= rest - 1) {
+        const unsigned k = from + static_cast<unsigned>(std::countr_zero(rest));
+        if (is_dead(ref, i + k)) continue;
+        clear--;
+        sink_.suspect(nullptr, tid(k));
       }
     }
+    sink_.clear(clear);
+  }
+
+  bool is_dead(const BasicSegmentRef<K>& ref, unsigned i) const {
+    return has_dead_ && page_.is_dead(ref.first_rank + i);
   }
 
   const BasicPageView<K>& page_;

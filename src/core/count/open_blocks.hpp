@@ -44,10 +44,15 @@ class OpenBlocks {
   }
 
   std::uint32_t count() const { return count_; }
+  // Of those there are: the first one; whether they lie one behind the other.
+  std::uint32_t first() const { return first_; }
+  bool in_a_row() const { return count_ != 0 && last_ - first_ + 1 == count_; }
   bool none() const { return count_ == 0; }
   bool is_open(std::uint32_t block) const {
     return block >= blocks_ || (map_[block / 64] >> (block % 64) & 1) != 0;
   }
+  // The same as a number. REQUIRES: block < blocks().
+  std::uint64_t bit(std::uint32_t block) const { return map_[block / 64] >> (block % 64) & 1; }
   // Whether any of [lo, hi] is; also if there are none between them, as bounds from damaged bytes may say.
   bool any_open(std::uint32_t lo, std::uint32_t hi) const {
     if (lo >= blocks_ || lo > hi) return true;
