@@ -7,75 +7,8 @@ SET search_path = offsets, public;
 \getenv tests PG_ABS_SRCDIR
 \set counting :tests '/sql/counting.inc'
 \i :counting
--- Queries that leave out rows where they should not, or the other way round, or answer otherwise, or in another order. N in them: how many are left out.
-CREATE FUNCTION wrong_offsets(counted bool, queries text[], VARIADIC offsets int[] = '{250}') RETURNS TABLE (query text, answer text, expected text) LANGUAGE sql AS $$
-  SELECT * FROM wrong(counted, ARRAY(SELECT format('SELECT row_number() OVER (), * FROM (%s) q', regexp_replace(q, '\mN\M', n::text)) FROM unnest(queries) q, unnest(offsets) n))
-$$;
--- The same for queries without OFFSET: the rows behind so many are those that a sort of all has there.
-CREATE FUNCTION wrong_rows(queries text[], VARIADIC offsets int[]) RETURNS TABLE (query text, n int, counted bool, answer text[], expected text[]) LANGUAGE plpgsql AS $$
-DECLARE
-  all_rows text[];
-  line text;
-BEGIN
-  PERFORM set_config('enable_bitmapscan', 'off', true);
-  FOREACH query IN ARRAY queries LOOP
-    PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true);
-    EXECUTE 'SELECT array_agg(q::text) FROM (' || query || ') q' INTO all_rows;
-    PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'on', true);
-    FOREACH n IN ARRAY offsets LOOP
-      counted := false;
-      FOR line IN EXECUTE format('EXPLAIN (COSTS OFF) %s OFFSET %s LIMIT 7', query, n) LOOP counted := counted OR line ~ 'LearnedOffset'; END LOOP;
-      EXECUTE format('SELECT coalesce(array_agg(q::text), ''{}'') FROM (%s OFFSET %s LIMIT 7) q', query, n) INTO answer;
-      expected := all_rows[n + 1 : n + 7];
-      IF NOT counted OR answer <> expected THEN RETURN NEXT; END IF;
-    END LOOP;
-  END LOOP;
-  PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true);
-END $$;
--- The same for parameters of generic plans, which do not know how many rows are left out: $1 and $2 in them.
-CREATE FUNCTION wrong_generic(queries text[], VARIADIC offsets int8[]) RETURNS TABLE (query text, m int8, n int8, answer text, expected text) LANGUAGE plpgsql AS $$
-DECLARE
-  answers text[];
-  results text[];
-  counted bool;
-BEGIN
-  PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
-  FOREACH query IN ARRAY queries LOOP
-    FOREACH counted IN ARRAY '{t,f}'::bool[] LOOP
-      PERFORM set_config('learned_index.enable_aggregates', counted::text, true), set_config('enable_seqscan', (NOT counted)::text, true),
-              set_config('enable_indexscan', counted::text, true), set_config('enable_bitmapscan', 'off', true);
-      EXECUTE 'PREPARE generic(int8, int8) AS ' || query;
-      results := '{}';
-      FOREACH m IN ARRAY '{0,7,NULL}'::int8[] LOOP
-        FOREACH n IN ARRAY offsets LOOP
-          EXECUTE format('CREATE TEMP TABLE given AS EXECUTE generic(%L, %L)', n, m);
-          results := results || (SELECT count(*) || ' ' || coalesce(md5(string_agg(g::text, ' ' ORDER BY ctid)), '') FROM given g);
-          DROP TABLE given;
-        END LOOP;
-      END LOOP;
-      IF counted THEN answers := results; END IF;
-      DECLARE
-        line text;
-        plan text := '';
-      BEGIN
-        FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE generic(1, 1)' LOOP plan := plan || line; END LOOP;
-        IF counted <> (plan ~ 'LearnedOffset') THEN RAISE WARNING '% %', counted, plan; END IF;
-      END;
-      DEALLOCATE generic;
-    END LOOP;
-    FOR i IN 1 .. cardinality(answers) LOOP
-      IF answers[i] IS DISTINCT FROM results[i] THEN
-        m := ('{0,7,NULL}'::int8[])[(i - 1) / cardinality(offsets) + 1];
-        n := offsets[(i - 1) % cardinality(offsets) + 1];
-        answer := answers[i];
-        expected := results[i];
-        RETURN NEXT;
-      END IF;
-    END LOOP;
-  END LOOP;
-  PERFORM set_config('learned_index.enable_aggregates', 'on', true), set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true),
-          set_config('enable_bitmapscan', 'on', true), set_config('plan_cache_mode', 'auto', true);
-END $$;
+\set offsets :tests '/sql/offsets.inc'
+\i :offsets
 
 -- A leaf of ids that follow one another has 49,152 of them.
 CREATE TABLE events (id int8, hash int8, device int4, ts timestamptz, day date, kind int2, amount float8, u uuid, note text) WITH (autovacuum_enabled = off);

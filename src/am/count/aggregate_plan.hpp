@@ -36,9 +36,10 @@ enum class MeasureKind : int {
 enum MeasureFlags : int {
   kDistinct = 1,  // of values that differ (DISTINCT)
   // Of a percentile's column:
-  kNeverNull = 2,  // all rows have a value
-  kBackward = 4,   // it is ordered the other way than in pages
-  kNullsLow = 8,   // which have its NULLs in front
+  kNeverNull = 2,    // all rows have a value
+  kBackward = 4,     // it is ordered the other way than in pages
+  kNullsLow = 8,     // which have its NULLs in front
+  kDescending = 16,  // the query orders it downwards
 };
 
 // What makes a plan of the node's path.

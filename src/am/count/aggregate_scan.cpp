@@ -6,10 +6,12 @@
 // conditions that must be rechecked, and for few rows of a SERIALIZABLE transaction, which then locks no more than these (counted_table.hpp).
 //
 // For aggregates with DISTINCT groups are finer than the query's, by their argument, too, and folded into those when they are given out. Percentiles are values
-// of rows that are looked for by their number when the rows of their group are counted: groups come one after the other, and so do these rows.
+// of rows that are looked for by their number when the rows of their group are counted: groups come one after the other, and so do these rows. In several tables
+// they are looked for by halving (ranked_tables.hpp).
 #include "am/count/counted_table.hpp"
 #include "am/count/merged_groups.hpp"
 #include "am/count/percentiles.hpp"
+#include "am/count/ranked_tables.hpp"
 #include "am/server/compat.hpp"
 #include "am/server/custom_node.hpp"
 
@@ -38,8 +40,9 @@ struct AggregateScanState {
   RowStorage found;
   // Of several tables:
   MergedGroups* merged;
-  bool complete;  // it has all of them
-  uint32 at;      // the group that is given out next
+  bool complete;         // it has all of them
+  uint32 at;             // the group that is given out next
+  RankedTables* ranked;  // made when percentiles are first asked for
 };
 static_assert(std::is_trivially_destructible_v<IndexCounter<Code>> &&
               std::is_trivially_destructible_v<IndexCounter<Words<2>>>);
@@ -54,23 +57,27 @@ void fold_measure(const WantedMeasure& wanted, Measure* to, const Measure& from)
   }
 }
 
-// Finds what the percentiles of the group are made of.
-template <class K>
-void find_percentiles(AggregateScanState* state, CountedTable* table) {
+std::span<WantedRow> wanted_rows(AggregateScanState* state, uint64 rows_before, uint64 rows) {
   ExprContext* context = state->css.ss.ps.ps_ExprContext;
-  const MemoryContext memory = context->ecxt_per_tuple_memory;
-  const MemoryContext before = MemoryContextSwitchTo(memory);
-  const std::span<WantedRow> rows =
-      ask_percentiles(state->percentiles, state->measure, state->rows_before, state->rows, context);
+  const MemoryContext before = MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
+  const std::span<WantedRow> wanted =
+      ask_percentiles(state->percentiles, state->measure, rows_before, rows, context);
   MemoryContextSwitchTo(before);
+  return wanted;
+}
+
+// Finds what the percentiles of the group are made of, the values of rows that find() has.
+template <class K, class Find>
+void find_percentiles(AggregateScanState* state, std::span<WantedRow> rows, Find&& find) {
+  const MemoryContext memory = state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
+  const CountedTable* table = state->table;
   const KeyColumn* column =
       column_of(counter_of<K>(table)->columns(), table->wanted[state->percentiles[0].measure]);
   Datum value{0};
   for (Size i = 0; i < rows.size(); i++) {
-    if (i == 0 || rows[i].number != rows[i - 1].number)
-      value = value_of_row<K>(table, state->css.ss.ps.state, rows[i].number, &state->found);
+    if (i == 0 || rows[i].number != rows[i - 1].number) value = find(rows[i].number);
     const Percentile& percentile = *rows[i].percentile;
-    MemoryContextSwitchTo(memory);
+    const MemoryContext before = MemoryContextSwitchTo(memory);
     *rows[i].value = datumCopy(percentile_value(percentile, column->type.kind, value), percentile.by_value,
                                percentile.length);
     MemoryContextSwitchTo(before);
@@ -138,7 +145,10 @@ bool make_group(AggregateScanState* state, CountedTable* table) {
 TupleTableSlot* stream_group(AggregateScanState* state, TupleTableSlot* slot) {
   const bool made = with_key(state->table->words, [&]<class K>() {
     if (!make_group<K>(state, state->table)) return false;
-    if (!state->percentiles.empty()) find_percentiles<K>(state, state->table);
+    if (state->percentiles.empty()) return true;
+    find_percentiles<K>(state, wanted_rows(state, state->rows_before, state->rows), [state](uint64 n) {
+      return value_of_row<K>(state->table, state->css.ss.ps.state, n, &state->found);
+    });
     return true;
   });
   return made ? give_group(state, state->values, slot) : slot;
@@ -154,8 +164,26 @@ void merge_table(AggregateScanState* state, CountedTable* table) {
     const NullableDatum& last = state->values[std::max(state->columns - 1, 0)];
     for (int m = 0; m < state->measures; m++)
       merged->measures[m] = measure_of_group<K>(table, table->wanted[m], last);
+    if (table->percentile >= 0) table->values = merged->measures[table->percentile].not_null;
   }
   counter_of<K>(table)->release();
+}
+
+// The percentiles of a group that was merged.
+void find_merged_percentiles(AggregateScanState* state, const NullableDatum* group) {
+  if (state->percentiles.empty()) return;
+  const std::span<WantedRow> rows = wanted_rows(state, 0, 0);
+  if (rows.empty()) return;
+  EState* estate = state->css.ss.ps.state;
+  if (state->ranked == nullptr) {
+    const int columns = state->columns - (state->table->folds ? 1 : 0);
+    state->ranked = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(RankedTables)))
+        RankedTables({state->table, static_cast<Size>(state->tables)}, columns, estate);
+  }
+  state->ranked->begin(group, state->measure[state->percentiles[0].measure].not_null);
+  with_key(state->table->words, [&]<class K>() {
+    find_percentiles<K>(state, rows, [state](uint64 n) { return state->ranked->find(n); });
+  });
 }
 
 TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
@@ -172,6 +200,7 @@ TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
   if (state->at >= groups->size()) {
     if (!lacks_group(state)) return slot;
     std::fill_n(state->values, state->columns, NullableDatum{0, true});
+    find_merged_percentiles(state, state->values);
     return give_group(state, state->values, slot);
   }
   const MergedGroup& first = groups->at(state->at);
@@ -181,6 +210,7 @@ TupleTableSlot* merged_group(AggregateScanState* state, TupleTableSlot* slot) {
     state->at++;
   } while (table->folds && state->at < groups->size() &&
            groups->same(first, groups->at(state->at), state->columns - 1));
+  find_merged_percentiles(state, first.values);
   return give_group(state, first.values, slot);
 }
 
@@ -207,8 +237,10 @@ void begin_percentiles(AggregateScanState* state) {
     Percentile& percentile = state->percentiles[p];
     percentile.measure = m;
     percentile_kind(aggregate->aggfnoid, &percentile.kind);
-    percentile.backward = (flags & kBackward) != 0;
-    percentile.nulls_low = (flags & kNullsLow) != 0;
+    // Numbers are those of pages; of several tables, of values.
+    const bool several = state->tables > 1;
+    percentile.backward = (flags & (several ? kDescending : kBackward)) != 0;
+    percentile.nulls_low = !several && (flags & kNullsLow) != 0;
     percentile.fraction = ExecInitExpr(static_cast<Expr*>(list_nth(plan->custom_exprs, static_cast<int>(p))),
                                        &state->css.ss.ps);
     percentile.type = exprType(reinterpret_cast<const Node*>(argument->expr));

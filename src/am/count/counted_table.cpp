@@ -144,17 +144,6 @@ ScanDirection direction_of(const PlanState* child) {
                               : reinterpret_cast<const IndexOnlyScan*>(plan)->indexorderdir;
 }
 
-template <class K>
-void begin_finding(CountedTable* table, EState* estate) {
-  const bool first = table->finder == nullptr;
-  if (first)
-    table->finder = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(RowFinder<K>))) RowFinder<K>(
-        table->task.heap, table->task.index, counter_of<K>(table)->columns(), estate->es_query_cxt);
-  const ChildScan child = child_scan(table->child);
-  finder_of<K>(table)->begin(child.keys, child.nkeys, estate->es_snapshot, !first,
-                             direction_of(table->child));
-}
-
 }  // namespace
 
 void read_told(const List* told, CountedTable* table) {
@@ -216,13 +205,27 @@ Measure measure_of_group(const CountedTable* table, const WantedMeasure& wanted,
 }
 
 template <class K>
+RowFinder<K>* begin_finder(CountedTable* table, EState* estate, std::span<const ScanKeyData> keys) {
+  const bool first = table->finder == nullptr;
+  if (first)
+    table->finder = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(RowFinder<K>))) RowFinder<K>(
+        table->task.heap, table->task.index, counter_of<K>(table)->columns(), estate->es_query_cxt);
+  finder_of<K>(table)->begin(keys.data(), static_cast<int>(keys.size()), estate->es_snapshot, !first,
+                             direction_of(table->child));
+  return finder_of<K>(table);
+}
+
+template <class K>
 Datum value_of_row(CountedTable* table, EState* estate, uint64 n, RowStorage* storage) {
   NullableDatum value{Datum{0}, true};
   if (table->by_rows) {
     TupleTableSlot* row = read_row(table, n);
     if (!TupIsNull(row)) value.value = slot_getattr(row, table->attribute, &value.isnull);
   } else {
-    if (!table->finding) begin_finding<K>(table, estate);
+    if (!table->finding) {
+      const ChildScan child = child_scan(table->child);
+      begin_finder<K>(table, estate, {child.keys, static_cast<Size>(child.nkeys)});
+    }
     FoundRow<K> row;
     if (!finder_of<K>(table)->find(n, &row)) finder_of<K>(table)->lost();
     Datum values[kMaxWords];
@@ -247,6 +250,8 @@ Datum value_of_row(CountedTable* table, EState* estate, uint64 n, RowStorage* st
   template void values_of_group<K>(const CountedTable* table, RowStorage* storage, NullableDatum* result); \
   template Measure measure_of_group<K>(const CountedTable* table, const WantedMeasure& wanted,             \
                                        const NullableDatum& value);                                        \
+  template RowFinder<K>* begin_finder<K>(CountedTable * table, EState * estate,                            \
+                                         std::span<const ScanKeyData> keys);                               \
   template Datum value_of_row<K>(CountedTable * table, EState * estate, uint64 n, RowStorage * storage);
 LEARNED_FOR_EVERY_KEY(LEARNED_COUNTED_TABLE)
 #undef LEARNED_COUNTED_TABLE

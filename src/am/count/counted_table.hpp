@@ -21,6 +21,7 @@ struct CountedTable {
   int measures;
   WantedMeasure* wanted;
   int percentile;        // one of them, all of which are of one column; -1: there is none
+  uint64 values;         // that it has in the last group that was merged with those of other tables
   AttrNumber attribute;  // of that column, in rows of the child
 
   unsigned words;  // of a key
@@ -76,6 +77,9 @@ void values_of_group(const CountedTable* table, RowStorage* storage, NullableDat
 template <class K>
 Measure measure_of_group(const CountedTable* table, const WantedMeasure& wanted, const NullableDatum& value);
 
+// Has the finder begin with these conditions, which must stay.
+template <class K>
+RowFinder<K>* begin_finder(CountedTable* table, EState* estate, std::span<const ScanKeyData> keys);
 // What percentiles are of, in the row before which there are n others. REQUIRES: n greater than at the last call, whose value is not valid any more.
 template <class K>
 Datum value_of_row(CountedTable* table, EState* estate, uint64 n, RowStorage* storage);

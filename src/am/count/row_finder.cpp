@@ -40,6 +40,8 @@ bool RowFinder<K>::find(uint64 n, FoundRow<K>* row) {
     }
     leaves_.go_on();
   }
+  // (No leaf is left to which they would be added.)
+  tag_ += kPieces;
   visit_suspects();
   leaves_.release_map();
   return false;

@@ -37,6 +37,14 @@ class RowFinder {
   bool may_count(double rows) { return leaves_.may_count(rows); }
   // False: there are no more than n rows. REQUIRES: may_count(), and n not less than at the last call since.
   bool find(uint64 n, FoundRow<K>* row);
+  // How many rows there are, when find() has said that there are no more.
+  uint64 passed() const { return passed_; }
+  // That, of all. REQUIRES: as find()
+  uint64 count() {
+    FoundRow<K> row;
+    find(std::numeric_limits<uint64>::max(), &row);
+    return passed_;
+  }
   const CountWork& work() const { return leaves_.work(); }
   // A row that a snapshot sees does not go away: what does not find it again, where it was counted, is damaged.
   [[noreturn]] void lost() { leaves_.corrupt("entries that were counted are gone"); }

@@ -1,5 +1,5 @@
 // Counting over a table that has others below it, partitions or heirs: each of them is counted by an index of its own, and the node merges their groups
-// (am/count/merged_groups.hpp).
+// (am/count/merged_groups.hpp), or goes from one to the next (am/scan/offset_scan.hpp).
 #pragma once
 
 #include "am/server/server.hpp"
@@ -15,6 +15,8 @@ struct LeafTable {
 
 // All that may have rows which the query wants, as LeafTables: those that conditions exclude are not among them.
 List* leaf_tables(PlannerInfo* root, const RelOptInfo* parent, List* groups, List* aggregates);
+// The same, where each of them has its rows, ordered as the query's are to be, before all rows of the next one, with other expressions for groups. False: it is not known that they have.
+bool ordered_leaf_tables(PlannerInfo* root, RelOptInfo* parent, List* exprs, List** leaves);
 
 // Whether values of these are equal, by these operators, exactly if the order of their types finds them equal: so groups are merged.
 bool may_merge_groups(const List* groups, const List* operators);

@@ -1,6 +1,7 @@
 #include "am/plan/aggregate_costs.hpp"
 
 #include "am/callbacks.hpp"
+#include "am/count/percentiles.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/server/compat.hpp"
 
@@ -158,6 +159,20 @@ double cost_of_border(const Answer& answer) {
   if (answer.bucket >= 0) cost += answer.expression.zones > 0 ? kZonedBucket : kBucket;
   if (answer.percentile >= 0) cost += kFound;
   return cost;
+}
+
+Cost cost_of_halving(PlannerInfo* root, const Question& question, double groups, double rows) {
+  double fractions = 0.0;
+  for (int i = 0; i < list_length(question.aggregates); i++) {
+    const auto* aggregate = static_cast<const Aggref*>(list_nth(question.aggregates, i));
+    PercentileKind kind;
+    if (!percentile_kind(aggregate->aggfnoid, &kind)) continue;
+    auto* fraction = static_cast<Node*>(linitial(aggregate->aggdirectargs));
+    fractions += kind.several ? std::max(1.0, compat::array_length(root, fraction)) : 1.0;
+  }
+  // Each step finds a row and counts twice, of a leaf or two.
+  const double steps = std::log2(std::max(rows / std::max(groups, 1.0), 2.0)) + 1.0;
+  return fractions * groups * steps * (kFound + 3.0 * (kDescent + kLeaf)) * cpu_operator_cost;
 }
 
 Cost least_cost(const IndexOptInfo* index) {

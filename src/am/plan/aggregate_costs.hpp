@@ -50,6 +50,8 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
                        const RelOptInfo* output);
 // Of each group, in units of cpu_operator_cost.
 double cost_of_border(const Answer& answer);
+// Of finding what percentiles ask for in each of several tables that have so many groups of so many rows in all, beside reading leaves.
+Cost cost_of_halving(PlannerInfo* root, const Question& question, double groups, double rows);
 // What no count by an index can cost less than: a look at one leaf.
 Cost least_cost(const IndexOptInfo* index);
 // Of all, with so many groups of which each costs `border`. What is read again is in memory.

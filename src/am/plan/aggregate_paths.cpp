@@ -165,7 +165,8 @@ bool find_column_of_percentile(const Aggref* aggregate, const RangeTblEntry* rte
   answer->percentile = *column = found.column;
   answer->measured = lappend(answer->measured, found.operand);
   *flags = (never_null(answer->index->rel, rte, answer->index, found.column) ? kNeverNull : 0) |
-           (found.backward ? kBackward : 0) | (found.nulls_low ? kNullsLow : 0);
+           (found.backward ? kBackward : 0) | (found.nulls_low ? kNullsLow : 0) |
+           (found.descending ? kDescending : 0);
   return true;
 }
 
@@ -299,6 +300,7 @@ struct CountingScan {
   List* told;
   double groups;  // that it gives to the node
   CountCost cost;
+  Oid ranked;  // the type of what percentiles are of, in the index; InvalidOid: there are none
 };
 
 CountingScan count_table(PlannerInfo* root, const Question& question, const Answer& answer,
@@ -332,8 +334,12 @@ CountingScan count_table(PlannerInfo* root, const Question& question, const Answ
   // (What is expected of all tables may be more than one has rows.)
   const double groups = std::min(estimate_groups(root, question, answer, &child->path, output),
                                  std::max(child->path.rows, 1.0));
-  return {child, direction, told, groups,
-          cost_of(root, child, groups, cost_of_border(answer), question.percentiles ? 2.0 : 1.0)};
+  return {child,
+          direction,
+          told,
+          groups,
+          cost_of(root, child, groups, cost_of_border(answer), question.percentiles ? 2.0 : 1.0),
+          answer.percentile < 0 ? InvalidOid : index->opcintype[answer.percentile]};
 }
 
 // The node, of tables whose groups are by the same bucket: a number of the question's groups, or -1.
@@ -435,6 +441,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
   List* told = NIL;
   CountCost cost = {0.0, 0.0};
   double groups = 0.0;
+  Oid ranked = InvalidOid;
   for (int i = 0; i < list_length(leaves); i++) {
     const auto* leaf = static_cast<const LeafTable*>(list_nth(leaves, i));
     Question child = question;
@@ -447,13 +454,20 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     cost.startup += counted.cost.startup;
     cost.total += counted.cost.total;
     groups += counted.groups;
+    // (Values of several tables are compared.)
+    if (i > 0 && counted.ranked != ranked) return;
+    ranked = counted.ranked;
   }
   if (paths == NIL) return;
   if (list_length(paths) > 1) {
-    // (The rows of a percentile lie in any of them.)
-    if (question.percentiles || !may_merge_groups(question.groups, question.group_operators)) return;
+    if (!may_merge_groups(question.groups, question.group_operators)) return;
     cost.total += merging_cost(groups);
     groups = std::min(groups, expected_groups(root, question, input, input->rows, output));
+    if (question.percentiles) {
+      const double asked =
+          question.distinct ? rows_of_groups(root, question, input, input->rows, output) : groups;
+      cost.total += cost.total + cost_of_halving(root, question, asked, input->rows) * list_length(paths);
+    }
     if (question.groups != NIL &&
         groups * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
             work_mem * 1024.0)

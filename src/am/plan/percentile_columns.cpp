@@ -70,7 +70,8 @@ bool find_percentile(const Aggref* aggregate, IndexOptInfo* index, PercentileCol
   if (strategy != BTLessStrategyNumber && strategy != BTGreaterStrategyNumber) return false;
   // (Pages of a plain index ascend, whatever its order.)
   const bool turned = index->reverse_sort[c] && is_plain(index);
-  found->backward = (strategy == BTGreaterStrategyNumber) != (index->reverse_sort[c] != turned);
+  found->descending = strategy == BTGreaterStrategyNumber;
+  found->backward = found->descending != (index->reverse_sort[c] != turned);
   found->nulls_low = index->nulls_first[c] != turned;
   return true;
 }

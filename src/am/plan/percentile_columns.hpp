@@ -9,8 +9,9 @@ struct PercentileColumn {
   int column;  // of the index
   Expr*
       operand;  // that column as an expression: what the percentile orders by, or what is cast to float8 there
-  bool backward;   // it orders the other way than pages do
-  bool nulls_low;  // pages have NULLs in front
+  bool backward;    // it orders the other way than pages do
+  bool nulls_low;   // pages have NULLs in front
+  bool descending;  // it orders downwards
 };
 
 // Whether an aggregate is a percentile that may be found: its fraction is known before rows are.

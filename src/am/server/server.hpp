@@ -105,6 +105,7 @@ extern "C" {
 #include "optimizer/planner.h"
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
+#include "partitioning/partbounds.h"
 #include "pgstat.h"
 #include "pgtime.h"
 #include "storage/buffile.h"
