@@ -66,6 +66,14 @@ Datum Bucket::evaluate(Code word, bool* isnull) {
   return ExecEvalExprSwitchContext(expr_, context_, isnull);
 }
 
+uint64 Bucket::reach_back() const {
+  // (The time on clocks may be a day behind, and its bucket up to another one. Moments do not come again, their buckets of up to an hour may overlap.)
+  constexpr uint64 kLocalHours = 50;
+  constexpr uint64 kHours = 3;
+  if (value_type_ == DATEOID) return 3;
+  return (expression_.local ? kLocalHours : kHours) * uint64{USECS_PER_HOUR};
+}
+
 Datum Bucket::value(Code word, bool null, bool* isnull) {
   // (Strict: the planner takes no other.)
   *isnull = null;

@@ -5,7 +5,7 @@
 // where no page is locked, and a few stretches ahead while they stay of one length.
 //
 // An expression that depends on a time zone is monotone between two changes of its offset only (where clocks are set back across midnight, a day comes
-// twice): stretches end there, and their values may repeat.
+// twice, and of the time on clocks every minute of an hour): stretches end there, and their values may repeat. How far back says reach_back().
 #pragma once
 
 #include "am/key/key_columns.hpp"
@@ -26,7 +26,12 @@ class Bucket {
   // `slot` has the column as attribute `attribute`, and nothing else is asked of it.
   Bucket(ExprState* expr, ExprContext* context, TupleTableSlot* slot, AttrNumber attribute,
          const MonotoneExpression& taken_apart)
-      : expr_(expr), context_(context), slot_(slot), attribute_(attribute), expression_(taken_apart) {}
+      : expr_(expr),
+        context_(context),
+        slot_(slot),
+        attribute_(attribute),
+        expression_(taken_apart),
+        value_type_(exprType(reinterpret_cast<const Node*>(expr->expr))) {}
 
   // `descending`: words are complemented.
   void start(KeyType type, bool descending);
@@ -34,6 +39,16 @@ class Bucket {
   const BucketStretch* find(Code word);
   // REQUIRES: no page is locked.
   void learn(Code word);
+  // Whether values may repeat, or come in another order than words.
+  bool repeats() const { return expression_.zones > 0; }
+  // For these: a value as a number that ascends with words, but for that.
+  int64 number_of(Datum value) const {
+    const int64 number = value_type_ == DATEOID ? DatumGetDateADT(value) : DatumGetInt64(value);
+    return turn_ == 0 ? number : ~number;
+  }
+  // Of values that differ by more the lower one does not come again, if some others lie between: clocks have been set back by a day at most, and what is rounded down lies
+  // below that by less than its own width.
+  uint64 reach_back() const;
   // The value at a word; of NULL, isnull. REQUIRES: no page is locked.
   Datum value(Code word, bool null, bool* isnull);
 
@@ -52,6 +67,7 @@ class Bucket {
   TupleTableSlot* slot_;
   AttrNumber attribute_;
   MonotoneExpression expression_;
+  Oid value_type_;
   KeyType type_{};
   Code turn_ = 0;
   Code length_ = 1;     // of the last stretch

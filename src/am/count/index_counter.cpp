@@ -8,7 +8,7 @@ namespace {
 
 // Complete groups that are worth to be given out.
 constexpr uint32 kBatch = 1024;
-// Groups of buckets may go on a little later, where clocks were set back: so many are kept open.
+// Groups of buckets may go on a little later, where clocks were set back: so many are kept open, however far their values are from one another.
 constexpr uint32 kRepeating = 4;
 
 }  // namespace
@@ -34,7 +34,7 @@ template <class K>
 void IndexCounter<K>::begin(const ScanKeyData* keys, int nkeys, Snapshot snapshot, bool same_snapshot) {
   leaves_.begin(keys, nkeys, snapshot, same_snapshot, true);
   groups_.clear();
-  complete_ = 0;
+  complete_ = carried_ = 0;
   rows_finished_ = false;
   fresh_ = true;
   group_ = 0;
@@ -63,10 +63,11 @@ bool IndexCounter<K>::next_batch() {
         [this] { return learn_bucket(); });
     leaves_.go_on();
     if (leaves_.has_many_suspects()) visit_suspects();
-    if (grouped() && groups_.size() > kBatch) break;
+    if (grouped() && batch_is_full()) break;
   }
   visit_suspects();
   leaves_.release_map();
+  sort_groups();
   complete_ = leaves_.any_left() ? first_open_group() : groups_.size();
   return groups_.size() > 0;
 }
@@ -78,6 +79,7 @@ void IndexCounter<K>::drop_complete() {
   groups_.drop_before(complete_);
   group_ -= std::min(group_, complete_);
   complete_ = 0;
+  carried_ = groups_.size();
 }
 
 // Of unknown_, where tallying goes on: what lies before is done.
@@ -121,13 +123,15 @@ bool IndexCounter<K>::add_row(const RowKey<K>& row) {
   } else {
     groups_.add_rows(group_, 1);
   }
-  if (!grouped() || groups_.size() <= kBatch) return true;
+  if (!grouped() || !batch_is_full()) return true;
+  sort_groups();
   complete_ = first_open_group();
   return false;
 }
 
 template <class K>
 void IndexCounter<K>::finish_rows() {
+  sort_groups();
   complete_ = groups_.size();
   rows_finished_ = true;
 }
@@ -179,19 +183,76 @@ bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Co
 }
 
 template <class K>
+bool IndexCounter<K>::batch_is_full() const {
+  return groups_.size() > carried_ + kBatch;
+}
+
+template <class K>
 uint32 IndexCounter<K>::first_open_group() const {
-  const uint32 open = task_.bucket != nullptr ? kRepeating : 1;
-  return groups_.size() > open ? groups_.size() - open : 0;
+  const uint32 open = std::min(groups_.size(), task_.bucket != nullptr ? kRepeating : 1);
+  uint32 g = groups_.size() - open;
+  if (task_.bucket == nullptr || !task_.bucket->repeats() || groups_.size() == 0) return g;
+  const CountedGroup<K>& last = groups_.at(groups_.size() - 1);
+  while (g > 0 && same_run(g - 1, last.key.tree, last.key.key) &&
+         static_cast<uint64>(most_ - task_.bucket->number_of(groups_.at(g - 1).bucket)) <=
+             task_.bucket->reach_back())
+    g--;
+  return g;
+}
+
+// Puts those of buckets that came late where their values belong. (Suspects go by the numbers of groups: there are none.)
+template <class K>
+void IndexCounter<K>::sort_groups() {
+  if (task_.bucket == nullptr || !task_.bucket->repeats()) return;
+  for (uint32 g = 1; g < groups_.size(); g++) {
+    const CountedGroup<K>& group = groups_.at(g);
+    if (group.bucket_null) continue;
+    const int64 number = task_.bucket->number_of(group.bucket);
+    uint32 to = g;
+    while (to > 0 && same_run(to - 1, group.key.tree, group.key.key) &&
+           task_.bucket->number_of(groups_.at(to - 1).bucket) > number)
+      to--;
+    if (to == g) continue;
+    groups_.move(g, to);
+    if (group_ == g) {
+      group_ = to;
+    } else if (group_ >= to && group_ < g) {
+      group_++;
+    }
+  }
+}
+
+// Whether there is a group of the value among those that may go on, which becomes the current one.
+template <class K>
+bool IndexCounter<K>::is_repeated(TreeId tree, const K& key, Datum value, int64 number) {
+  if (groups_.size() == 0 || !same_run(groups_.size() - 1, tree, key) || number > most_) {
+    most_ = number;
+    return false;
+  }
+  for (uint32 g = groups_.size(); g > 0 && same_run(g - 1, tree, key); g--) {
+    const CountedGroup<K>& group = groups_.at(g - 1);
+    if (group.bucket == value) {
+      group_ = g - 1;
+      return true;
+    }
+    const auto behind = static_cast<uint64>(most_ - task_.bucket->number_of(group.bucket));
+    if (behind > task_.bucket->reach_back() && groups_.size() - g >= kRepeating) break;
+  }
+  return false;
 }
 
 template <class K>
 void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool isnull) {
-  for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
-    const CountedGroup<K>& group = groups_.at(g - 1);
-    if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
-        same_words(group.key.key, key)) {
-      group_ = g - 1;
-      return;
+  if (task_.bucket->repeats() && !isnull) {
+    if (is_repeated(tree, key, value, task_.bucket->number_of(value))) return;
+  } else {
+    for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
+      const CountedGroup<K>& group = groups_.at(g - 1);
+      if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
+          same_words(group.key.key, key)) {
+        group_ = g - 1;
+        return;
+      }
     }
   }
   groups_.begin({tree, key}, value, isnull);

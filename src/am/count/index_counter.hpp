@@ -2,7 +2,7 @@
 //
 //   begin(keys)           takes over the conditions
 //   next_batch()          counts on until some groups are complete; false: there were none left
-//   groups()              those, in the physical order of the index
+//   groups()              those, in the physical order of the index; by a bucket, in that of its values
 //
 // Which of the pages are read and how they may be believed: src/README.md, "Counting".
 #pragma once
@@ -79,7 +79,15 @@ class IndexCounter {
   bool same_words(const K& a, const K& b) const { return same_prefix(a, b, task_.group_words); }
   void open_bucket(TreeId tree, const K& key, Datum value, bool isnull);
   bool bucket_word(TreeId tree, const K& key, Code* word) const;
+  bool is_repeated(TreeId tree, const K& key, Datum value, int64 number);
+  bool same_run(uint32 g, TreeId tree, const K& key) const {
+    const CountedGroup<K>& group = groups_.at(g);
+    return group.key.tree == tree && !group.bucket_null && same_words(group.key.key, key);
+  }
+  void sort_groups();
   uint32 first_open_group() const;
+  // Groups that were not complete at the end of the last batch, beside which there are as many as are worth a batch.
+  bool batch_is_full() const;
   void drop_complete();
   unsigned sorted_deltas(const PageView& page);
   bool first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta, K* key) const;
@@ -92,6 +100,8 @@ class IndexCounter {
 
   uint32 group_ = 0;
   uint32 complete_ = 0;
+  uint32 carried_ = 0;  // of the last batch
+  int64 most_ = 0;      // the greatest number of a bucket among those with the same words as the last group
   bool rows_finished_ = false;
   bool fresh_ = true;  // there is no current group
   TreeId group_tree_ = TreeId::keys;

@@ -59,6 +59,12 @@ class CountedGroups {
     const Size measures = measured_.count;
     std::copy_n(measures_ + g * measures, size_ * measures, measures_);
   }
+  // One goes before another, which is in front of it.
+  void move(uint32 from, uint32 to) {
+    std::rotate(groups_ + to, groups_ + from, groups_ + from + 1);
+    const Size n = measured_.count;
+    std::rotate(measures_ + to * n, measures_ + from * n, measures_ + (from + 1) * n);
+  }
   // A new one becomes the last.
   void begin(const RowKey<K>& key, Datum bucket = 0, bool bucket_null = true) {
     if (size_ == capacity_) grow();

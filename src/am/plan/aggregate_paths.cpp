@@ -265,9 +265,27 @@ bool has_order_of_percentiles(const Question& question, const List* conditions, 
 
 // ---- the path
 
+// The order of the query that is the bucket's in this direction; nullptr: there is none.
+PathKey* order_of_bucket(PlannerInfo* root, const Node* bucket, bool descending, bool nulls_first) {
+  const Oid type = exprType(bucket);
+  const Oid family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+  const auto less = [type](Oid of) { return get_opfamily_member(of, type, type, BTLessStrategyNumber); };
+  for (int i = 0; i < list_length(root->sort_pathkeys); i++) {
+    auto* key = static_cast<PathKey*>(list_nth(root->sort_pathkeys, i));
+    if (compat::descends(key) != descending || key->pk_nulls_first != nulls_first ||
+        (key->pk_opfamily != family && less(key->pk_opfamily) != less(family)))
+      continue;
+    for (int m = 0; m < list_length(key->pk_eclass->ec_members); m++) {
+      if (equal(static_cast<EquivalenceMember*>(list_nth(key->pk_eclass->ec_members, m))->em_expr, bucket))
+        return key;
+    }
+  }
+  return nullptr;
+}
+
 // The index's own order as far as it is that of the groups.
-List* order_of_groups(PlannerInfo* root, const Question& question, IndexOptInfo* index,
-                      ScanDirection direction) {
+List* order_of_columns(PlannerInfo* root, const Question& question, IndexOptInfo* index,
+                       ScanDirection direction) {
   List* order = build_index_pathkeys(root, index, direction);
   List* kept = NIL;
   for (int i = 0; i < list_length(order); i++) {
@@ -283,6 +301,23 @@ List* order_of_groups(PlannerInfo* root, const Question& question, IndexOptInfo*
     kept = lappend(kept, key);
   }
   return kept;
+}
+
+// The order in which the node gives groups of one table: that of its index, and behind that of columns which are groups, or are fixed, the bucket's.
+List* order_of_groups(PlannerInfo* root, const Question& question, const Answer& answer,
+                      const List* conditions, ScanDirection direction) {
+  IndexOptInfo* index = answer.index;
+  List* order = order_of_columns(root, question, index, direction);
+  if (answer.bucket < 0 || answer.bucket_group >= groups_of_query(question)) return order;
+  int varying = 0;
+  for (int c = 0; c < answer.bucket; c++) varying += has_equality(conditions, index, c) ? 0 : 1;
+  if (varying != list_length(order)) return order;
+  const bool backward = ScanDirectionIsBackward(direction);
+  const bool descending = index->reverse_sort[answer.bucket] != backward;
+  PathKey* key = order_of_bucket(root, static_cast<Node*>(list_nth(question.groups, answer.bucket_group)),
+                                 descending != answer.expression.descends,
+                                 index->nulls_first[answer.bucket] != backward);
+  return key == nullptr ? order : lappend(order, key);
 }
 
 // The words in front that groups of the query have the same of, as the node is told.
@@ -381,7 +416,7 @@ void add_answer(PlannerInfo* root, const Question& question, const Answer& answe
   }
   path->path.startup_cost = grouped ? table.cost.startup : table.cost.total;
   path->path.total_cost = table.cost.total + path->path.rows * cpu_tuple_cost;
-  path->path.pathkeys = grouped ? order_of_groups(root, question, answer.index, table.direction) : NIL;
+  path->path.pathkeys = grouped ? order_of_groups(root, question, answer, conditions, table.direction) : NIL;
   add_path(output, &path->path);
 }
 

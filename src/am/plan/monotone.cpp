@@ -83,6 +83,7 @@ int64 integer_of(const Const* constant) {
   }
 }
 
+constexpr double kSecond = static_cast<double>(USECS_PER_SEC);
 constexpr double kDay = static_cast<double>(USECS_PER_DAY);
 
 // What date_trunc() rounds to, in microseconds; 0: no unit of its.
@@ -255,6 +256,12 @@ bool add_zone(MonotoneExpression* expression, pg_tz* zone) {
   return true;
 }
 
+// Whether a call's result depends on offsets of its zone, which are whole seconds.
+bool depends_on_zone(const MonotoneFunction& call, const List* args) {
+  return call.zone != kNoZone &&
+         (call.kind != Kind::truncation || width_of_unit(constant_of(args, 0)) > kSecond);
+}
+
 // Types of values that are compared bit by bit.
 bool is_plain_type(Oid type) {
   switch (type) {
@@ -279,15 +286,22 @@ bool is_monotone(const Node* expr, MonotoneExpression* found) {
   double reach = 0.0;
   MonotoneFunction function;
   for (Call call = call_of(at); find_function(call, &function); call = call_of(at)) {
-    if (function.zone == kSessionZone && !add_zone(found, nullptr)) return false;
-    if (function.zone >= 0 && !add_zone(found, zone_of_name(constant_of(call.args, function.zone))))
-      return false;
+    if (depends_on_zone(function, call.args)) {
+      const bool session = function.zone == kSessionZone;
+      if (!add_zone(found, session ? nullptr : zone_of_name(constant_of(call.args, function.zone))))
+        return false;
+    }
+    found->local = found->local || function.kind == Kind::zone;
+    if (function.kind == Kind::width_bucket && float_of(call.args, 1) > float_of(call.args, 2))
+      found->descends = !found->descends;
     found->width = width_of_call(function, call.args, found->width);
     reach += reach_of_call(function, call.args);
     at = static_cast<const Node*>(list_nth(call.args, function.operand));
   }
   found->operand = at;
   if (reach > kMostReach) return false;
+  // (What may come again is kept: am/count/index_counter.hpp. Of shorter ones that would be too many.)
+  if (found->local && found->width < kSecond) return false;
   found->reach = static_cast<int>(reach) + 1;
   return at != expr && is_plain_type(exprType(at)) && keeps_type(at);
 }

@@ -14,6 +14,10 @@ struct MonotoneExpression {
   // The time zones it depends on; nullptr: the session's. It is monotone between two changes of their offsets only.
   int zones;
   pg_tz* zone[kMostZones];
+  // It has the time on clocks there, which comes twice where they are set back.
+  bool local;
+  // Greater operands have smaller values.
+  bool descends;
   // So far apart are operands of different values, about; 0: no idea. In units of the operand: microseconds, days, or what it counts.
   double width;
   // So many days its value, or that of a part, lies below the operand at most, where these are times.

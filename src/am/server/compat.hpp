@@ -229,6 +229,15 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
+// Whether an order of paths goes downwards.
+inline bool descends(const PathKey* key) {
+#if PG_VERSION_NUM >= 180000
+  return key->pk_cmptype == COMPARE_GT;
+#else
+  return key->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
 // Raises ERRCODE_INSUFFICIENT_PRIVILEGE where the user may not execute a function.
 inline void check_may_execute(Oid function, ObjectType type) {
 #if PG_VERSION_NUM >= 160000
