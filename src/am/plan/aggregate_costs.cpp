@@ -3,6 +3,7 @@
 #include "am/callbacks.hpp"
 #include "am/count/percentiles.hpp"
 #include "am/plan/path_parts.hpp"
+#include "am/plan/values_left.hpp"
 #include "am/server/compat.hpp"
 
 namespace learned {
@@ -71,13 +72,6 @@ double listed_keys(PlannerInfo* root, const IndexPath* child) {
   return keys;
 }
 
-// Casts that keep the bits do not make another value.
-const Node* without_relabels(const Node* expr) {
-  while (expr != nullptr && IsA(expr, RelabelType))
-    expr = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(expr)->arg);
-  return expr;
-}
-
 // Whether a condition leaves an expression one value: it equals a constant or a parameter, or is NULL, or is true or false itself.
 bool fixes(const Node* clause, const Node* expr, Oid equality) {
   const auto is_expr = [&](const void* node) {
@@ -118,23 +112,38 @@ List* varying_groups(const Question& question, const RelOptInfo* table, int coun
   return varying;
 }
 
+// How many groups there are by expressions: by those that conditions leave some values, no more than these with each group by the others.
+double groups_by(PlannerInfo* root, const RelOptInfo* table, List* exprs, double rows) {
+  const double all = estimate_num_groups(root, exprs, rows, nullptr, nullptr);
+  double values = 1.0;
+  List* others = NIL;
+  for (int i = 0; i < list_length(exprs); i++) {
+    auto* expr = static_cast<Node*>(list_nth(exprs, i));
+    const double left = values_left(root, table, expr);
+    if (left > 0.0) {
+      values *= left;
+    } else {
+      others = lappend(others, expr);
+    }
+  }
+  if (list_length(others) == list_length(exprs)) return all;
+  return std::min(all, std::ceil(values * estimate_num_groups(root, others, rows, nullptr, nullptr)));
+}
+
 }  // namespace
 
 double rows_of_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
                       const RelOptInfo* output) {
   const int count = groups_of_query(question);
   if (count == 0) return 1.0;
-  const List* varying = varying_groups(question, table, count, -1);
-  if (list_length(varying) == count) return rows_of_query(output, rows);
-  const double groups = estimate_num_groups(root, const_cast<List*>(varying), rows, nullptr, nullptr);
+  const double groups = groups_by(root, table, varying_groups(question, table, count, -1), rows);
   return std::min(groups, rows_of_query(output, groups));
 }
 
 double expected_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
                        const RelOptInfo* output) {
   if (!question.distinct) return rows_of_groups(root, question, table, rows, output);
-  List* varying = varying_groups(question, table, list_length(question.groups), -1);
-  return estimate_num_groups(root, varying, rows, nullptr, nullptr);
+  return groups_by(root, table, varying_groups(question, table, list_length(question.groups), -1), rows);
 }
 
 double estimate_groups(PlannerInfo* root, const Question& question, const Answer& answer, const Path* child,
@@ -150,7 +159,7 @@ double estimate_groups(PlannerInfo* root, const Question& question, const Answer
   if (answer.groups == NIL) return std::clamp(std::ceil(buckets), 1.0, std::max(expected, 1.0));
   List* exprs =
       varying_groups(question, answer.index->rel, list_length(question.groups), answer.bucket_group);
-  const double others = estimate_num_groups(root, exprs, child->rows, nullptr, nullptr);
+  const double others = groups_by(root, answer.index->rel, exprs, child->rows);
   return std::clamp(std::ceil(buckets * others), 1.0, std::max(expected, 1.0));
 }
 

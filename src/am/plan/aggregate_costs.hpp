@@ -39,7 +39,8 @@ struct CountCost {
   Cost total;
 };
 
-// How many rows of groups the query gives, of so many of the table that fulfil its conditions: as the planner expects, but that columns which are fixed have one value.
+// How many rows of groups the query gives, of so many of the table that fulfil its conditions: as the planner expects, but that columns have only so many values as the conditions
+// leave (values_left.hpp), one where they are fixed.
 double rows_of_groups(PlannerInfo* root, const Question& question, const RelOptInfo* table, double rows,
                       const RelOptInfo* output);
 // How many groups there are to be counted: finer ones where aggregates have DISTINCT.
