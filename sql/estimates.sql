@@ -93,6 +93,43 @@ SELECT condition, pg_temp.misses('SELECT FROM mixed WHERE ' || condition) <= 1.5
 DROP INDEX mixed_k;
 CREATE INDEX mixed_k ON mixed USING learned (k);
 SELECT condition, pg_temp.misses('SELECT FROM mixed WHERE ' || condition) <= 1.5 AS near FROM conditions;
+-- Infinite values, and what is no number, are at an end, but do not hide what comes before them; nor do they go.
+CREATE TABLE endless (n serial, type text, value text, infinite text);
+INSERT INTO endless (type, value, infinite) VALUES ('timestamptz', 'timestamptz ''2024-01-01'' + i * interval ''1 minute''', '{infinity,-infinity}'), ('date', 'date ''2024-01-01'' + i / 7', '{infinity}'),
+  ('timestamp', 'timestamp ''2024-01-01'' + i * interval ''1 minute''', '{-infinity}'), ('float8', 'i * 1.5', '{NaN,infinity,-infinity}'), ('float4', 'i', '{NaN}');
+CREATE TABLE results (n int, index text, often int, upper bool, condition text, misses float8);
+DO $$
+DECLARE
+  e endless;
+  columns text;
+  often int;
+  upper bool;
+  bound int;
+  value text;
+BEGIN
+  FOR e IN SELECT * FROM endless ORDER BY n LOOP
+    FOREACH columns IN ARRAY '{k,k DESC NULLS LAST,"k, o","k DESC, o"}'::text[] LOOP
+      FOREACH often IN ARRAY '{1,600}'::int[] LOOP
+        FOREACH upper IN ARRAY '{f,t}'::bool[] LOOP
+          EXECUTE format('CREATE TABLE grown (k %s, o int) WITH (autovacuum_enabled = off)', e.type);
+          EXECUTE format('INSERT INTO grown SELECT %s, i FROM generate_series(1, 10000) i', e.value);
+          EXECUTE format('INSERT INTO grown SELECT v::%s, i FROM generate_series(1, %s) i, unnest(%L::text[]) v', e.type, often, e.infinite);
+          EXECUTE format('CREATE INDEX grown_k ON grown USING learned (%s)', columns);
+          ANALYZE grown;
+          EXECUTE format('INSERT INTO grown SELECT %s, i FROM generate_series(%s, %s) i', e.value, CASE WHEN upper THEN 10001 ELSE -19999 END, CASE WHEN upper THEN 30000 ELSE 0 END);
+          FOREACH bound IN ARRAY CASE WHEN upper THEN '{5000,12000,20000,29000}' ELSE '{-19000,-10000,-2000,5000}'::int[] END LOOP
+            EXECUTE format('SELECT %s FROM (SELECT %s AS i) q', e.value, bound) INTO value;
+            INSERT INTO results SELECT e.n, columns, often, upper, c, pg_temp.misses('SELECT FROM grown WHERE ' || c)
+              FROM unnest('{>,<=}'::text[]) o, format('k %s %L::%s', o, value, e.type) c;
+          END LOOP;
+          DROP TABLE grown;
+        END LOOP;
+      END LOOP;
+    END LOOP;
+  END LOOP;
+END $$;
+SELECT type, index, often, upper, bool_and(misses <= 1.5) AS near FROM results JOIN endless USING (n) GROUP BY endless.n, type, index, often, upper HAVING NOT bool_and(misses <= 1.5) ORDER BY endless.n, index, often, upper;
+DROP TABLE results, endless;
 -- Nothing but common values: there was no histogram.
 CREATE TABLE days (day date) WITH (autovacuum_enabled = off);
 INSERT INTO days SELECT date '2024-01-01' + i / 400 FROM generate_series(0, 9999) i;

@@ -144,6 +144,25 @@ TYPED_TEST(FloatCodeTest, ExtremesAreWhereTheyBelong) {
   }
 }
 
+TEST(KeyCode, WhatIsInfiniteLiesBeyondWhatIsFinite) {
+  using Limits = std::numeric_limits<double>;
+  const CodeRange doubles = finite_codes(KeyKind::float8);
+  EXPECT_EQ(doubles.lo, code_from_float8(-Limits::max()));
+  EXPECT_EQ(doubles.hi, code_from_float8(Limits::max()));
+  EXPECT_EQ(doubles.lo - 1, code_from_float8(-Limits::infinity()));
+  EXPECT_EQ(doubles.hi + 1, code_from_float8(Limits::infinity()));
+  EXPECT_LT(doubles.hi, code_from_float8(Limits::quiet_NaN()));
+  const CodeRange floats = finite_codes(KeyKind::float4);
+  EXPECT_EQ(floats.lo, code_from_float4(-std::numeric_limits<float>::max()));
+  EXPECT_EQ(floats.hi, code_from_float4(std::numeric_limits<float>::max()));
+  // The server's own: the least and the greatest number.
+  EXPECT_EQ(finite_codes(KeyKind::date).lo, code_from_int(std::int64_t{INT32_MIN} + 1));
+  EXPECT_EQ(finite_codes(KeyKind::date).hi, code_from_int(INT32_MAX - 1));
+  EXPECT_EQ(finite_codes(KeyKind::timestamptz).lo, code_from_int(INT64_MIN + 1));
+  EXPECT_EQ(finite_codes(KeyKind::timestamp).hi, code_from_int(INT64_MAX - 1));
+  EXPECT_EQ(finite_codes(KeyKind::int4).hi, code_domain(KeyKind::int4).hi);
+}
+
 TEST(KeyCode, FloatValuesAndBitsAgree) {
   EXPECT_EQ(code_from_float8(1.5), code_from_float8_bits(std::bit_cast<std::uint64_t>(1.5)));
   EXPECT_EQ(code_from_float4(1.5f), code_from_float4_bits(std::bit_cast<std::uint32_t>(1.5f)));

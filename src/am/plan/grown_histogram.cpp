@@ -6,6 +6,9 @@
 // with a share of 1 - g of all rows beyond the ends that the old statistics know of, a + b bins for them, and the old bins as they
 // were. A value beyond these ends was none of the old common values, and all that comes there is new to the number of distinct values as well.
 //
+// Infinite values are no ends: what is finite and beyond the others is looked for before them. The bin that ends with one goes, as it may be of any width; its rows count
+// as those beyond. Core finds the infinite end by itself.
+//
 // Where the rows beyond are many times those that are known, several old bins become one. Where there was no histogram, because all
 // values were common ones, there is one of the new values alone.
 //
@@ -52,6 +55,22 @@ struct Known {
   double known_nulls() const { return row->stanullfrac; }
   const AttStatsSlot& any() const { return has_histogram() ? bounds : values; }
 };
+
+bool is_infinite(Oid type, Datum value) {
+  switch (type) {
+    case DATEOID:
+      return DATE_NOT_FINITE(DatumGetDateADT(value));
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+      return TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
+    case FLOAT8OID:
+      return !std::isfinite(DatumGetFloat8(value));
+    case FLOAT4OID:
+      return !std::isfinite(DatumGetFloat4(value));
+    default:
+      return false;
+  }
+}
 
 bool orders_as(const IndexOptInfo* info, Oid less, Oid collation) {
   return collation == info->indexcollations[0] && info->sortopfamily != nullptr &&
@@ -105,17 +124,32 @@ class Less {
   Oid collation_;
 };
 
-// The ends of all values that are known, common ones, which no histogram has, included.
-KnownRange ends_of(const Known& known, const Less& less) {
-  const AttStatsSlot& any = known.any();
-  KnownRange range{any.values[0], any.values[any.nvalues - 1]};
-  if (!known.has_histogram()) range.greatest = range.least;
-  for (int i = 0; i < known.values.nvalues; i++) {
-    const Datum value = known.values.values[i];
-    if (less(value, range.least)) range.least = value;
-    if (less(range.greatest, value)) range.greatest = value;
+// Takes away the bins at the ends that are infinite.
+void leave_out_infinite(Known* known) {
+  if (!known->has_histogram()) return;
+  const int bins = known->bins();
+  const Oid type = known->bounds.valuetype;
+  const Datum* bounds = known->bounds.values;
+  while (known->high - known->low > 1 && is_infinite(type, bounds[known->low])) known->low++;
+  while (known->high - known->low > 1 && is_infinite(type, bounds[known->high])) known->high--;
+  known->spread *= static_cast<double>(known->bins()) / bins;
+}
+
+// The ends of all finite values that are known, common ones, which no histogram has, included. False: none are.
+bool ends_of(const Known& known, const Less& less, KnownRange* range) {
+  bool found = false;
+  const auto note = [&](Datum value) {
+    if (is_infinite(known.any().valuetype, value)) return;
+    if (!found || less(value, range->least)) range->least = value;
+    if (!found || less(range->greatest, value)) range->greatest = value;
+    found = true;
+  };
+  if (known.has_histogram()) {
+    note(known.bounds.values[known.low]);
+    note(known.bounds.values[known.high]);
   }
-  return range;
+  for (int i = 0; i < known.values.nvalues; i++) note(known.values.values[i]);
+  return found;
 }
 
 // Takes out of the statistics what lies beyond the ends that the index has.
@@ -135,7 +169,8 @@ void leave_out_gone(Known* known, const Growth& growth, const Less& less) {
   int n = 0;
   known->common_share = 0.0;
   for (int i = 0; i < all; i++) {
-    if (less(common->values[i], least) || less(greatest, common->values[i])) continue;
+    const Datum value = common->values[i];
+    if (!is_infinite(common->valuetype, value) && (less(value, least) || less(greatest, value))) continue;
     common->values[n] = common->values[i];
     common->numbers[n] = common->numbers[i];
     known->common_share += common->numbers[n++];
@@ -294,8 +329,9 @@ bool extend_histogram(HeapTuple statistics, const GrowingTable& of, const IndexO
     const Oid operator_less = less_of(known, info);
     const Less less(operator_less, info->indexcollations[0]);
     Growth growth;
-    const KnownRange range = ends_of(known, less);
-    if (!measure_growth(of, range, &growth)) return false;
+    KnownRange range;
+    leave_out_infinite(&known);
+    if (!ends_of(known, less, &range) || !measure_growth(of, range, &growth)) return false;
     Rows rows{info->rel->tuples, std::max(info->rel->tuples - entries_beyond(growth), 0.0)};
     double beyond[kSides];
     if (take_sides(known, growth, rows, beyond) > 0.0) {

@@ -35,6 +35,21 @@ CodePair codes_of(const KeyColumn& column, const K& key) {
   }
 }
 
+// The keys whose value in the first column is finite: what is infinite says nothing of how far values go.
+template <class K>
+BasicTreeRange<K> keys_of_finite_values(Relation index, const KeyColumn& column) {
+  BasicTreeRange<K> range = keys_of_values<K>(index);
+  const KeyKind kind = column.type.kind;
+  const CodeRange finite = finite_codes(kind);
+  if (column.place.words > 1 || finite.hi == code_domain(kind).hi) return range;
+  KeyStorage storage;
+  const auto least = keys_of_value<K>(column, code_to_datum(column.type, finite.lo, &storage));
+  const auto greatest = keys_of_value<K>(column, code_to_datum(column.type, finite.hi, &storage));
+  range.lo = std::max(range.lo, std::min(least.lo, greatest.lo));
+  range.hi = std::min(range.hi, std::max(least.hi, greatest.hi));
+  return range;
+}
+
 // Most rows that are looked at on a side.
 constexpr std::size_t kRows = 64;
 
@@ -77,7 +92,7 @@ class Measure {
         growth_(growth),
         // (A plain index is stored ascending.)
         turned_(KeyTraits<K>::kWords > 1 && growth->column.descending),
-        all_(keys_of_values<K>(of.index)),
+        all_(keys_of_finite_values<K>(of.index, growth->column)),
         store_(of.index),
         // In the order of the index.
         edge_{keys_of_value<K>(growth->column, turned_ ? known.greatest : known.least),
@@ -189,7 +204,7 @@ bool still_ends(const GrowingTable& of, const EndLeaf (&leaf)[kSides], unsigned 
     using Store = BasicBufferStore<K>;
     Store store(of.index);
     store.peek_within(of.index_blocks);
-    const BasicTreeRange<K> all = keys_of_values<K>(of.index);
+    const BasicTreeRange<K> all = keys_of_finite_values<K>(of.index, key_columns_of(of.index).column[0]);
     for (int end = 0; end < kSides; end++) {
       if (leaf[end].block != kNoBlock &&
           !Outline<Store>::still_ends(&store, leaf[end], all.start(end == kBelow), tolerance)) {

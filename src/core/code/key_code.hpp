@@ -219,6 +219,21 @@ constexpr CodeRange code_domain(KeyKind kind) {
       return {0, kMaxCode};
   }
 }
+// Those of them that are neither infinite nor no number.
+constexpr CodeRange finite_codes(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::date:
+    case KeyKind::timestamp:
+    case KeyKind::timestamptz:
+      return {code_domain(kind).lo + 1, code_domain(kind).hi - 1};
+    case KeyKind::float8:
+      return {1, Code{key_code_detail::Float8Code::kInfinity} - 1};
+    case KeyKind::float4:
+      return {1, Code{key_code_detail::Float4Code::kInfinity} - 1};
+    default:
+      return code_domain(kind);
+  }
+}
 // Of the second code, where a value is two. (A zone may be any number of seconds: AT TIME ZONE takes all intervals.)
 constexpr CodeRange second_code_domain(KeyKind kind) {
   if (kind == KeyKind::timetz) return {code_from_int(INT32_MIN), code_from_int(INT32_MAX)};
