@@ -49,19 +49,18 @@ void require_plain_index(Oid oid) {
   }
 }
 
+bool monitors(Oid user) { return has_privs_of_role(user, get_role_oid("pg_stat_scan_tables", false)); }
+
 void require_privileges(Oid index, Oid table, LOCKMODE mode) {
-  const Oid user = GetUserId();
-  if (compat::owns_relation(index, user) || compat::may_maintain(table, user)) return;
-  const bool monitors = has_privs_of_role(user, get_role_oid("pg_stat_scan_tables", false));
-  if (monitors && mode == AccessShareLock) return;
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for index %s", get_rel_name(index)),
-       monitors ? errdetail("A strict check has writers wait: only the owner of the index and roles "
-                            "that may maintain its table may ask for it.")
-                : errdetail("Only the owner of the index, roles that may maintain its table and roles "
-                            "with privileges of the \"%s\" role may examine it.",
-                            "pg_stat_scan_tables")));
+  if (may_examine_index(index, table, mode)) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("permission denied for index %s", get_rel_name(index)),
+                  monitors(GetUserId())
+                      ? errdetail("A strict check has writers wait: only the owner of the index and roles "
+                                  "that may maintain its table may ask for it.")
+                      : errdetail("Only the owner of the index, roles that may maintain its table and roles "
+                                  "with privileges of the \"%s\" role may examine it.",
+                                  "pg_stat_scan_tables")));
 }
 
 // Whether a user who may not select from the table may so from all that an index on it has.
@@ -79,16 +78,21 @@ bool may_select_columns(Oid index, Oid table, Oid user) {
   return may;
 }
 
-void require_select(Oid index, Oid table) {
+bool may_select(Oid index, Oid table) {
   const Oid user = GetUserId();
-  if (pg_class_aclcheck(table, user, ACL_SELECT) != ACLCHECK_OK && !may_select_columns(index, table, user)) {
+  return pg_class_aclcheck(table, user, ACL_SELECT) == ACLCHECK_OK || may_select_columns(index, table, user);
+}
+bool row_security_hides(Oid table) { return check_enable_rls(table, InvalidOid, true) == RLS_ENABLED; }
+
+void require_select(Oid index, Oid table) {
+  if (!may_select(index, table)) {
     ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
              errmsg("permission denied for index %s", get_rel_name(index)),
              errdetail("Only roles that may select from its table, or from all columns of an index without "
                        "expressions and predicate, may see what is in it.")));
   }
-  if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED) {
+  if (row_security_hides(table)) {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("query would be affected by row-level security policy for table \"%s\"",
                            get_rel_name(table)),
@@ -98,6 +102,14 @@ void require_select(Oid index, Oid table) {
 }
 
 }  // namespace
+
+bool may_examine_index(Oid index, Oid table, LOCKMODE mode) {
+  const Oid user = GetUserId();
+  return compat::owns_relation(index, user) || compat::may_maintain(table, user) ||
+         (mode == AccessShareLock && monitors(user));
+}
+
+bool may_see_rows(Oid index, Oid table) { return may_select(index, table) && !row_security_hides(table); }
 
 InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode, Tells tells) {
   insert_gathered();

@@ -30,6 +30,9 @@ enum class Tells : std::uint8_t {
 // About rows: who may select from the table, or from each of the index's columns, if these are all that it depends on; and nobody
 // from whom row security hides some, as in pg_stats.
 InspectedIndex open_inspected_index(Oid oid, LOCKMODE mode, Tells tells = Tells::structure);
+// The same as answers: whether the current user may learn about the structure, and about rows.
+bool may_examine_index(Oid index, Oid table, LOCKMODE mode);
+bool may_see_rows(Oid index, Oid table);
 // Gives the locks back: nothing was changed that others must not see before the transaction ends.
 void close_inspected_index(const InspectedIndex& opened);
 

@@ -194,31 +194,31 @@ EqualKeys<K> keys_equal_to(const KeyColumns& columns, const RowKey<K>& key) {
 }
 
 template <class K>
-bool key_possible(const KeyColumns& columns, const K& key) {
+unsigned possible_columns(const KeyColumns& columns, const K& key) {
   if constexpr (KeyTraits<K>::kWords == 1) {
     const CodeRange domain = code_domain(columns.column[0].type.kind);
-    return domain.lo <= key && key <= domain.hi;
+    return domain.lo <= key && key <= domain.hi ? 1 : 0;
   } else {
     for (unsigned c = 0; c < columns.count; c++) {
       const KeyColumn& column = columns.column[c];
       const unsigned first = column.place.first;
       const bool two = column.place.words > 1;
-      if (two && key.flag(first + 1)) return false;
+      if (two && key.flag(first + 1)) return c;
       if (key.flag(first) == (column.null_flag() != 0)) {
-        if (key.word[first] != 0 || (two && key.word[first + 1] != 0)) return false;
+        if (key.word[first] != 0 || (two && key.word[first + 1] != 0)) return c;
         continue;
       }
       Code codes[2];
       take_codes(key, column, codes);
       const CodeRange domain = code_domain(column.type.kind);
-      if (codes[0] < domain.lo || codes[0] > domain.hi) return false;
+      if (codes[0] < domain.lo || codes[0] > domain.hi) return c;
       // (A kind of one word may be one that a type of others is kept as, in two.)
       const CodeRange second =
           key_words(column.type.kind) > 1 ? second_code_domain(column.type.kind) : CodeRange{0, 0};
-      if (two && (codes[1] < second.lo || codes[1] > second.hi)) return false;
-      if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return false;
+      if (two && (codes[1] < second.lo || codes[1] > second.hi)) return c;
+      if (column.merged && codes[0] != equal_codes(column.type.kind, codes[0]).hi) return c;
     }
-    return true;
+    return columns.count;
   }
 }
 
@@ -238,7 +238,7 @@ void check_key_mappings(const KeyColumns& columns, const K& key) {
 
 #define LEARNED_KEY_COLUMNS(K)                                                                  \
   template void row_of_key<K>(const KeyColumns&, const RowKey<K>&, Datum*, bool*, RowStorage*); \
-  template bool key_possible<K>(const KeyColumns&, const K&);                                   \
+  template unsigned possible_columns<K>(const KeyColumns&, const K&);                           \
   template void check_key_mappings<K>(const KeyColumns&, const K&);
 LEARNED_FOR_EVERY_KEY(LEARNED_KEY_COLUMNS)
 #undef LEARNED_KEY_COLUMNS

@@ -131,9 +131,14 @@ inline EqualKeys<Code> keys_equal_to<Code>(const KeyColumns& columns, const RowK
   return {equal.lo, equal.hi};
 }
 
-// Whether a row can have this key, of a tree of keys: what is stored elsewise is damage.
+// How many columns of this key, of a tree of keys, have what a row can have there, up to the first that does not.
 template <class K>
-bool key_possible(const KeyColumns& columns, const K& key);
+unsigned possible_columns(const KeyColumns& columns, const K& key);
+// Whether a row can have this key: what is stored elsewise is damage.
+template <class K>
+bool key_possible(const KeyColumns& columns, const K& key) {
+  return possible_columns(columns, key) == columns.count;
+}
 
 // Has the functions of types that are not known look at a key: KeyMapping::check_codes().
 template <class K>

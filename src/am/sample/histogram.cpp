@@ -8,7 +8,7 @@
 //
 // Who may: inspection.hpp has the rule.
 #include "am/check/inspection.hpp"
-#include "am/key/key_columns.hpp"
+#include "am/key/key_texts.hpp"
 #include "am/key/value_range.hpp"
 #include "am/sample/leaf_survey.hpp"
 
@@ -28,15 +28,8 @@ class Histogram {
         columns_(key_columns_of(index)),
         // A plain index is stored ascending, whatever its order.
         reversed_(columns_.plain() && columns_.column[0].descending),
-        survey_(index, GetActiveSnapshot()) {
-    for (unsigned c = 0; c < columns_.keys; c++) {
-      Oid output;
-      bool varlena;
-      getTypeOutputInfo(TupleDescAttr(RelationGetDescr(index), static_cast<int>(c))->atttypid, &output,
-                        &varlena);
-      fmgr_info(output, &output_[c]);
-    }
-  }
+        survey_(index, GetActiveSnapshot()),
+        texts_(index, columns_) {}
 
   void fill(Tuplestorestate* store, TupleDesc desc) {
     survey_.add(keys_of_values<K>(index_));
@@ -184,27 +177,14 @@ class Histogram {
   }
 
   // An array with the value of each key column.
-  Datum text_of(const K& key) {
-    Datum values[kMaxWords];
-    bool nulls[kMaxWords];
-    RowStorage storage;
-    row_of_key<K>(columns_, {TreeId::keys, key}, values, nulls, &storage);
-    Datum texts[kMaxWords];
-    for (unsigned c = 0; c < columns_.keys; c++) {
-      texts[c] = nulls[c] ? Datum{0} : CStringGetTextDatum(OutputFunctionCall(&output_[c], values[c]));
-    }
-    int dimension = static_cast<int>(columns_.keys);
-    int lower_bound = 1;
-    return PointerGetDatum(
-        construct_md_array(texts, nulls, 1, &dimension, &lower_bound, TEXTOID, -1, false, TYPALIGN_INT));
-  }
+  Datum text_of(const K& key) { return texts_.array<K>({TreeId::keys, key}, 0, columns_.keys); }
 
   Relation index_;
   uint64 buckets_;
   KeyColumns columns_;
   bool reversed_;
   LeafSurvey<K> survey_;
-  FmgrInfo output_[kMaxWords];
+  KeyTexts texts_;
   GrownArray<Probe> probes_;
   uint64 entries_ = 0;
   GrownArray<K> borders_;
