@@ -32,7 +32,8 @@ BEGIN
   FOREACH call IN ARRAY ARRAY['learned_index_stats($1)', 'learned_index_check($1)', 'learned_index_check($1, true)',
                               'learned_index_check($1, strict => true)']
                         || CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-                                THEN ARRAY['learned_index_histogram($1, 10)', 'learned_index_sample($1, 10)'] END LOOP
+                                THEN ARRAY['learned_index_histogram($1, 10)', 'learned_index_sample($1, 10)', 'learned_index_metapage($1)', 'learned_index_pages($1)',
+                                           'learned_index_segments($1, 1)', 'learned_index_entries($1, 1)'] END LOOP
     got := 'accepted';
     BEGIN
       EXECUTE 'SELECT ' || call USING index;

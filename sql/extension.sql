@@ -14,7 +14,8 @@ CREATE VIEW members AS
 SELECT pg_describe_object(d.classid, d.objid, 0) AS member,
        obj_description(d.objid, d.classid::regclass::name) AS comment,
        p.provolatile, p.proparallel, p.proisstrict, p.probin, p.prosrc, pg_get_function_result(p.oid) AS result,
-       m.amhandler::regproc::text, m.amtype
+       m.amhandler::regproc::text, m.amtype, CASE WHEN d.classid = 'pg_class'::regclass THEN pg_get_viewdef(d.objid) END AS view,
+       CASE WHEN p.proname <> 'learned_index_check' THEN (SELECT string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END || ' ' || privilege_type, ', ' ORDER BY grantee) FROM aclexplode(p.proacl)) END AS privileges
   FROM pg_depend d LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
        LEFT JOIN pg_am m ON d.classid = 'pg_am'::regclass AND m.oid = d.objid
  WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
@@ -122,6 +123,21 @@ ALTER EXTENSION learned_index UPDATE;
 SELECT (SELECT sum(entries) FROM learned_index_histogram('kept_a', 7)) AS entries, (SELECT count(*) FROM learned_index_sample('kept_a', 5000)) AS rows;
 DROP TABLE kept;
 (SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
+DROP EXTENSION learned_index;
+CREATE EXTENSION learned_index VERSION '0.5.0';
+CREATE TABLE kept (a int);
+INSERT INTO kept SELECT generate_series(1, 3000);
+CREATE INDEX kept_a ON kept USING learned (a);
+SELECT to_regclass('learned_indexes') IS NULL AND to_regproc('learned_index_pages') IS NULL AS not_yet;
+CREATE VIEW checked AS SELECT learned_index_check('kept_a', true, strict => true) IS NOT NULL AS sound;
+ALTER EXTENSION learned_index UPDATE;
+SELECT * FROM checked;
+SELECT substring(pg_get_viewdef('checked') FROM 'learned_index_check\([^)]*\)') AS call;
+SELECT proacl IS NULL AS as_before, pg_get_function_arguments(oid) FROM pg_proc WHERE proname = 'learned_index_check';
+SELECT tablename, indexname, entries, advice, (SELECT sum(entries) FROM learned_index_pages('kept_a') WHERE kind = 'leaf') FROM learned_indexes;
+DROP VIEW checked;
+DROP TABLE kept;
+(SELECT * FROM updated EXCEPT SELECT * FROM members) UNION ALL (SELECT * FROM members EXCEPT SELECT * FROM updated);
 -- No way back, and no unknown version.
 ALTER EXTENSION learned_index UPDATE TO '0.1.0';
 ALTER EXTENSION learned_index UPDATE TO '9.9';
@@ -131,6 +147,7 @@ ALTER EXTENSION learned_index SET SCHEMA elsewhere;
 CREATE TABLE moved (k int);
 CREATE INDEX moved_k ON moved USING learned (k);
 SELECT elsewhere.learned_index_check('moved_k', true);
+SELECT indexname, entries FROM elsewhere.learned_indexes;
 DROP TABLE moved;
 ALTER EXTENSION learned_index SET SCHEMA public;
 

@@ -73,6 +73,7 @@ MetaInfo PageChecker<K>::check_meta() {
 
 template <class K>
 void PageChecker<K>::check_content(Block block) {
+  if (progress_ != nullptr) progress_->step();
   if (Fault f = check_page(page_, workspace_)) fault(block, f);
   const PageView page(page_);
   if (page.deleted() || page.level() > 0 || page.tree() != TreeId::keys) return;
@@ -116,17 +117,28 @@ template class PageChecker<Words<4>>;
 
 namespace {
 
-void check_index(const InspectedIndex& opened, bool heapallindexed, bool strict) {
+struct CheckOptions {
+  bool rows;
+  bool strict;
+  bool verbose;
+};
+
+void check_index(const InspectedIndex& opened, const CheckOptions& options) {
+  CheckProgress progress(opened.index, options.verbose);
   // In itself, an index of another order than its operators' is sound.
   refuse_unsupported_index(opened.index->rd_indextuple);
   with_key(key_words_of(opened.index), [&]<class K>() {
-    if (strict) {
-      check_structure_strictly<K>(opened.index);
+    progress.begin("structure", "pages", RelationGetNumberOfBlocks(opened.index));
+    if (options.strict) {
+      check_structure_strictly<K>(opened.index, &progress);
     } else {
-      check_structure_live<K>(opened.index);
+      check_structure_live<K>(opened.index, &progress);
     }
-    if (heapallindexed) check_rows<K>(opened.table, opened.index);
+    if (!options.rows) return;
+    progress.begin("whether it has the rows of its table", "rows", 0);
+    check_rows<K>(opened.table, opened.index, &progress);
   });
+  progress.end();
 }
 
 }  // namespace
@@ -136,11 +148,11 @@ LEARNED_SQL_FUNCTION(learned_index_check);
 
 Datum learned_index_check(PG_FUNCTION_ARGS) {
   const Oid oid = PG_GETARG_OID(0);
-  const bool heapallindexed = PG_GETARG_BOOL(1);
-  // Up to version 0.2.0 the extension declares two arguments.
-  const bool strict = PG_NARGS() > 2 && PG_GETARG_BOOL(2);
+  // Up to version 0.2.0 the extension declares two arguments, up to 0.5.0 three.
+  const learned::CheckOptions options{PG_GETARG_BOOL(1), PG_NARGS() > 2 && PG_GETARG_BOOL(2),
+                                      PG_NARGS() > 3 && PG_GETARG_BOOL(3)};
   const learned::InspectedIndex opened =
-      learned::open_inspected_index(oid, strict ? ShareLock : AccessShareLock);
+      learned::open_inspected_index(oid, options.strict ? ShareLock : AccessShareLock);
 
   // heapallindexed runs the functions of an expression or a predicate: as the table's owner and nobody else, for a
   // superuser may check an index whose owner wrote them; and with the search_path that REINDEX gives them.
@@ -155,7 +167,7 @@ Datum learned_index_check(PG_FUNCTION_ARGS) {
   MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "learned index check", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);
-  learned::check_index(opened, heapallindexed, strict);
+  learned::check_index(opened, options);
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(context);
 

@@ -4,10 +4,13 @@
 //   verify_strict.cpp  structure, while nobody changes the index
 //   verify_live.cpp    structure, beside writers, VACUUM or replay
 //   verify_rows.cpp    every visible row has its entry
+//
+// The functions that show a page (am/see) read it as these do.
 #pragma once
 
 #include "am/store/buffer_store.hpp"
 #include "am/check/inspection.hpp"
+#include "am/check/progress.hpp"
 #include "am/key/key_columns.hpp"
 #include "core/page/check.hpp"
 #include "core/tree/tree.hpp"
@@ -15,12 +18,12 @@
 namespace learned {
 
 template <class K>
-void check_structure_strictly(Relation index);
+void check_structure_strictly(Relation index, CheckProgress* progress);
 template <class K>
-void check_structure_live(Relation index);
+void check_structure_live(Relation index, CheckProgress* progress);
 // REQUIRES: structure was checked before, or a damaged page may be reported as a missing row.
 template <class K>
-void check_rows(Relation table, Relation index);
+void check_rows(Relation table, Relation index, CheckProgress* progress);
 
 // Looks at copies of pages, one at a time: the one in page_.
 template <class K>
@@ -33,8 +36,10 @@ class PageChecker {
   using Workspace = BasicWorkspace<K>;
   using BufferStore = BasicBufferStore<K>;
 
-  explicit PageChecker(Relation index)
+  // `progress` may be null.
+  explicit PageChecker(Relation index, CheckProgress* progress = nullptr)
       : index_(index),
+        progress_(progress),
         store_(index),
         reader_(index),
         workspace_(store_.workspace()),
@@ -54,6 +59,7 @@ class PageChecker {
   std::uint32_t take_downlinks(Block block);
 
   Relation index_;
+  CheckProgress* progress_;
   BufferStore store_;
   PageReader reader_;
   Workspace* workspace_;

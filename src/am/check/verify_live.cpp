@@ -22,7 +22,7 @@ class LiveCheck : PageChecker<K> {
   using typename Base::PageView;
 
  public:
-  explicit LiveCheck(Relation index) : PageChecker<K>(index) {}
+  LiveCheck(Relation index, CheckProgress* progress) : PageChecker<K>(index, progress) {}
 
   void check_structure() {
     seen_ = static_cast<std::uint8_t*>(palloc0(reader_.blocks() / 8 + 1));
@@ -351,10 +351,10 @@ static_assert(std::is_trivially_destructible_v<LiveCheck<Code>>);
 }  // namespace
 
 template <class K>
-void check_structure_live(Relation index) {
-  LiveCheck<K>(index).check_structure();
+void check_structure_live(Relation index, CheckProgress* progress) {
+  LiveCheck<K>(index, progress).check_structure();
 }
-#define LEARNED_CHECK(K) template void check_structure_live<K>(Relation);
+#define LEARNED_CHECK(K) template void check_structure_live<K>(Relation, CheckProgress*);
 LEARNED_FOR_EVERY_KEY(LEARNED_CHECK)
 #undef LEARNED_CHECK
 

@@ -14,8 +14,8 @@ class RowCheck {
   using BufferStore = BasicBufferStore<K>;
 
  public:
-  RowCheck(Relation table, Relation index)
-      : table_(table), index_(index), store_(index), columns_(key_columns_of(index)) {
+  RowCheck(Relation table, Relation index, CheckProgress* progress)
+      : table_(table), index_(index), progress_(progress), store_(index), columns_(key_columns_of(index)) {
     for (Copy& copy : copies_) copy.page = static_cast<std::uint8_t*>(palloc(kPageSize));
   }
 
@@ -52,6 +52,7 @@ class RowCheck {
 
   static void check_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* state) {
     auto* self = static_cast<RowCheck*>(state);
+    self->progress_->step();
     const RowKey<K> key = key_of_row<K>(self->columns_, values, isnull);
     const Entry entry{key.key, tid_of(*tid)};
     if (self->contains(key.tree, entry)) return;
@@ -97,6 +98,7 @@ class RowCheck {
 
   Relation table_;
   Relation index_;
+  CheckProgress* progress_;
   BufferStore store_;
   KeyColumns columns_;
   Snapshot snapshot_ = nullptr;
@@ -108,10 +110,10 @@ static_assert(std::is_trivially_destructible_v<RowCheck<Code>>);
 }  // namespace
 
 template <class K>
-void check_rows(Relation table, Relation index) {
-  RowCheck<K>(table, index).check_table();
+void check_rows(Relation table, Relation index, CheckProgress* progress) {
+  RowCheck<K>(table, index, progress).check_table();
 }
-#define LEARNED_CHECK_ROWS(K) template void check_rows<K>(Relation, Relation);
+#define LEARNED_CHECK_ROWS(K) template void check_rows<K>(Relation, Relation, CheckProgress*);
 LEARNED_FOR_EVERY_KEY(LEARNED_CHECK_ROWS)
 #undef LEARNED_CHECK_ROWS
 

@@ -22,7 +22,7 @@ class StrictCheck : PageChecker<K> {
   using typename Base::PageView;
 
  public:
-  explicit StrictCheck(Relation index) : PageChecker<K>(index) {}
+  StrictCheck(Relation index, CheckProgress* progress) : PageChecker<K>(index, progress) {}
 
   // REQUIRES: nobody changes the index.
   void check_structure() {
@@ -145,10 +145,10 @@ static_assert(std::is_trivially_destructible_v<StrictCheck<Code>>);
 }  // namespace
 
 template <class K>
-void check_structure_strictly(Relation index) {
-  StrictCheck<K>(index).check_structure();
+void check_structure_strictly(Relation index, CheckProgress* progress) {
+  StrictCheck<K>(index, progress).check_structure();
 }
-#define LEARNED_CHECK(K) template void check_structure_strictly<K>(Relation);
+#define LEARNED_CHECK(K) template void check_structure_strictly<K>(Relation, CheckProgress*);
 LEARNED_FOR_EVERY_KEY(LEARNED_CHECK)
 #undef LEARNED_CHECK
 

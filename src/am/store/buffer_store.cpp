@@ -74,10 +74,13 @@ Buffer BasicBufferStore<K>::pin(Block block) {
     if (is_popular(seen) && ReadRecentBuffer(compat::file_id(index_), MAIN_FORKNUM, block, seen)) {
       pgstat_count_buffer_read(index_);
       pgstat_count_buffer_hit(index_);
+      seen_buffer_counts.hits++;
       return seen;
     }
   }
   const Buffer buffer = ReadBuffer(index_, block);
+  seen_buffer_counts.misses++;
+  seen_buffer_counts.evictions += BufferIsValid(seen) && seen != buffer ? 1 : 0;
   seen_buffers[slot] = buffer;
   return buffer;
 }
@@ -232,6 +235,7 @@ Fault BasicBufferStore<K>::find_fault(Handle h) {
   const uint32 tag = seen_tag(index_, here, page.trailer().check);
   const auto upper = static_cast<uint16>(page.upper());
   if (seen->tag == tag) {
+    seen_page_counts.hits++;
     if (seen->upper == upper) return nullptr;
     // The same page with other delta entries: more of them, or what VACUUM left.
     const unsigned known =
@@ -241,6 +245,7 @@ Fault BasicBufferStore<K>::find_fault(Handle h) {
     seen->upper = upper;
     return nullptr;
   }
+  seen_page_counts.misses++;
   if (Fault fault = find_fault_strictly(h)) return fault;
   remember_page(seen, tag, page);
   return nullptr;

@@ -4,6 +4,8 @@
 
 namespace learned {
 
+CacheCounts model_cache_counts;
+
 namespace {
 
 // Indexes that a backend remembers at a time; the least recently used makes room.
@@ -25,6 +27,12 @@ void clear(DirectoryCopy* copy) {
   total_bytes -= copy->bytes;
   if (copy->context != nullptr) MemoryContextDelete(copy->context);
   *copy = DirectoryCopy{};
+}
+
+// To make room.
+void evict(DirectoryCopy* copy) {
+  model_cache_counts.evictions += copy->used;
+  clear(copy);
 }
 
 uint32 slot_of(const DirectoryCopy* copy, Block block) {
@@ -58,7 +66,7 @@ bool make_room(const DirectoryCopy* keep, Size bytes) {
       if (&d != keep && d.bytes > 0 && (oldest == nullptr || d.last_use < oldest->last_use)) oldest = &d;
     }
     if (oldest == nullptr) return false;
-    clear(oldest);
+    evict(oldest);
   }
   return true;
 }
@@ -102,7 +110,7 @@ DirectoryCopy* model_cache_get(Relation index) {
     }
     if (d.last_use < oldest->last_use) oldest = &d;
   }
-  clear(oldest);
+  evict(oldest);
   oldest->file = file;
   oldest->backend = index->rd_backend;
   oldest->last_use = ++clock_tick;
@@ -111,9 +119,21 @@ DirectoryCopy* model_cache_get(Relation index) {
 }
 
 const InnerCopy* model_cache_find(const DirectoryCopy* copy, Block block) {
-  if (copy->capacity == 0) return nullptr;
-  const InnerCopy* slot = probe(copy, block);
-  return slot->block == block ? slot : nullptr;
+  if (copy->capacity > 0) {
+    const InnerCopy* slot = probe(copy, block);
+    if (slot->block == block) {
+      model_cache_counts.hits++;
+      return slot;
+    }
+  }
+  model_cache_counts.misses++;
+  return nullptr;
+}
+
+CacheSize model_cache_size() {
+  CacheSize size{0, static_cast<int64>(total_bytes), static_cast<int64>(budget())};
+  for (const DirectoryCopy& d : directories) size.entries += d.used;
+  return size;
 }
 
 template <class K>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "am/server/compat.hpp"
+#include "am/store/cache_counts.hpp"
 #include "core/page/view.hpp"
 
 namespace learned {
@@ -59,6 +60,10 @@ struct DirectoryCopy {
 
 // The copy of an index's directory, empty at first. Never nullptr; valid until the next call for another index.
 DirectoryCopy* model_cache_get(Relation index);
+
+// Looks for copies of inner pages, and copies that made room for those of other pages or indexes.
+extern CacheCounts model_cache_counts;
+CacheSize model_cache_size();
 
 const InnerCopy* model_cache_find(const DirectoryCopy* copy, Block block);
 // Keeps a copy of an inner page if the bound allows. REQUIRES: check_header() found nothing.

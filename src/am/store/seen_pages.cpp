@@ -12,6 +12,8 @@ namespace learned {
 
 SeenPage seen_pages[kSeenPages];
 Buffer seen_buffers[kSeenPages];
+CacheCounts seen_page_counts;
+CacheCounts seen_buffer_counts;
 
 namespace {
 
@@ -33,6 +35,8 @@ constexpr std::size_t kMostModels = 12 * kLine;
 
 template <class K>
 void remember_page(SeenPage* seen, uint32 tag, const BasicPageView<K>& page) {
+  // (Of this page before it changed, or of another one.)
+  seen_page_counts.evictions += seen->tag != 0 ? 1 : 0;
   seen->tag = tag;
   seen->upper = static_cast<uint16>(page.upper());
   seen->segments = static_cast<uint16>(page.segments());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "am/server/compat.hpp"
+#include "am/store/cache_counts.hpp"
 #include "core/page/view.hpp"
 
 namespace learned {
@@ -37,6 +38,9 @@ extern SeenPage seen_pages[kSeenPages];
 // Where each was last; InvalidBuffer: nowhere. A table of its own: all else waits for it, and it is small enough to stay
 // in a processor's own cache.
 extern Buffer seen_buffers[kSeenPages];
+// Pages that were known to be sound or had to be checked; that were where they had been, or had to be looked for.
+extern CacheCounts seen_page_counts;
+extern CacheCounts seen_buffer_counts;
 
 inline uint32 identity_of_index(Relation index) {
   return static_cast<uint32>(compat::file_number(index)) * 2654435769u;
