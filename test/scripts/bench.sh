@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of the benchmarks: what the advisor says of one column, of several, of a uuid, and of what cannot be an index; and
+# Tests of the benchmarks and tools beside them: pictures of indexes; what the advisor says of one column, of several, of a uuid, and of what cannot be an index; and
 # that the lines on several columns, on uuids, on ranges and on counting can all be measured. Needs the extension installed (scripts/test.sh does
 # that) and PG_CONFIG. Lines "ok ..." and "not ok ..."; false if one is not ok.
 # shellcheck disable=SC2317 # functions that ok() calls
@@ -96,6 +96,68 @@ ok 'an included one' refuses_with 'error: reports (device) INCLUDE (note): acces
 ok 'no such column' refuses 'error: reports has no column x' postgres reports device,x
 ok 'only NULLs' refuses 'error: nothing (a, b): no row has a value in each of a, b' postgres nothing a,b
 ok 'nothing is left' test "$(relations)" = "$before"
+
+# ---- a picture of an index -------------------------------------------------------------------------
+
+# (Where there is no matplotlib, that is what it says.)
+has_matplotlib() { python3 -c 'import matplotlib' 2>/dev/null || /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; }
+# draws FILE 'WORD|WORD...' ARGUMENT...: both files are there, and the SVG has each of these texts.
+draws() {
+  local name=$WORKSPACE/plots/$1 words=$2 word
+  shift 2
+  "$ROOT/bench/plot_index.sh" --output "$WORKSPACE/plots" "$@" >"$OUTPUT" 2>&1 || { cat "$OUTPUT"; return 1; }
+  [ "$(cat "$OUTPUT")" = "$name.svg
+$name.png" ] || { cat "$OUTPUT"; return 1; }
+  [ "$(head -c 8 "$name.png" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || return 1
+  while read -rd '|' word; do
+    grep -qF -- "$word" "$name.svg" || { echo "missing: $word"; return 1; }
+  done <<<"$words|keys and the lines through them|bits for each entry|deltas|dead|"
+}
+# refuses_to_draw TEXT ARGUMENT...: just this, and false; no file.
+refuses_to_draw() {
+  local text=$1
+  shift
+  if "$ROOT/bench/plot_index.sh" --output "$WORKSPACE/no_plots" "$@" >"$OUTPUT" 2>&1 || [ "$(head -n 1 "$OUTPUT")" != "$text" ] || [ -e "$WORKSPACE/no_plots" ]; then
+    cat "$OUTPUT"
+    return 1
+  fi
+}
+if has_matplotlib; then
+  psql -X -q -v ON_ERROR_STOP=1 <<'S' || fail "no test data"
+CREATE EXTENSION learned_index;
+CREATE TABLE drawn (id int8, ts timestamptz, d date, f float8, r float4, u uuid, b bool, t timetz) WITH (autovacuum_enabled = off);
+INSERT INTO drawn SELECT hashint8(i), timestamptz '2026-01-01' + (i * 10 + hashint8(i) % 5) * interval '1 second', date '2026-01-01' + i / 100, hashint8(i) / 7.0, i / 3.0, md5(i::text)::uuid, i % 3 = 0, '12:00+01'
+  FROM generate_series(1, 30000) i;
+INSERT INTO drawn VALUES (NULL, 'infinity', '-infinity', 'NaN', '-infinity', NULL, NULL, NULL);
+CREATE INDEX drawn_id ON drawn USING learned (id);
+CREATE INDEX drawn_ts ON drawn USING learned (ts);
+CREATE INDEX "drawn Date" ON drawn USING learned (d DESC, ts) INCLUDE (b);
+CREATE INDEX drawn_f ON drawn USING learned (f);
+CREATE INDEX drawn_r ON drawn USING learned (r DESC, u);
+CREATE INDEX drawn_b ON drawn USING learned (b, t);
+CREATE INDEX drawn_btree ON drawn (id);
+CREATE TABLE drawn_empty (id int8);
+CREATE INDEX drawn_none ON drawn_empty USING learned (id);
+DELETE FROM drawn WHERE id % 10 = 0;
+VACUUM (INDEX_CLEANUP ON) drawn;
+INSERT INTO drawn SELECT hashint8(-i), timestamptz '2026-01-02' + i * interval '1 second', '2026-01-03', i, i, md5((-i)::text)::uuid, true, '12:00' FROM generate_series(1, 500) i;
+S
+  ok 'integers' draws drawn_id 'drawn_id, column id (bigint)' postgres drawn_id
+  ok 'moments, a few leaves' draws drawn_ts 'drawn_ts, column ts (timestamp with time zone)|2 of ' --leaves 2 postgres public.drawn_ts
+  ok 'the second of two columns' draws drawn_Date 'column ts (timestamp with time zone)' --column 2 postgres '"drawn Date"'
+  ok 'days, descending' draws drawn_Date 'column d (date)' postgres '"drawn Date"'
+  ok 'floats' draws drawn_f 'column f (double precision)' postgres drawn_f
+  ok 'floats of four bytes' draws drawn_r 'column r (real)' postgres drawn_r
+  ok 'uuids' draws drawn_r 'column u (uuid)' --column 2 postgres drawn_r
+  ok 'two values' draws drawn_b 'column b (boolean)' postgres drawn_b
+  ok 'no such column of an index' refuses_to_draw 'error: index drawn_id has no key column 2' --column 2 postgres drawn_id
+  ok 'a btree' refuses_to_draw 'error: "drawn_btree" is not a learned index' postgres drawn_btree
+  ok 'no such index' refuses_to_draw 'error: relation "drawn_nowhere" does not exist' postgres drawn_nowhere
+  ok 'nothing in it' refuses_to_draw 'error: index drawn_none has no entries to draw' postgres drawn_none
+  ok 'no such database' refuses_to_draw 'error: connection to server on socket "'"$PGHOST/.s.PGSQL.$PGPORT"'" failed: FATAL:  database "nowhere" does not exist' nowhere drawn_id
+else
+  ok 'no matplotlib' refuses_to_draw 'error: python3 with matplotlib is needed (Debian: apt-get install python3-matplotlib)' postgres drawn_id
+fi
 
 # ---- the lines -----------------------------------------------------------------------------------
 
