@@ -134,6 +134,18 @@ my ($code, $out, $err) = $primary->psql('postgres', q{SELECT learned_index_check
 my $blocks = query($primary, q{SELECT pg_relation_size('large_k') / 8192});
 like($err, qr/INFO:  checking index "large_k": structure, $blocks pages\n.*INFO:  checking index "large_k": whether it has the rows of its table\n.*INFO:  checking index "large_k": no fault found/s,
 	'the check says how far it is');
+# And in between, when it takes long: it is made to.
+my $checker = $primary->background_psql('postgres', on_error_stop => 0);
+my $victim = $checker->query('SELECT pg_backend_pid()');
+$checker->{stdin} .= "SELECT count(learned_index_check(CASE WHEN i > 0 THEN 'large_k'::regclass END, true, verbose => true)) FROM generate_series(1, 40) i;\n\\echo over\n";
+$checker->{run}->pump() until $checker->{stderr} =~ /whether it has the rows/;
+kill 'STOP', $victim;
+sleep(5.2);
+kill 'CONT', $victim;
+$checker->{run}->pump() until $checker->{stderr} =~ /INFO:  checking index "large_k": \d+ (of $blocks pages|rows)\n/ || $checker->{stdout} =~ /over/;
+like($checker->{stderr}, qr/INFO:  checking index "large_k": \d+ (of $blocks pages|rows)\n/, 'and tells it again when seconds have passed');
+$primary->safe_psql('postgres', "SELECT pg_terminate_backend($victim)");
+eval { $checker->quit };
 $primary->stop;
 
 # ---- damage ---------------------------------------------------------------------------------------------------------
