@@ -2,7 +2,9 @@
 #
 #   make && make install              PG_CONFIG=/path/to/pg_config selects another server
 #   make installcheck                 against the running server that PGPORT and so on name
+#   make installcheck TAP_TESTS=      of these the SQL and isolation tests only; see test/README.md
 #   make WERROR=                      warnings do not stop the build (for packagers)
+#   make dist                         the release zip of what is committed, learned_index-<version>.zip (no server)
 #
 # Building in another directory works as for any PGXS extension: make -f /path/to/Makefile.
 # The core library's unit tests, fuzzers and micro-benchmarks are built by CMakeLists.txt.
@@ -47,6 +49,9 @@ endif
 
 EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags
 
+# A release needs no server.
+ifneq ($(MAKECMDGOALS),dist)
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 ifeq ($(PGXS),)
@@ -77,3 +82,9 @@ endif
 $(OBJS): .build-flags
 
 -include $(OBJS:.o=.d)
+
+endif # of what needs a server
+
+.PHONY: dist
+dist:
+	@$(here)/scripts/dist.sh '$(CURDIR)'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests of what the scripts decide by themselves: which mirror, which version's source, what counts as skipped. Needs
+# Tests of what the scripts decide by themselves: which mirror, which version's source, what counts as skipped; of the
+# release's zip; and, by the Perl scripts beside this one, of what the release and the documents say. Needs
 # neither a server nor the network. Lines "ok ..." and "not ok ..."; false if one is not ok.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -165,5 +166,43 @@ is 'totals are read from the last line' '3 0 2' "$(read_totals "$WORKSPACE/log")
 echo 'Segmentation fault' >>"$WORKSPACE/log"
 read_totals "$WORKSPACE/log"
 is 'and from no other' 1 "$?"
+
+# ---- the release's zip ---------------------------------------------------------------------------
+
+# dist ARGUMENT...: its exit status, and what it says last
+dist() {
+  "$ROOT/scripts/dist.sh" "$@" >"$WORKSPACE/dist.log" 2>&1
+  echo "$? $(grep -v '^warning: ' "$WORKSPACE/dist.log" | tail -n 1)"
+}
+if [ "$(git -c safe.directory="$ROOT" -C "$ROOT" rev-parse --show-toplevel 2>/dev/null)" -ef "$ROOT" ]; then
+  mkdir "$WORKSPACE/zip1" "$WORKSPACE/zip2"
+  version=$(git -c safe.directory="$ROOT" -C "$ROOT" show HEAD:META.json | sed -n 's/^  "version": "\(.*\)",/\1/p')
+  zip=learned_index-$version.zip
+  is 'make dist: a zip of the version' "0 $WORKSPACE/zip1/$zip" "$(TZ=America/New_York dist "$WORKSPACE/zip1")"
+  is 'and again' "0 $WORKSPACE/zip2/$zip" "$(umask 077 && TZ=Asia/Tokyo dist "$WORKSPACE/zip2")"
+  is 'the same bytes' 0 "$(cmp "$WORKSPACE/zip1/$zip" "$WORKSPACE/zip2/$zip" >&2; echo $?)"
+  # (perl -MArchive::Zip is no part of Perl: names are read where they stand, in the directory at the end.)
+  perl -0777 -ne 'while (/PK\x01\x02.{24}(..)(..)(..).{12}/gs) { my $n = unpack "v", $1; print substr($_, pos, $n), "\n" }' \
+    "$WORKSPACE/zip1/$zip" >"$WORKSPACE/names"
+  is 'everything in it is in one directory' "learned_index-$version" "$(cut -d / -f 1 "$WORKSPACE/names" | sort -u | words)"
+  for file in META.json README.md LICENSE CHANGELOG.md Makefile learned_index.control sql/scan.sql expected/scan.out; do
+    is "the zip has $file" 1 "$(grep -cx "learned_index-$version/$file" "$WORKSPACE/names")"
+  done
+  is 'and every script of SQL' "$(git -c safe.directory="$ROOT" -C "$ROOT" ls-tree --name-only HEAD src/sql/ | words)" \
+    "$(sed -n 's,^[^/]*/\(src/sql/.*\.sql\)$,\1,p' "$WORKSPACE/names" | LC_ALL=C sort | words)"
+  is 'no such commit' '1 error: no such commit: no-such-thing' "$(COMMIT=no-such-thing dist "$WORKSPACE/zip1")"
+  is 'no such directory' "1 error: cannot write in $WORKSPACE/none" "$(dist "$WORKSPACE/none")"
+  is 'nothing half is left' "$zip" "$(find "$WORKSPACE/zip1" -mindepth 1 -printf '%f\n' | words)"
+fi
+mkdir -p "$WORKSPACE/copy/scripts"
+cp "$ROOT"/scripts/*.sh "$WORKSPACE/copy/scripts/"
+is 'not of a clone' "1 error: $WORKSPACE/copy is not a clone of the repository: the zip is made of a commit" \
+  "$("$WORKSPACE/copy/scripts/dist.sh" "$WORKSPACE/copy" 2>&1 >/dev/null | sed 's/^/1 /')"
+
+# ---- what the release and the documents say --------------------------------------------------------
+
+for script in "$ROOT"/test/scripts/*.pl; do
+  perl "$script" || BAD=1
+done
 
 exit $BAD
