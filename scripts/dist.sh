@@ -15,10 +15,11 @@ commit=${COMMIT:-HEAD}
 command -v git >/dev/null || fail "no command git: the zip is made of a commit"
 # (A clone of somebody else, as for who builds with sudo, is one all the same.)
 repository() { git -c safe.directory="$ROOT" -C "$ROOT" "$@"; }
-top=$(repository rev-parse --show-toplevel 2>/dev/null) && [ "$top" -ef "$ROOT" ] ||
+[ "$(repository rev-parse --show-toplevel 2>/dev/null)" -ef "$ROOT" ] ||
   fail "$ROOT is not a clone of the repository: the zip is made of a commit"
 repository rev-parse --quiet --verify "$commit^{commit}" >/dev/null || fail "no such commit: $commit"
-[ -d "$target" ] && [ -w "$target" ] || fail "cannot write in $target"
+[ -d "$target/" ] || fail "no directory $target"
+[ -w "$target" ] || fail "cannot write in $target"
 
 # of_commit FILE EXPRESSION: what sed finds there first
 of_commit() { repository show "$commit:$1" | sed -nE "$2" | sed 1q; }

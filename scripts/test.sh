@@ -503,7 +503,7 @@ install_packages() {
   # shellcheck disable=SC2086 # a list of words
   require_packages $packages
   offer format clang-format-14
-  offer scripts shellcheck
+  offer scripts shellcheck git perl
   offer bench python3
   offer tsan cmake libgtest-dev
   offer core bzip2 xz-utils

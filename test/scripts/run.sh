@@ -191,13 +191,23 @@ if [ "$(git -c safe.directory="$ROOT" -C "$ROOT" rev-parse --show-toplevel 2>/de
   is 'and every script of SQL' "$(git -c safe.directory="$ROOT" -C "$ROOT" ls-tree --name-only HEAD src/sql/ | words)" \
     "$(sed -n 's,^[^/]*/\(src/sql/.*\.sql\)$,\1,p' "$WORKSPACE/names" | LC_ALL=C sort | words)"
   is 'no such commit' '1 error: no such commit: no-such-thing' "$(COMMIT=no-such-thing dist "$WORKSPACE/zip1")"
-  is 'no such directory' "1 error: cannot write in $WORKSPACE/none" "$(dist "$WORKSPACE/none")"
+  is 'no such directory' "1 error: no directory $WORKSPACE/none" "$(dist "$WORKSPACE/none")"
   is 'nothing half is left' "$zip" "$(find "$WORKSPACE/zip1" -mindepth 1 -printf '%f\n' | words)"
 fi
 mkdir -p "$WORKSPACE/copy/scripts"
 cp "$ROOT"/scripts/*.sh "$WORKSPACE/copy/scripts/"
-is 'not of a clone' "1 error: $WORKSPACE/copy is not a clone of the repository: the zip is made of a commit" \
-  "$("$WORKSPACE/copy/scripts/dist.sh" "$WORKSPACE/copy" 2>&1 >/dev/null | sed 's/^/1 /')"
+copy_dist() {
+  "$WORKSPACE/copy/scripts/dist.sh" "$WORKSPACE/copy" >"$WORKSPACE/dist.log" 2>&1
+  echo "$? $(tail -n 1 "$WORKSPACE/dist.log")"
+}
+is 'not of a clone' "1 error: $WORKSPACE/copy is not a clone of the repository: the zip is made of a commit" "$(copy_dist)"
+if command -v git >/dev/null; then
+  printf '{\n  "version": "9.0.0",\n}\n' >"$WORKSPACE/copy/META.json"
+  echo "default_version = '9.1.0'" >"$WORKSPACE/copy/learned_index.control"
+  git -C "$WORKSPACE/copy" init -q && git -C "$WORKSPACE/copy" add . &&
+    git -C "$WORKSPACE/copy" -c user.name=test -c user.email=test@example.org commit -q -m test
+  is 'not of two versions' '1 error: META.json is of version 9.0.0, learned_index.control of 9.1.0' "$(copy_dist)"
+fi
 
 # ---- what the release and the documents say --------------------------------------------------------
 
