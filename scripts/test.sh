@@ -12,8 +12,9 @@
 #   tsan         unit tests that start threads, under ThreadSanitizer (scripts/test-tsan.sh)
 #   assert       regress and isolation on a server with assertions (scripts/test-assert.sh)
 #   matrix       regress, isolation and short TAP tests on other servers (scripts/test-matrix.sh)
+#   release      not by itself: the release's zip, built, installed and checked (scripts/test-release.sh)
 #
-#   scripts/test.sh [SUITE...]     all of them by default
+#   scripts/test.sh [SUITE...]     all of them by default, but release
 #   PG_CONFIG=...                  use this server instead of Debian's PostgreSQL 15
 #   FUZZ_SECONDS=20                for each fuzzer
 #   TAP_TIMEOUT=400                seconds for each TAP file
@@ -371,6 +372,9 @@ suite_tap() {
 # PostgreSQL's own tests on learned indexes.
 suite_core() { run_script core "$ROOT/scripts/test-core.sh"; }
 
+# The release as somebody gets it.
+suite_release() { run_script release "$ROOT/scripts/test-release.sh"; }
+
 # run_script SUITE COMMAND...: a script that ends with its totals
 run_script() {
   local suite=$1 log="$WORKSPACE/$1.log" passed failed skips status reason
@@ -487,7 +491,7 @@ wants() { case " $SUITES " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 needs_server() {
   local suite
-  for suite in module regress isolation tap core quickstart bench assert; do
+  for suite in module regress isolation tap core quickstart bench assert release; do
     if wants "$suite"; then return 0; fi
   done
   return 1
@@ -499,7 +503,7 @@ declare -A NO_PACKAGES=()
 install_packages() {
   local packages="make g++"
   if wants unit || wants fuzz; then packages+=" cmake libgtest-dev"; fi
-  if wants tap; then packages+=" perl libipc-run-perl"; fi
+  if wants tap || wants release; then packages+=" perl libipc-run-perl"; fi
   # shellcheck disable=SC2086 # a list of words
   require_packages $packages
   offer format clang-format-14
