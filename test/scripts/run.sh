@@ -215,4 +215,41 @@ for script in "$ROOT"/test/scripts/*.pl; do
   perl "$script" || BAD=1
 done
 
+# What the documents miss is found: each change of a copy, and what is then said to be wrong.
+mkdir -p "$WORKSPACE/tree/test/scripts"
+cp "$ROOT/test/scripts/docs.pl" "$WORKSPACE/tree/test/scripts/"
+# found_by NAME EXPECTED FILE SED-EXPRESSION
+found_by() {
+  rm -rf "$WORKSPACE"/tree/{src,docs,README.md}
+  cp -r "$ROOT/src" "$ROOT/docs" "$ROOT/README.md" "$WORKSPACE/tree/"
+  cp -r "$ROOT"/{test,bench,data,findings,CHANGELOG.md,LICENSE} "$WORKSPACE/tree/" 2>/dev/null
+  sed -i "$4" "$WORKSPACE/tree/$3"
+  is "$1" "$2" "$(perl "$WORKSPACE/tree/test/scripts/docs.pl" | grep -A 1 '^not ok' | sed 's/^#  *//' | words)"
+}
+# shellcheck disable=SC2016 # code and sed's expressions
+document_tests() {
+  found_by 'a new message' 'not ok each message is documented index "%s" is odd (src/am/options.cpp)' src/am/options.cpp \
+    '$a void f() { ereport(ERROR, (errcode(1), errmsg("index \\"%s\\" " "is odd", name))); }'
+  found_by 'a new fault of a page' 'not ok each message is documented page is odd (src/core/page/check.cpp)' src/core/page/check.cpp \
+    '$a Fault f() { return "page is odd"; }'
+  found_by 'a message that went' 'not ok each message that is documented exists OFFSET must not be negative' src/am/scan/offset_scan.cpp 's/"OFFSET must not be negative"/text/'
+  found_by 'a message without advice' 'not ok each has a reason, and what to do OFFSET must not be negative' docs/errors.md \
+    's/^\(| `OFFSET must not be negative`[^|]*|[^|]*|\).*/\1  |/'
+  found_by 'a new setting' 'not ok each setting is documented learned_index.odd (src/am/options.cpp)' src/am/options.cpp \
+    '$a void f() { DefineCustomBoolVariable("learned_index.odd", "Odd.", nullptr, &odd, true, PGC_USERSET, 0, nullptr, nullptr, nullptr); }'
+  found_by 'a new option' 'not ok each option of an index is documented odd (src/am/options.cpp)' src/am/options.cpp \
+    '$a void f() { add_bool_reloption(kind, "odd", "Odd", true, 0); }'
+  found_by 'a new line of EXPLAIN' 'not ok each line of EXPLAIN is documented Odd Pages (src/am/count/counted_leaves.cpp)' src/am/count/counted_leaves.cpp \
+    '$a void f() { ExplainPropertyUInteger("Odd Pages", nullptr, 1, es); }'
+  found_by 'a setting that went' 'not ok each setting that is documented exists learned_index.read_ahead' src/am/options.cpp 's/"learned_index.read_ahead"/name/'
+  found_by 'a new function' 'not ok each function is documented learned_odd (src/sql)' 'src/sql/learned_index--0.1.0.sql' \
+    '$a CREATE FUNCTION learned_odd(index regclass) RETURNS void AS $$x$$ LANGUAGE C;'
+  found_by 'a new column' 'not ok each parameter and column of a function is documented learned_index_stats: odd' 'src/sql/learned_index--0.1.0.sql' \
+    's/OUT height int4,/OUT height int4, OUT odd int4,/'
+  found_by 'a new view' 'not ok each view is documented learned_odd (VIEW learned_odd)' 'src/sql/learned_index--0.1.0.sql' '$a CREATE VIEW learned_odd AS SELECT 1;'
+  found_by 'a new operator' 'not ok each operator is documented |<> (OPERATOR |<>)' 'src/sql/learned_index--0.1.0.sql' '$a CREATE OPERATOR |<> (LEFTARG = int4);'
+  found_by 'a link to nowhere' 'not ok links lead somewhere README.md: docs/reference.md#odd' README.md 's,docs/reference.md#settings,docs/reference.md#odd,'
+}
+document_tests
+
 exit $BAD
