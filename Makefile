@@ -30,8 +30,11 @@ override with_llvm := no
 # needed: the library is linked by the C compiler and does not depend on libstdc++.
 WERROR ?= -Werror
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
-	-fvisibility-inlines-hidden -Wall -Wextra $(WERROR) -Wno-register $(COMPILER_CXXFLAGS) -MMD -MP
+	-fvisibility-inlines-hidden -Wall -Wextra $(WERROR) -Wno-register $(COMPILER_CXXFLAGS) $(PLACELESS) -MD -MP
 PG_CPPFLAGS = -I$(here)/src
+
+# Errors name the source file they are from: the same bytes, wherever it was built.
+PLACELESS = -ffile-prefix-map=$(abspath $(here))/= -ffile-prefix-map=$(CURDIR)=.
 
 # The server's flags were chosen for the compiler that built the server; clang does not know all of gcc's.
 COMPILER_CXXFLAGS = $(if $(findstring clang,$(shell $(CXX) --version)),\

@@ -209,6 +209,39 @@ if command -v git >/dev/null; then
   is 'not of two versions' '1 error: META.json is of version 9.0.0, learned_index.control of 9.1.0' "$(copy_dist)"
 fi
 
+# ---- what a module links to ------------------------------------------------------------------------
+
+# A program for a module: what readelf says, and what the list says of it.
+if command -v readelf >/dev/null; then
+  program=$(realpath "$(command -v bash)")
+  SOURCE_DATE_EPOCH=1000000000 "$ROOT/scripts/sbom.sh" "$program" >"$WORKSPACE/sbom" 2>&1
+  is 'a list of libraries' 0 "$?"
+  is 'it has those that readelf names' "$(readelf -d "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' | sort | words)" \
+    "$(sed -n 's/^Relationship: SPDXRef-learned-index DYNAMIC_LINK SPDXRef-//p' "$WORKSPACE/sbom" | sort | words)"
+  is 'each of them is a package there' "$(sed -n 's/.* DYNAMIC_LINK //p' "$WORKSPACE/sbom" | sort | words)" \
+    "$(sed -n 's/^SPDXID: \(.*\.so.*\)/\1/p' "$WORKSPACE/sbom" | sort | words)"
+  is 'it bears the time it was given' 'Created: 2001-09-09T01:46:40Z' "$(grep ^Created: "$WORKSPACE/sbom")"
+  is 'and the digest' "$(sha256sum "$program" | cut -d ' ' -f 1)" "$(sed -n 's/^PackageChecksum: SHA256: //p' "$WORKSPACE/sbom")"
+  is 'again the same' "$(cat "$WORKSPACE/sbom")" "$(SOURCE_DATE_EPOCH=1000000000 "$ROOT/scripts/sbom.sh" "$program")"
+  is 'not of what is no program' "error: $ROOT/README.md is no ELF file" "$("$ROOT/scripts/sbom.sh" "$ROOT/README.md" 2>&1)"
+  is 'nor of nothing' 'error: cannot read /nonexistent' "$("$ROOT/scripts/sbom.sh" /nonexistent 2>&1)"
+  is 'nor with a build that is none' "error: $WORKSPACE/copy has no *.d files that name headers" \
+    "$("$ROOT/scripts/sbom.sh" --build "$WORKSPACE/copy" "$program" 2>&1 >/dev/null)"
+fi
+
+# ---- Debian's packages -----------------------------------------------------------------------------
+
+is 'packages are for the versions that are supported' "$SUPPORTED_MAJORS" "$(words <"$ROOT/debian/pgversions")"
+is 'their change log has the versions of CHANGELOG.md' "$(sed -nE 's/^## ([0-9][^ ]*) .*/\1-1/p' "$ROOT/CHANGELOG.md" | words)" \
+  "$("$ROOT/debian/prepare" --changelog | sed -nE 's/^learned-index \((.*)\) .*/\1/p' | words)"
+is 'and the time of the commit, or the one that is given' 'Sun, 09 Sep 2001 01:46:40 +0000' \
+  "$(SOURCE_DATE_EPOCH=1000000000 "$ROOT/debian/prepare" --changelog | sed -nE 's/^ -- .*>  //p' | sed 1q)"
+if command -v dpkg-parsechangelog >/dev/null; then
+  is 'Debian can read it' "$(sed -nE 's/^## ([0-9][^ ]*) .*/\1-1/p' "$ROOT/CHANGELOG.md" | sed 1q)" \
+    "$("$ROOT/debian/prepare" --changelog | dpkg-parsechangelog -l- -S Version 2>&1)"
+fi
+is 'no package of an unknown version' '1 error: debian/pgversions has no PostgreSQL 14' "$("$ROOT/debian/prepare" 14 2>&1 | sed 's/^/1 /')"
+
 # ---- what the release and the documents say --------------------------------------------------------
 
 for script in "$ROOT"/test/scripts/*.pl; do

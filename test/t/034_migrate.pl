@@ -198,10 +198,9 @@ for my $target (@targets)
 
 # ---- stopped in the middle: somebody has an old transaction, which the build waits for --------------------------------
 
-my $holder = $node->background_psql('postgres') if $node->can('background_psql');
-$holder->query_safe('BEGIN; UPDATE t SET v = v WHERE id = 1; SELECT 1') if $holder && $holder->can('query_safe');
-if ($holder && $holder->can('query_safe'))
 {
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe('BEGIN; UPDATE t SET v = v WHERE id = 1; SELECT 1');
 	my $indexes = indexes();
 	my ($out, $err) = ('', '');
 	local $ENV{PGHOST} = $node->host;
