@@ -3,12 +3,14 @@
 # Root file systems, one for each supported server; sourced behind lib.sh, never run. Needs root.
 #
 #   suite_of MAJOR                  Debian's name for the release with that server; false: there is none
-#   root_of MAJOR                   the directory of its root file system
-#   need_root MAJOR LOG             waits until no other run uses it (LOCK is then the descriptor that holds it) and
+#   root_of MAJOR [clean]           the directory of its root file system; of another one, with nothing in it yet
+#   need_root MAJOR LOG [clean]     waits until no other run uses it (LOCK is then the descriptor that holds it) and
 #                                   makes it, of today's packages, if there is none; false with a REASON if that
 #                                   cannot be, or if nothing could be run in it
-#   lock_root MAJOR, make_root MAJOR DIRECTORY   the two parts of need_root
-#   in_root DIRECTORY COMMAND...    runs a command there; BINDS=(SOURCE TARGET ...) is bound into it meanwhile
+#   lock_root MAJOR [clean], make_root MAJOR DIRECTORY [clean]   the two parts of need_root
+#   in_root DIRECTORY COMMAND...    runs a command there; BINDS=(SOURCE TARGET ...) is bound into it meanwhile, and
+#                                   with LAYER=... nothing is written to it, but to that layer
+#   new_layer DIRECTORY             a layer above it, in LAYER; false with a REASON. Removed at exit
 #   copy_source DIRECTORY           this source tree, to $SOURCE there
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -26,19 +28,19 @@ suite_of() {
   esac
 }
 
-root_of() { echo "$CACHE/root-$1"; }
+root_of() { if [ "${2:-}" = clean ]; then echo "$CACHE/clean-$1"; else echo "$CACHE/root-$1"; fi; }
 
 LOCK=
 lock_root() {
   local root
-  root=$(root_of "$1")
+  root=$(root_of "$@")
   LOCK=
   if ! mkdir -p "$CACHE" 2>/dev/null || [ ! -w "$CACHE" ]; then
     REASON="$CACHE cannot be written"
     return 1
   fi
   exec {LOCK}>"$root.lock"
-  flock --nonblock "$LOCK" || say "PostgreSQL $1: waiting for another run that uses $root"
+  flock --nonblock "$LOCK" || say "waiting for another run that uses $root"
   flock "$LOCK"
 }
 
@@ -84,12 +86,18 @@ use_apt_proxy() {
 # in_root DIRECTORY COMMAND...: in a mount and a process namespace of its own, so that however it ends, neither a
 # mounted file system nor a server is left behind.
 BINDS=()
+LAYER=
 in_root() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   unshare --mount --propagation private --pid --fork --kill-child -- sh -c '
     root=$1
-    binds=$2
-    shift 2
+    layer=$2
+    binds=$3
+    shift 3
+    if [ -n "$layer" ]; then
+      mount -t overlay overlay -o "lowerdir=$root,upperdir=$layer/upper,workdir=$layer/work" "$layer/root" || exit 1
+      root=$layer/root
+    fi
     while [ "$binds" -gt 0 ]; do
       mkdir -p "$root$2" && mount --bind "$1" "$root$2" || exit 1
       shift 2
@@ -98,7 +106,23 @@ in_root() {
     mount -t proc proc "$root/proc" && mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" || exit 1
     exec chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
       ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-      DEBIAN_FRONTEND=noninteractive "$@"' in_root "$1" "${#BINDS[@]}" "${BINDS[@]}" "${@:2}"
+      DEBIAN_FRONTEND=noninteractive "$@"' in_root "$1" "$LAYER" "${#BINDS[@]}" "${BINDS[@]}" "${@:2}"
+}
+
+# Above a root file system that is to stay as it is. It is mounted only where in_root needs it, so nothing is ever left
+# mounted.
+LAYERS=()
+remove_layers() { [ ${#LAYERS[@]} = 0 ] || rm -rf "${LAYERS[@]}"; }
+new_layer() {
+  [ ${#LAYERS[@]} != 0 ] || at_exit remove_layers
+  LAYER=$(mktemp -d "$CACHE/layer.XXXXXX") || { REASON="$CACHE cannot be written" && return 1; }
+  LAYERS+=("$LAYER")
+  chmod 755 "$LAYER"
+  mkdir "$LAYER/upper" "$LAYER/work" "$LAYER/root"
+  chmod 755 "$LAYER/upper"
+  REASON=$(in_root "$1" true 2>&1) && return 0
+  REASON="no layer above $1: $(head -n 1 <<<"$REASON")"
+  return 1
 }
 
 # Could a root file system be used here? A container may have no right to mount.
@@ -124,14 +148,14 @@ can_use_roots() {
 
 need_root() {
   local root
-  root=$(root_of "$1")
+  root=$(root_of "$1" "${3:-}")
   LOCK=
-  can_use_roots && lock_root "$1" || return 1
+  can_use_roots && lock_root "$1" "${3:-}" || return 1
   [ ! -d "$root" ] || return 0
   offer_packages debootstrap debian-archive-keyring && find_mirror || return 1
   command -v debootstrap >/dev/null || { REASON="no command debootstrap" && return 1; }
   say "PostgreSQL $1: making $root"
-  make_root "$1" "$root" >"$2" 2>&1 && return 0
+  make_root "$1" "$root" "${3:-}" >"$2" 2>&1 && return 0
   tail -n 15 "$2" | sed 's/^/    /'
   REASON=$(grep -aE '^(E|error): ' "$2" | tail -n 1 | sed -E 's/^(E|error): //')
   REASON="its root file system could not be made: ${REASON:-$(tail -n 1 "$2")}"
@@ -142,7 +166,7 @@ need_root() {
 NEW_ROOT=
 remove_new_root() { [ -z "$NEW_ROOT" ] || rm -rf "$NEW_ROOT"; }
 
-# make_root MAJOR DIRECTORY. Made under another name first: a directory root-<version> is always a complete one.
+# Made under another name first: a directory root-<version> or clean-<version> is always a complete one.
 make_root() {
   local major=$1 suite script
   [ -n "$NEW_ROOT" ] || at_exit remove_new_root
@@ -165,9 +189,11 @@ make_root() {
   echo "deb $MIRROR $suite main" >"$NEW_ROOT/etc/apt/sources.list"
   in_root "$NEW_ROOT" apt-get -q update || return 1
   [ "$suite" != testing ] || add_suites "$NEW_ROOT" "$major" || return 1
-  # shellcheck disable=SC2086 # a list of words
-  in_root "$NEW_ROOT" apt-get -q -y --no-install-recommends install \
-    "postgresql-$major" "postgresql-server-dev-$major" $PACKAGES || return 1
+  if [ "${3:-}" != clean ]; then
+    # shellcheck disable=SC2086 # a list of words
+    in_root "$NEW_ROOT" apt-get -q -y --no-install-recommends install \
+      "postgresql-$major" "postgresql-server-dev-$major" $PACKAGES || return 1
+  fi
   in_root "$NEW_ROOT" apt-get clean || return 1
   mv "$NEW_ROOT" "$2"
 }
