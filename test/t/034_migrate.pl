@@ -18,7 +18,8 @@ my $node = new_node('main');
 $node->start;
 my $server = $node->safe_psql('postgres', 'SHOW server_version_num');
 
-# migrate ARGUMENT...: its exit status and what it says.
+# migrate ARGUMENT...: its exit status and what it says; as another user, if that is set.
+my $user;
 sub migrate
 {
 	my (@arguments) = @_;
@@ -26,6 +27,8 @@ sub migrate
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
 	local $ENV{PGDATABASE} = 'postgres';
+	local $ENV{PGUSER} = $user // $ENV{PGUSER};
+	delete local $ENV{PGUSER} unless defined $ENV{PGUSER};
 	IPC::Run::run([ 'bash', $script, @arguments ], '>', \$out, '2>', \$err);
 	return ($? >> 8, $out, $err);
 }
@@ -67,7 +70,7 @@ GRANT SELECT ON t TO somebody;
 is_refused('no extension', qr/t_k is in database postgres, where the extension is missing: CREATE EXTENSION learned_index$/m, 'learned', 't_k');
 prepare_database($node);
 is_refused('no such index', qr/there is no t_odd in the database/, 'learned', 't_odd');
-is_refused('a table', qr/error: t is not an index$|error: there is no|error: t is/m, 'learned', 't');
+is_refused('a table', qr/error: t is not an index$/m, 'learned', 't');
 is_refused('a btree already', qr/t_k is a btree index already/, 'btree', 't_k');
 is_refused('another method', qr/other_hash is a hash index/, 'learned', 'other_hash');
 is_refused('a primary key', qr/t_pkey is that of a constraint, t_pkey/, 'learned', 't_pkey');
@@ -76,12 +79,11 @@ is_refused('a partitioned index', qr/parts_k is partitioned, or part of a partit
 is_refused('a part of one', qr/parts_1_k_idx is partitioned, or part of/, 'learned', 'parts_1_k_idx');
 is_refused('a type without class', qr/data type numeric has no default operator class.*the new index could not be built/s, 'learned', 'other_n');
 is_refused('queries file', qr/cannot read/, '--queries', '/nonexistent/file', 'learned', 't_k');
-{
-	local $ENV{PGUSER} = 'somebody';
-	is_refused('another owner', qr/t_k belongs to \S+: only its owner/, 'learned', 't_k');
-	local $ENV{PGUSER} = 'nobody_here';
-	is_refused('no such role', qr/could not be asked about t_k/, 'learned', 't_k');
-}
+$user = 'somebody';
+is_refused('another owner', qr/t_k belongs to \S+: only its owner/, 'learned', 't_k');
+$user = 'nobody_here';
+is_refused('no such role', qr/could not be asked about t_k/, 'learned', 't_k');
+undef $user;
 $node->safe_psql('postgres', 'CREATE INDEX t_k_new ON t (v)');
 is_refused('a name that is taken', qr/t_k has a neighbour t_k_new/, 'learned', 't_k');
 $node->safe_psql('postgres', 'DROP INDEX t_k_new');
@@ -136,7 +138,8 @@ $node->safe_psql('postgres', 'DROP INDEX t_k_old');
 $node->safe_psql('postgres', 'VACUUM ANALYZE t');
 {
 	local $ENV{PGOPTIONS} = '-c learned_index.enable_aggregates=on';
-	is_refused('a query that prefers the old index', qr/1 of the queries prefer the old index, which stays/, '--queries', $queries, 'btree', 't_k');
+	my $counts = write_file('counts.sql', "SELECT 1\nSELECT count(*) FROM t WHERE k BETWEEN 30 AND 120000;\n");
+	is_refused('a query that prefers the old index', qr/1 of the queries prefer the old index, which stays/, '--queries', $counts, 'btree', 't_k');
 }
 
 # ---- beside a load -------------------------------------------------------------------------------------------------
