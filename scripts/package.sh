@@ -103,7 +103,7 @@ build_packages() {
   cp "$LAYER"/upper/srv/one/*.deb "$BUILT/"
   look_at_sbom "$root" "srv/one/$deb"
   if [ -z "$QUICK" ]; then
-    in_root "$root" lintian --allow-root --fail-on error,warning "/srv/one/learned-index_${VERSION}-1_$(dpkg --print-architecture).changes" \
+    in_root "$root" lintian --allow-root --fail-on error,warning "/srv/one/$deb" \
       >"$LOGS/$major-lintian.log" 2>&1
     ok $? "lintian finds no error and no warning" "$LOGS/$major-lintian.log"
     # Who has no place to build it in gets told so.
