@@ -109,7 +109,7 @@ WITH facts AS (
   -- The definition behind "USING method", and in it the options, which are put anew.
   substr(definition, length(format('CREATE %sINDEX %I ON %I.%I USING %s ', CASE WHEN indisunique THEN 'UNIQUE ' END, relname, table_schema, table_name, amname)) + 1) AS rest,
   format(' WITH (%s)', all_options) AS old_with,
-  coalesce(' WITH (' || options || ')', '') || coalesce(format(' TABLESPACE %I', spcname), '') AS new_with,
+  coalesce(' WITH (' || options || ')', '') || coalesce(' TABLESPACE ' || quote_ident(spcname), '') AS new_with,
   coalesce(pg_get_expr(indpred, indrelid), '') AS predicate
   FROM facts
 ), cut AS (
@@ -128,7 +128,7 @@ SELECT CASE WHEN refusal IS NOT NULL THEN 'refused ' || refusal
     CASE WHEN indexprs IS NOT NULL THEN 'yes' ELSE 'no' END,
     CASE WHEN indisclustered THEN 'yes' ELSE 'no' END,
     CASE WHEN indisreplident THEN 'yes' ELSE 'no' END,
-    coalesce(format('COMMENT ON INDEX %I.%I IS %L;', nspname, left(relname, 55) || '_new', obj_description(indexrelid, 'pg_class')), ''),
+    coalesce(format('COMMENT ON INDEX %I.%I IS ', nspname, left(relname, 55) || '_new') || quote_literal(obj_description(indexrelid, 'pg_class')) || ';', ''),
     (SELECT coalesce(string_agg(format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s;', nspname, left(relname, 55) || '_new', attnum, attstattarget), ' '), '')
        FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0),
     'end') END
