@@ -126,6 +126,23 @@ my ($dry_status, $dry) = migrate('--dry-run', 'btree', '"Odd One".plain');
 like($dry, qr/^CREATE INDEX CONCURRENTLY plain_new ON "Odd One"\."T" USING btree \(a\);\n.*^BEGIN;\n.*^COMMIT;\nDROP INDEX CONCURRENTLY "Odd One"\.plain_old;$/ms, 'a dry run prints the statements');
 like($node->safe_psql('postgres', q{SELECT pg_get_indexdef('"Odd One".plain'::regclass)}), qr/USING learned/, 'and does nothing');
 
+# ---- partitions, as docs/migrate.md has it --------------------------------------------------------------------------
+
+$node->safe_psql('postgres', q{
+INSERT INTO parts SELECT i % 1000 FROM generate_series(1, 3000) i;
+CREATE INDEX parts_k_new ON ONLY parts USING learned (k);
+CREATE INDEX CONCURRENTLY parts_1_k_new ON parts_1 USING learned (k);
+ALTER INDEX parts_k_new ATTACH PARTITION parts_1_k_new;
+SET lock_timeout = '2s';
+BEGIN;
+DROP INDEX parts_k;
+ALTER INDEX parts_k_new RENAME TO parts_k;
+COMMIT;
+});
+is($node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY 1) FROM pg_index WHERE indrelid IN ('parts'::regclass, 'parts_1'::regclass)}),
+	'parts_1_k_new true, parts_k true', 'a partitioned index is swapped, and valid');
+is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*) FROM parts WHERE k BETWEEN 10 AND 19'), '30', 'and answers');
+
 # ---- queries that prefer the old one; --keep -----------------------------------------------------------------------
 
 my $queries = write_file('queries.sql', "-- a comment\n\nSELECT sum(v) FROM t WHERE v + 1 = 7 AND id > 0;\nSELECT count(*) FROM t WHERE k = 30\n");
