@@ -240,7 +240,22 @@ if command -v dpkg-parsechangelog >/dev/null; then
   is 'Debian can read it' "$(sed -nE 's/^## ([0-9][^ ]*) .*/\1-1/p' "$ROOT/CHANGELOG.md" | sed 1q)" \
     "$("$ROOT/debian/prepare" --changelog | dpkg-parsechangelog -l- -S Version 2>&1)"
 fi
-is 'no package of an unknown version' '1 error: debian/pgversions has no PostgreSQL 14' "$("$ROOT/debian/prepare" 14 2>&1 | sed 's/^/1 /')"
+# refuses COMMAND...: its exit status, and what it says
+refuses() {
+  local said status=0
+  said=$("$@" 2>&1) || status=$?
+  echo "$status $said"
+}
+is 'packages: no such server' '1 error: PostgreSQL 14 is not supported; these are: 15 17 18 19' "$(refuses "$ROOT/scripts/package.sh" 18 14)"
+if [ "$(id -u)" = 0 ]; then
+  is 'packages: not root' '1 error: packages are built and tested in root file systems: root file systems need root' \
+    "$(refuses setpriv --reuid=65534 --clear-groups "$WORKSPACE/copy/scripts/package.sh" 18)"
+fi
+is 'migrate.sh: no client' '1 error: no command no-such-psql: install a PostgreSQL client, or set PSQL' \
+  "$(PSQL=no-such-psql refuses "$ROOT/scripts/migrate.sh" learned i)"
+is 'migrate.sh: no server' '1 error: the database could not be asked about i' \
+  "$(PSQL=false refuses "$ROOT/scripts/migrate.sh" learned i)"
+is 'no package of an unknown version' '1 error: debian/pgversions has no PostgreSQL 14' "$(refuses "$ROOT/debian/prepare" 14)"
 
 # ---- what the release and the documents say --------------------------------------------------------
 
@@ -249,13 +264,15 @@ for script in "$ROOT"/test/scripts/*.pl; do
 done
 
 # What the documents miss is found: each change of a copy, and what is then said to be wrong.
+# What it does not change is linked.
 mkdir -p "$WORKSPACE/tree/test/scripts"
+ln -s "$ROOT"/* "$WORKSPACE/tree/" 2>/dev/null
+ln -s "$ROOT"/test/* "$WORKSPACE/tree/test/" 2>/dev/null
 cp "$ROOT/test/scripts/docs.pl" "$WORKSPACE/tree/test/scripts/"
 # found_by NAME EXPECTED FILE SED-EXPRESSION
 found_by() {
   rm -rf "$WORKSPACE"/tree/{src,docs,README.md}
   cp -r "$ROOT/src" "$ROOT/docs" "$ROOT/README.md" "$WORKSPACE/tree/"
-  cp -r "$ROOT"/{test,bench,data,findings,CHANGELOG.md,LICENSE} "$WORKSPACE/tree/" 2>/dev/null
   sed -i "$4" "$WORKSPACE/tree/$3"
   is "$1" "$2" "$(perl "$WORKSPACE/tree/test/scripts/docs.pl" | grep -A 1 '^not ok' | sed 's/^#  *//' | words)"
 }
