@@ -38,7 +38,15 @@ digest=$(sha256sum "$LIBRARY" | cut -d ' ' -f 1)
 created=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$LIBRARY")}" +%Y-%m-%dT%H:%M:%SZ)
 # What the linker was told, and the compilers' own words.
 needed=$(readelf -d "$LIBRARY" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p')
-compilers=$(readelf -p .comment "$LIBRARY" 2>/dev/null | sed -nE 's/^ *\[ *[0-9a-f]+\] +(.+)$/\1/p' | sort -u | paste -s -d ';' | sed 's/;/; /g')
+# (Of a library that was stripped the objects that it was made of tell.)
+compilers_of() {
+  [ $# = 0 ] || readelf -p .comment "$@" 2>/dev/null | sed -nE 's/^ *\[ *[0-9a-f]+\] +(.+)$/\1/p' | sort -u | paste -s -d ';' | sed 's/;/; /g'
+}
+compilers=$(compilers_of "$LIBRARY")
+if [ -z "$compilers" ] && [ -n "$BUILD" ]; then
+  mapfile -t objects < <(find "$BUILD" -name '*.o')
+  compilers=$(compilers_of "${objects[@]}")
+fi
 
 # package_of FILE...: Debian's packages that have them, each once. (What dpkg has as /lib/... may be /usr/lib/... here.)
 packages_of() {
