@@ -143,6 +143,8 @@ look_at_sbom() {
   ok $? "and is of that very file"
   grep -q 'BUILD_DEPENDENCY_OF' "$WORKSPACE/spdx"
   ok $? "it names the packages of headers"
+  grep -qE 'Compiled by .*(GCC|clang)' "$WORKSPACE/spdx"
+  ok $? "and the compiler"
   sed 's/^/      /' "$WORKSPACE/spdx"
 }
 
