@@ -39,8 +39,8 @@ sub note { my ($kind, $text, $place) = @_; $found{$kind}{$text} //= $place; retu
 # Literals that no user reads, or that stand below a message (details and hints may be as they like), by the call they are in.
 my $SILENT = qr/^(AllocSetContextCreate|hash_create|static_assert|target|errdetail|errdetail_internal|errdetail_plural|errhint|
   errcontext|DefineCustom\w+Variable|add_\w+_reloption|MarkGUCPrefixReserved|psprintf|appendStringInfo\w*|__attribute__)$/x;
-# Texts of functions that give details, and constants of hints.
-my $DETAIL_FUNCTIONS = qr/\b(mapping_fault|kHint|kOrderHint|kTypes)\b/;
+# Texts of functions that give details, constants of hints, values of results and parts of messages.
+my $DETAIL_FUNCTIONS = qr/\b(mapping_fault|kHint|kOrderHint|kTypes)\b|\blearned::\s*put\b|\bprogress\.\s*begin\b/;
 
 # scan FILE: each string literal, neighbours joined, with the calls around it.
 sub scan
