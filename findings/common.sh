@@ -19,7 +19,7 @@ cannot() {
   exit 77
 }
 
-unmount() { umount -l "$LAYERS/root" "$LAYERS" 2>/dev/null; rmdir "$LAYERS"; }
+unmount() { umount -l "$OVERLAY/root" "$OVERLAY" 2>/dev/null; rmdir "$OVERLAY"; }
 in_debian() {
   local root
   if [ -n "${IN_FINDING:-}" ]; then
@@ -35,14 +35,14 @@ in_debian() {
     require_packages debootstrap debian-archive-keyring
     make_root 18 "$root" >/dev/null 2>&1 || cannot "no root file system could be made (network?)"
   fi
-  LAYERS=$(mktemp -d)
+  OVERLAY=$(mktemp -d)
   at_exit unmount
   # shellcheck disable=SC2015 # whatever of it fails
-  mount -t tmpfs tmpfs "$LAYERS" && mkdir "$LAYERS"/{root,upper,work} &&
-    mount -t overlay overlay -o "lowerdir=$root,upperdir=$LAYERS/upper,workdir=$LAYERS/work" "$LAYERS/root" || cannot "no overlay"
-  copy_source "$LAYERS/root" || cannot "the source tree could not be copied"
+  mount -t tmpfs tmpfs "$OVERLAY" && mkdir "$OVERLAY"/{root,upper,work} &&
+    mount -t overlay overlay -o "lowerdir=$root,upperdir=$OVERLAY/upper,workdir=$OVERLAY/work" "$OVERLAY/root" || cannot "no overlay"
+  copy_source "$OVERLAY/root" || cannot "the source tree could not be copied"
   # shellcheck disable=SC2016 # expanded over there
-  in_root "$LAYERS/root" env IN_FINDING=yes bash -c 'bash "$1"; exit $?' bash "$SOURCE/findings/$(basename "$0")" {LOCK}>&-
+  in_root "$OVERLAY/root" env IN_FINDING=yes bash -c 'bash "$1"; exit $?' bash "$SOURCE/findings/$(basename "$0")" {LOCK}>&-
   exit
 }
 

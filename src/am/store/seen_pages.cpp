@@ -73,7 +73,8 @@ void prefetch_page(const SeenPage& seen, Buffer buffer, float fraction) {
   const std::size_t dir = kSpecial - std::min(std::size_t{seen.segments} * kSegment, kSpecial);
   // Models are bisected: a dozen of them, as of a few hundred rows each of a first word's values, are fetched all at once.
   const std::size_t models = std::max(dir, kSpecial - kMostModels);
-  for (std::size_t at = models & ~(kLine - 1); at < kSpecial - kSegment; at += kLine) __builtin_prefetch(page + at);
+  for (std::size_t at = models & ~(kLine - 1); at < kSpecial - kSegment; at += kLine)
+    __builtin_prefetch(page + at);
   if (fraction >= 0.0F && fraction <= 1.0F && seen.encoded > 0 && seen.segments <= SeenPage::kSegments) {
     // A page of random keys strays from the line by about the square root of their number.
     const float rank = fraction * static_cast<float>(seen.encoded);
