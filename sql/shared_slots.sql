@@ -1,6 +1,8 @@
 -- What a session remembers of pages it keeps by block number, in slots that indexes share: what is remembered of a page of one index, with many
 -- models, is no harm to another one, whose models are larger.
+SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS learned_index;
+RESET client_min_messages;
 -- Two dozen keys behind one another, then a gap like no other: a page has a hundred models.
 CREATE TABLE shared_slots_many AS
   SELECT (i / 24 << 40) + (hashint8(i / 24) & 2147483647) + i % 24 AS k FROM generate_series(0, 399999::int8) i;
