@@ -46,7 +46,7 @@ sub is_refused
 
 sub indexes
 {
-	return $node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid || ' ' || pg_get_indexdef(indexrelid), E'\n' ORDER BY 1)
+	return $node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid || ' ' || pg_get_indexdef(indexrelid), E'\n' ORDER BY indexrelid::regclass::text COLLATE "C")
 		FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)});
 }
 
@@ -139,7 +139,7 @@ DROP INDEX parts_k;
 ALTER INDEX parts_k_new RENAME TO parts_k;
 COMMIT;
 });
-is($node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY 1) FROM pg_index WHERE indrelid IN ('parts'::regclass, 'parts_1'::regclass)}),
+is($node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text COLLATE "C") FROM pg_index WHERE indrelid IN ('parts'::regclass, 'parts_1'::regclass)}),
 	'parts_1_k_new true, parts_k true', 'a partitioned index is swapped, and valid');
 is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*) FROM parts WHERE k BETWEEN 10 AND 19'), '30', 'and answers');
 
