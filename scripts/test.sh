@@ -443,7 +443,7 @@ run_job() {
     tsan) run_script "$@" "$ROOT/scripts/test-tsan.sh" ;;
     assert) run_script "$@" "$ROOT/scripts/test-assert.sh" ;;
     matrix-*)
-      local share=
+      local share=${LEARNED_TEST_SHARE:-}
       [ -z "${MATRIX_SHARES:-}" ] || share=$(share_of "${1#matrix-}")
       LEARNED_TEST_SHARE=$share LEARNED_TEST_SECONDS=${MATRIX_TEST_SECONDS:-${LEARNED_TEST_SECONDS:-10}} run_script "$@" "$ROOT/scripts/test-matrix.sh" "${1#matrix-}" \
         regress isolation tap

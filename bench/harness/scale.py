@@ -9,7 +9,7 @@ from . import datasets, report
 from .counts import DEFAULTS, INDEX_ONLY, aggregate_plan, show_only, timed
 from .lines import NO_INDEX_ONLY, PROBE_KEYS, RANGE_KEYS, Line, Target, at_least, buffers_line, companion
 from .measure import Bench, create_indexes, drop_indexes
-from .queries import memory_line, query_line, sizes
+from .queries import ONE_LINE, sizes
 from .tables import set_up
 from .writes import build_group
 
@@ -71,7 +71,6 @@ def count_everything(bench, data, lines):
 def run_table(bench, data, lines):
     """Loads one table, measures its lines, drops it."""
     answers = datasets.Answers()
-    kinds = {"query": query_line, "memory": memory_line}
     bench.say(f"{data.name}: loading {bench.scale.rows:,} rows")
     try:
         if not bench.guard(lines, lambda: set_up(bench, data, lines, answers)):
@@ -80,9 +79,9 @@ def run_table(bench, data, lines):
         sizes(bench, data, [line for line in lines if line.kind == "size"])
         bench.session.run("CHECKPOINT;")
         for line in lines:
-            if line.kind in kinds:
+            if line.kind in ONE_LINE:
                 bench.say(f"  {line.name}")
-                bench.guard([line], lambda line=line: kinds[line.kind](bench, data, line, answers))
+                bench.guard([line], lambda line=line: ONE_LINE[line.kind](bench, data, line, answers))
         counting = [line for line in lines if line.kind == "count"]
         bench.say(f"  count.{data.name}")
         bench.guard(counting, lambda: count_everything(bench, data, counting))
