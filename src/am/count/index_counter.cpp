@@ -182,6 +182,12 @@ bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Co
   }
 }
 
+// How far a group of the same run is behind the last of its values. (Unsigned: one of them may be infinite.)
+template <class K>
+uint64 IndexCounter<K>::behind_most(const CountedGroup<K>& group) const {
+  return static_cast<uint64>(most_) - static_cast<uint64>(task_.bucket->number_of(group.bucket));
+}
+
 template <class K>
 bool IndexCounter<K>::batch_is_full() const {
   return groups_.size() > carried_ + kBatch;
@@ -194,8 +200,7 @@ uint32 IndexCounter<K>::first_open_group() const {
   if (task_.bucket == nullptr || !task_.bucket->repeats() || groups_.size() == 0) return g;
   const CountedGroup<K>& last = groups_.at(groups_.size() - 1);
   while (g > 0 && same_run(g - 1, last.key.tree, last.key.key) &&
-         static_cast<uint64>(most_ - task_.bucket->number_of(groups_.at(g - 1).bucket)) <=
-             task_.bucket->reach_back())
+         behind_most(groups_.at(g - 1)) <= task_.bucket->reach_back())
     g--;
   return g;
 }
@@ -235,8 +240,7 @@ bool IndexCounter<K>::is_repeated(TreeId tree, const K& key, Datum value, int64 
       group_ = g - 1;
       return true;
     }
-    const auto behind = static_cast<uint64>(most_ - task_.bucket->number_of(group.bucket));
-    if (behind > task_.bucket->reach_back() && groups_.size() - g >= kRepeating) break;
+    if (behind_most(group) > task_.bucket->reach_back() && groups_.size() - g >= kRepeating) break;
   }
   return false;
 }

@@ -87,6 +87,7 @@ class IndexCounter {
   void sort_groups();
   uint32 first_open_group() const;
   // Groups that were not complete at the end of the last batch, beside which there are as many as are worth a batch.
+  uint64 behind_most(const CountedGroup<K>& group) const;
   bool batch_is_full() const;
   void drop_complete();
   unsigned sorted_deltas(const PageView& page);
