@@ -201,7 +201,8 @@ for my $name ('plain', 'four')
 		for my $step (qw(metapage pages segments entries view))
 		{
 			my $o = $outcomes[$i]{$step} // 'nothing';
-			next if $step eq 'view' ? $o =~ /^\d+$|^index ".*" block $block: .*REINDEX/ : $o eq $sound{$step};
+			# (A page whose header makes no sense is refused by the server, in its own words.)
+			next if $step eq 'view' ? $o =~ /^\d+$|^index ".*" block $block: .*REINDEX|^invalid page in block $block of relation / : $o eq $sound{$step};
 			$found++ if $step eq 'entries';
 			push @answers, "$label, $step: $o" unless $step eq 'view' ? 0 : $o =~ /^(XX002 index "damaged_\d+_k" block $block: |XX001 |0A000 .*newer format)/;
 		}
