@@ -40,11 +40,14 @@ CREATE INDEX not_logged_a ON not_logged USING learned (a);
 CREATE FUNCTION looked(relation text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   n int8;
+  rows text;
 BEGIN
   SELECT count(*) INTO n FROM learned_index_pages((relation || '_k')::regclass) p, learned_index_segments((relation || '_k')::regclass, p.block) s WHERE p.kind IN ('leaf', 'inner');
   SELECT count(*) INTO n FROM learned_index_pages((relation || '_k')::regclass) p, learned_index_entries((relation || '_k')::regclass, p.block) e WHERE p.kind IN ('leaf', 'inner');
-  SELECT count(*) INTO n FROM learned_indexes WHERE indexname = relation || '_k' AND entries >= 0 AND size > 0;
-  IF n <> 1 THEN RAISE EXCEPTION 'invariant: % is % times in the view: %', relation, n, (SELECT string_agg(i::text, ' ') FROM learned_indexes i); END IF;
+  -- (VACUUM locks a table, for a moment, whose last pages it gives back.)
+  SELECT coalesce(string_agg(i::text, ' '), 'nothing'), count(*) FILTER (WHERE entries >= 0 AND size > 0 OR advice = 'locked by another session: ask again')
+    INTO rows, n FROM learned_indexes i WHERE indexname = relation || '_k';
+  IF n <> 1 THEN RAISE EXCEPTION 'invariant: % is in the view as %', relation, rows; END IF;
 END $$;
 });
 my $standby = standby_of($primary, "hot_standby_feedback = on\nmax_standby_streaming_delay = 60s\n");
@@ -67,8 +70,8 @@ my %done = map { $_->[1] => finish_pgbench(@$_) // 0 } [ $writers, 'writers' ], 
   [ $standby_readers, 'readers on the standby' ];
 cmp_ok($done{$_}, '>', 0, "$_ had no error") for sort keys %done;
 diag(join(', ', map { "$_ $done{$_}" } sort keys %done));
-# Kill marks are the primary's own.
-$primary->safe_psql('postgres', join('', map { "REINDEX TABLE $_;\n" } @logged));
+# Kill marks are the primary's own; the entry of a row that was updated in place names the first of its chain: both are gone after this.
+$primary->safe_psql('postgres', join('', map { "VACUUM FULL $_;\n" } @logged));
 $primary->wait_for_catchup($standby);
 for my $table (@logged)
 {
