@@ -6,9 +6,9 @@
 #   module       what the module may not do, built and in its sources; the other compiler
 #   unit, fuzz   unit tests and fuzzers of the core, under ASan and UBSan
 #   regress, isolation, tap    pg_regress, isolation and TAP tests against throw-away servers
-#   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
 #   quickstart   the first command of the README
 #   bench        the advisor, and lines of the benchmarks, with little data
+#   core         PostgreSQL's own tests on learned indexes (scripts/test-core.sh)
 #   tsan         unit tests that start threads, under ThreadSanitizer (scripts/test-tsan.sh)
 #   assert       regress and isolation on a server with assertions (scripts/test-assert.sh)
 #   matrix       regress, isolation and short TAP tests on other servers (scripts/test-matrix.sh)
@@ -21,10 +21,10 @@
 #   MATRIX="18 19"                 the other servers
 #   MATRIX_SHARES=yes              each TAP file runs on one of them only, but for those about what differs between servers
 #   LEARNED_TEST_SHARE=0/2         every second TAP file, the first one included, and those
-#   DEADLINE=...                   seconds after which what is left of the last three counts as skipped or failed
+#   DEADLINE=...                   seconds after which what is left of the last four counts as skipped or failed
 #   TEST_LOGS=...                  logs of what failed (build/test-logs)
 #
-# As root or with sudo at hand. The last three run beside the others. Ends with the line
+# As root or with sudo at hand. The last four run beside the others. Ends with the line
 # "N passed, N failed, N skipped"; what cannot run counts as skipped, and a line before that one says why.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -33,7 +33,7 @@ set -uo pipefail
 FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 TAP_TIMEOUT=${TAP_TIMEOUT:-400}
 MATRIX=${MATRIX:-18 19}
-SUITES=${*:-format scripts module unit fuzz regress isolation tap core quickstart bench tsan assert matrix}
+SUITES=${*:-format scripts module unit fuzz regress isolation tap quickstart bench core tsan assert matrix}
 TEST_LOGS=${TEST_LOGS:-$ROOT/build/test-logs}
 
 # ---- results -------------------------------------------------------------------------------------
@@ -369,9 +369,6 @@ suite_tap() {
   result tap "$passed" "$failed" "$skipped"
 }
 
-# PostgreSQL's own tests on learned indexes.
-suite_core() { run_script core "$ROOT/scripts/test-core.sh"; }
-
 # The release as somebody gets it.
 suite_release() { run_script release "$ROOT/scripts/test-release.sh"; }
 
@@ -442,6 +439,7 @@ run_job() {
   case $1 in
     tsan) run_script "$@" "$ROOT/scripts/test-tsan.sh" ;;
     assert) run_script "$@" "$ROOT/scripts/test-assert.sh" ;;
+    core) if built; then run_script "$@" "$ROOT/scripts/test-core.sh"; fi ;;
     matrix-*)
       local share=${LEARNED_TEST_SHARE:-}
       [ -z "${MATRIX_SHARES:-}" ] || share=$(share_of "${1#matrix-}")
@@ -449,6 +447,12 @@ run_job() {
         regress isolation tap
       ;;
   esac
+}
+
+# built: the extension is installed, which the first lane does meanwhile; if it does not compile, that is its one failure.
+built() {
+  while [ ! -e "$WORKSPACE/built" ]; do sleep 1; done
+  [ "$(cat "$WORKSPACE/built")" = yes ]
 }
 
 # share_of MAJOR: of the TAP files, on that server of MATRIX
@@ -523,7 +527,7 @@ JOBS_BESIDE=
 SECOND_LANE=
 SUITES=" $SUITES "
 # In this order: the longest first.
-for suite in matrix assert tsan; do
+for suite in matrix assert core tsan; do
   wants "$suite" || continue
   if [ "$suite" = matrix ]; then
     for major in $MATRIX; do JOBS_BESIDE+=" matrix-$major"; done
@@ -533,7 +537,7 @@ for suite in matrix assert tsan; do
 done
 for suite in $SUITES; do
   case $suite in
-    tsan | assert | matrix) ;;
+    tsan | core | assert | matrix) ;;
     *) declare -F "suite_$suite" >/dev/null || fail "no such suite: $suite" ;;
   esac
 done
@@ -563,12 +567,14 @@ if needs_server; then
     result build 0 1 0
     # What needs it has not run; that is part of the one failure.
     SUITES=$(for suite in $SUITES; do case $suite in format | scripts | unit | fuzz) echo "$suite" ;; esac done)
+    echo no >"$WORKSPACE/built"
   else
     result build 1 0 0
+    echo yes >"$WORKSPACE/built"
   fi
 fi
 for suite in $SUITES; do
-  case $suite in tsan | assert | matrix) continue ;; esac
+  case $suite in tsan | core | assert | matrix) continue ;; esac
   "suite_$suite"
 done
 lane
