@@ -1,6 +1,7 @@
 # Random counts in an index, each beside a sequential scan of the same snapshot, while others insert, delete, change keys or not, abort,
 # set savepoints and VACUUM: on a primary and on its standby. Conditions, lists, groups, what is added up and what is left out are random; tables have
-# keys in a row, anywhere, few, pairs, NULLs.
+# keys in a row, anywhere, few, pairs, NULLs; two are partitioned, one by ranges of its keys, from one into another of which rows move, one by another
+# column.
 #
 # LEARNED_TEST_SECONDS (default 20)   how long; 3600 for an hour
 # LEARNED_TEST_SEED                   repeats the questions of a run (what they meet is up to chance)
@@ -32,17 +33,32 @@ my %KEYS = (
 	ends => q{nextval('key_number')},
 	anywhere => q{CASE WHEN random() < 0.95 THEN (random() * 2000000 - 1000000)::int8 END},
 	pairs => q{CASE WHEN random() < 0.95 THEN (random() * 2000 - 1000)::int8 END});
+$KEYS{$_} = $KEYS{anywhere} for qw(ranges hashes);
 my %INDEXES = (
 	ends => ['(k)'],
 	anywhere => [ '(k DESC)', '(g)' ],
-	pairs => [ '(g, k)', '(k DESC NULLS LAST, g DESC) INCLUDE (id)', '(k) WHERE g IS NOT NULL' ]);
-my @tables = map { ($_, "unlogged_$_") } sort keys %KEYS;
+	pairs => [ '(g, k)', '(k DESC NULLS LAST, g DESC) INCLUDE (id)', '(k) WHERE g IS NOT NULL' ],
+	ranges => [ '(k)', '(g)' ],
+	hashes => [ '(k DESC)', '(g)' ]);
+# (The first partition has its columns in another order.)
+my %PARTITIONS = (
+	ranges => q{PARTITION BY RANGE (k);
+CREATE TABLE ranges_1 (v text DEFAULT '', gone int, g int4, k int8, id int) WITH (fillfactor = 85);
+ALTER TABLE ranges_1 DROP COLUMN gone;
+ALTER TABLE ranges ATTACH PARTITION ranges_1 FOR VALUES FROM (MINVALUE) TO (-300000);
+CREATE TABLE ranges_2 PARTITION OF ranges FOR VALUES FROM (-300000) TO (0);
+CREATE TABLE ranges_3 PARTITION OF ranges FOR VALUES FROM (0) TO (700000);
+CREATE TABLE ranges_4 PARTITION OF ranges DEFAULT},
+	hashes => q{PARTITION BY HASH (id);
+CREATE TABLE hashes_1 PARTITION OF hashes FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE hashes_2 PARTITION OF hashes FOR VALUES WITH (MODULUS 2, REMAINDER 1)});
+my @tables = map { ($_, $PARTITIONS{$_} ? () : "unlogged_$_") } sort keys %KEYS;
 sub of { return $_[0] =~ s/unlogged_//r }
 $primary->safe_psql('postgres', 'CREATE SEQUENCE key_number;' . join '', map {
 	my $table = $_;
 	my $kind = $table =~ /unlogged/ ? 'UNLOGGED' : '';
 	qq{
-CREATE $kind TABLE $table (id int, k int8, g int4, v text DEFAULT '') WITH (fillfactor = 85);
+CREATE $kind TABLE $table (id int, k int8, g int4, v text DEFAULT '') @{[ $PARTITIONS{$table} // 'WITH (fillfactor = 85)' ]};
 INSERT INTO $table SELECT random() * 20000, $KEYS{ of($table) }, nullif((random() * 12)::int, 3) FROM generate_series(1, 5000) i;
 } . join '', map { "CREATE INDEX ON $table USING $AM $_;\n" } @{ $INDEXES{ of($table) } };
 } @tables);
@@ -76,7 +92,7 @@ sub key
 {
 	my ($table) = @_;
 	return random_int($last_key - 40000, $last_key + 1000) if of($table) eq 'ends';
-	return of($table) eq 'anywhere' ? random_int(-1100000, 1100000) : random_int(-1100, 1100);
+	return of($table) eq 'pairs' ? random_int(-1100, 1100) : random_int(-1100000, 1100000);
 }
 
 sub condition
@@ -98,7 +114,7 @@ sub question
 {
 	my ($only_logged) = @_;
 	my $table = pick(grep { !$only_logged || !/unlogged/ } @tables);
-	my @indexed = @{ { ends => ['k'], anywhere => [qw(k g)], pairs => [qw(gk kg part)] }->{ of($table) } };
+	my @indexed = @{ { ends => ['k'], pairs => [qw(gk kg part)] }->{ of($table) } // [qw(k g)] };
 	my $index = pick(@indexed);
 	my @columns = $index eq 'part' ? ('k') : split //, $index;
 	my @where = $index eq 'part' ? 'g IS NOT NULL' : ();
