@@ -4,9 +4,10 @@
 #   scripts/package.sh [15|17|18|19]...      all by default; the packages are then in build/packages/<version>
 #   LEARNED_CACHE=..., DEBIAN_MIRROR=...     as for scripts/test-matrix.sh
 #   QUICK=yes                                builds and installs only: not twice, no tests of it, no upgrade
+#   OLDER=0.2.0                              the version that is upgraded from, in place of the one before this one
 #
 # Built twice, in two places, at two times, for the same bytes; looked at by lintian; installed in a root file system that has nothing
-# but Debian's base in it; tested there as Debian would (debian/tests); and installed over the package of the version before, made
+# but Debian's base in it; tested there as Debian would (debian/tests); and installed over the package of an older version, made
 # of this repository's history, whose indexes are then read and written. Nothing is kept of all that but the root file systems,
 # root-<version> and clean-<version>. Needs root, and network for Debian's packages; ten minutes for each version.
 # Ends with a line "N passed, N failed, N skipped"; logs are in build/package.
@@ -18,6 +19,7 @@ set -uo pipefail
 
 LOGS=$ROOT/build/package
 QUICK=${QUICK:-}
+OLDER=${OLDER:-}
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -47,15 +49,23 @@ install_in() {
     { in_root "$1" apt-get -q update && in_root "$1" apt-get -q -y --no-install-recommends install "${@:2}"; }
 }
 
-# copy_tree DIRECTORY [COMMIT]: this tree there; or what it was at a commit, with the packaging of today
+# This tree as it is now, to $TREE: who works on it meanwhile changes no second build.
+take_tree() {
+  TREE=$WORKSPACE/tree
+  mkdir "$TREE" &&
+    tar -C "$ROOT" --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=./.build-flags \
+      --exclude='./learned_index-*.zip' -cf - . | tar -C "$TREE" --no-same-owner -xf -
+}
+
+# copy_tree DIRECTORY [COMMIT]: that tree there; or what it was at a commit, with the packaging of today
 copy_tree() {
   mkdir -p "$1" || return 1
   if [ -n "${2:-}" ]; then
     history archive "$2" | tar -C "$1" --no-same-owner -xf - &&
-      rm -rf "$1/debian" "$1/scripts" "$1/docs" && cp -r "$ROOT/debian" "$ROOT/scripts" "$ROOT/docs" "$1/"
+      rm -rf "$1/debian" "$1/scripts" "$1/docs" && cp -r "$TREE/debian" "$TREE/scripts" "$TREE/docs" "$1/" &&
+      sed -i 's/ -MMD / -MD /' "$1/Makefile" || return 1 # (of the headers that it needs to name, old versions named their own only)
   else
-    tar -C "$ROOT" --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=./.build-flags \
-      --exclude='./learned_index-*.zip' -cf - . | tar -C "$1" --no-same-owner -xf -
+    cp -r "$TREE/." "$1/" || return 1
   fi
   chmod -R go=rX,u+w "$1"
 }
@@ -70,20 +80,22 @@ build() {
     bash -c 'cd "/$1/source" && umask "$3" && debian/prepare "$2" && dpkg-buildpackage -b -us -uc -d' bash "$place" "$major" "${4:-022}"
 }
 
-# A version's last commit before the next one began: of the newest version older than this one.
+# The last commit of version $OLDER, or of the one before this one: behind it the next one began. To OLDER_COMMIT and OLDER_VERSION.
 find_older() {
-  local commit version
-  OLDER=
+  local commit version next=
+  OLDER_VERSION=
   [ "$(history rev-parse --show-toplevel 2>/dev/null)" -ef "$ROOT" ] || { REASON="this is no clone, so there is no history" && return 1; }
   for commit in $(history log --format=%H -- learned_index.control); do
     version=$(history show "$commit:learned_index.control" | sed -n "s/^default_version = '\(.*\)'.*/\1/p")
-    [ "$version" = "$VERSION" ] || break
-    OLDER=$commit^
+    if [ -n "$next" ] && [ "$version" != "$VERSION" ] && [ "$version" = "${OLDER:-$version}" ]; then
+      OLDER_COMMIT=$next^
+      OLDER_VERSION=$version
+      return
+    fi
+    next=$commit
   done
-  OLDER_VERSION=$(history show "$OLDER:learned_index.control" 2>/dev/null | sed -n "s/^default_version = '\(.*\)'.*/\1/p")
-  case $OLDER_VERSION in
-    '' | "$VERSION") REASON="the history has no version before $VERSION" && return 1 ;;
-  esac
+  REASON="the history has no version ${OLDER:-before $VERSION}"
+  return 1
 }
 
 # Leaves the packages in $BUILT, and that of the older version in $BUILT/older.
@@ -114,7 +126,7 @@ build_packages() {
       same_packages "$LAYER/upper/srv/one" "$LAYER/upper/srv/elsewhere/and/two" >>"$LOGS/$major-again.log" 2>&1
     ok $? "built again, elsewhere: the same bytes" "$LOGS/$major-again.log"
     if find_older; then
-      copy_tree "$LAYER/upper/srv/older/source" "$OLDER" && build "$major" srv/older >"$LOGS/$major-older.log" 2>&1 &&
+      copy_tree "$LAYER/upper/srv/older/source" "$OLDER_COMMIT" && build "$major" srv/older >"$LOGS/$major-older.log" 2>&1 &&
         mkdir "$BUILT/older" && cp "$LAYER"/upper/srv/older/postgresql-"$major"-learned-index_*.deb "$BUILT/older/"
       ok $? "version $OLDER_VERSION builds, for an upgrade" "$LOGS/$major-older.log"
     else
@@ -155,7 +167,7 @@ in_clean() { in_root "$(root_of "$MAJOR" clean)" "$@"; }
 # As the server's user, with a shell's words
 as_postgres() { in_clean runuser -u postgres -- bash -c "$@"; }
 
-# The version before is installed and used; then this one, over it.
+# The older version is installed and used; then this one, over it.
 upgrade() {
   local major=$1 log=$LOGS/$1-upgrade.log status
   new_layer "$(root_of "$major" clean)" || { ok 1 "$REASON" && return 1; }
@@ -209,12 +221,15 @@ pg_ctlcluster "$major" main start
 trap 'pg_ctlcluster "$major" main stop -m immediate || true' EXIT
 psql -c 'CREATE EXTENSION learned_index'
 is 'the extension is of the package' "${older:-$version}" "$(installed_version)"
-psql <<'SQL'
+# (One column was all, once.)
+device='device, ts) INCLUDE (id'
+case $older in 0.[123].*) device=device ;; esac
+psql <<SQL
 CREATE TABLE t (id int8, device int4, ts timestamptz, u uuid);
 INSERT INTO t SELECT i, i % 50, timestamptz '2026-01-01 00:00+00' + i * interval '3 seconds', md5(i::text)::uuid FROM generate_series(1, 60000) i;
 CREATE INDEX t_id ON t USING learned (id) WITH (fillfactor = 80);
 CREATE INDEX t_ts ON t USING learned (ts DESC);
-CREATE INDEX t_device ON t USING learned (device, ts) INCLUDE (id);
+CREATE INDEX t_device ON t USING learned ($device);
 DELETE FROM t WHERE id % 9 = 0;
 VACUUM ANALYZE t;
 INSERT INTO t SELECT i, i % 50, timestamptz '2026-01-01 00:00+00' + i * interval '2 seconds', md5(i::text)::uuid FROM generate_series(1, 9000) i;
@@ -310,9 +325,11 @@ command -v dpkg >/dev/null || fail "no command dpkg: this needs a Debian"
 VERSION=$(sed -n "s/^default_version = '\(.*\)'.*/\1/p" "$ROOT/learned_index.control")
 EPOCH=$(history log -1 --format=%ct 2>/dev/null || stat -c %Y "$ROOT/CHANGELOG.md")
 OLDER_VERSION=
+OLDER_COMMIT=
 rm -rf "$LOGS"
 mkdir -p "$LOGS" || fail "cannot write in $ROOT/build"
 make_workspace
+take_tree || fail "this tree could not be copied"
 use_apt_proxy
 for major in "${MAJORS[@]}"; do
   package "$major"
