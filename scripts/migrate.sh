@@ -52,11 +52,15 @@ case $TO in learned | btree) ;; *) usage ;; esac
 [ -z "$QUERIES" ] || [ -r "$QUERIES" ] || fail "cannot read $QUERIES"
 command -v "$PSQL" >/dev/null || fail "no command $PSQL: install a PostgreSQL client, or set PSQL"
 
+# A role or a database may have limits for its queries, which a build and what it waits for are not meant by. (The swap has its own.)
+NO_TIMEOUTS="DO \$\$BEGIN PERFORM set_config(name, '0', false) FROM pg_settings
+  WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout'); END\$\$"
+
 # In the background, because only `wait` lets bash act on a signal at once; then the statement is cancelled, too.
 RUNNING=
 sql() {
   local status=0
-  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 "$@" <&0 &
+  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -c "$NO_TIMEOUTS" "$@" <&0 &
   RUNNING=$!
   wait "$RUNNING" || status=$?
   RUNNING=
@@ -153,6 +157,8 @@ swap_statements() {
   [ "$CLUSTERED" = no ] || echo "ALTER TABLE $TABLE CLUSTER ON $NAME;"
   [ "$IDENTITY" = no ] || echo "ALTER TABLE $TABLE REPLICA IDENTITY USING INDEX $NAME;"
   echo 'COMMIT;'
+  # (Else what comes after it in the same session gives up early as well, and an index that is half dropped costs writes.)
+  echo 'RESET lock_timeout;'
 }
 after_build() {
   [ -z "$COMMENT" ] || echo "$COMMENT"
@@ -183,7 +189,7 @@ undo() {
   # What is not swapped is given up. (A statement that failed or was cancelled may have left an invalid index.)
   if [ -z "$SWAPPED" ]; then
     PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=error" \
-      "$PSQL" -X -q -c "DROP INDEX CONCURRENTLY IF EXISTS $SCHEMA.$NEW" ||
+      "$PSQL" -X -q -c "$NO_TIMEOUTS" -c "DROP INDEX CONCURRENTLY IF EXISTS $SCHEMA.$NEW" ||
       printf 'warning: the index %s.%s may be left; drop it\n' "$SCHEMA" "$NEW" >&2
   elif [ "$status" != 0 ]; then
     printf 'warning: swapped, but the old index may be left as %s.%s; drop it\n' "$SCHEMA" "$OLD" >&2

@@ -123,7 +123,7 @@ is($node->safe_psql('postgres', $facts), $expected, 'columns, options, condition
 is($node->safe_psql('postgres', "SELECT string_agg(relname || ' ' || amname, ', ' ORDER BY relname) FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relkind = 'i' AND relnamespace = '\"Odd One\"'::regnamespace"),
 	'I x learned, plain learned', 'no index beside them');
 my ($dry_status, $dry) = migrate('--dry-run', 'btree', '"Odd One".plain');
-like($dry, qr/^CREATE INDEX CONCURRENTLY plain_new ON "Odd One"\."T" USING btree \(a\);\n.*^BEGIN;\n.*^COMMIT;\nDROP INDEX CONCURRENTLY "Odd One"\.plain_old;$/ms, 'a dry run prints the statements');
+like($dry, qr/^CREATE INDEX CONCURRENTLY plain_new ON "Odd One"\."T" USING btree \(a\);\n.*^BEGIN;\n.*^COMMIT;\nRESET lock_timeout;\nDROP INDEX CONCURRENTLY "Odd One"\.plain_old;$/ms, 'a dry run prints the statements');
 like($node->safe_psql('postgres', q{SELECT pg_get_indexdef('"Odd One".plain'::regclass)}), qr/USING learned/, 'and does nothing');
 
 # ---- partitions, as docs/migrate.md has it --------------------------------------------------------------------------
@@ -138,10 +138,34 @@ BEGIN;
 DROP INDEX parts_k;
 ALTER INDEX parts_k_new RENAME TO parts_k;
 COMMIT;
+RESET lock_timeout;
 });
 is($node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text COLLATE "C") FROM pg_index WHERE indrelid IN ('parts'::regclass, 'parts_1'::regclass)}),
 	'parts_1_k_new true, parts_k true', 'a partitioned index is swapped, and valid');
 is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*) FROM parts WHERE k BETWEEN 10 AND 19'), '30', 'and answers');
+
+# ---- limits that the role has for its queries: a build takes longer, and waits longer -------------------------------
+
+{
+	my $limits = join '', map { "ALTER ROLE CURRENT_USER SET $_ = '300ms'; " } qw(statement_timeout lock_timeout), $server >= 170000 ? 'transaction_timeout' : ();
+	$node->safe_psql('postgres', "$limits CREATE TABLE slow (k int8); INSERT INTO slow VALUES (1); CREATE INDEX slow_k ON slow (k)");
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe("SET statement_timeout = 0; SET lock_timeout = 0;" . ($server >= 170000 ? ' SET transaction_timeout = 0;' : '') . ' BEGIN; INSERT INTO slow VALUES (2); SELECT 1');
+	my ($out, $err) = ('', '');
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	local $ENV{PGDATABASE} = 'postgres';
+	my $waiting = IPC::Run::start([ 'bash', $script, 'learned', 'slow_k' ], '>', \$out, '2>', \$err);
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'});
+	sleep 1;
+	$holder->query_safe('COMMIT');
+	$waiting->finish;
+	is(($waiting->full_result(0) >> 8) . " $err", '0 ', 'limits of the role do not end the build');
+	like($node->safe_psql('postgres', "SELECT string_agg(pg_get_indexdef(indexrelid), ';') FROM pg_index WHERE indrelid = 'slow'::regclass"),
+		qr/^CREATE INDEX slow_k ON public.slow USING learned \(k\)$/, 'and one index is there, the learned one');
+	$holder->quit;
+	$node->safe_psql('postgres', 'ALTER ROLE CURRENT_USER RESET ALL');
+}
 
 # ---- queries that prefer the old one; --keep -----------------------------------------------------------------------
 
