@@ -218,8 +218,10 @@ sub pattern
 	my ($message) = @_;
 	return join '[A-Z][A-Z_]*', map { quotemeta } split /%[-+ #0-9.*]*[lzhjt]*[a-zA-Z]/, $message, -1;
 }
+# (What the server says is not in the sources here.)
+my $FOREIGN = qr/^In the server's words$/;
 my @told = map { my $row = $_; map { { text => $_, row => $row } } (code_in($row->{cells}[0]))[0] // () }
-  grep { $_->{section} !~ /^Messages/ } @errors;
+  grep { $_->{section} !~ /^Messages|$FOREIGN/ } @errors;
 my (@untold, %used);
 for my $message (sort keys %{ $found{message} })
 {
@@ -235,6 +237,10 @@ is_none('none is there twice', grep { $seen{$_}++ } map { $_->{text} } @told);
 my %advice = map { ($_ => 1) } grep { section_of($errors, $_) =~ /\*\*What to do\*\*|what to do \|$/m } map { $_->{section} } @errors;
 is_none('each has a reason, and what to do', map { $_->{text} }
 	grep { !$advice{ $_->{row}{section} } || grep({ $_ eq '' } @{ $_->{row}{cells} }) || @{ $_->{row}{cells} } < 2 } @told);
+
+my @foreign = grep { $_->{section} =~ $FOREIGN && $_->{cells}[0] ne 'message' } @errors;
+is_none('what the server says has a code, a reason, and what to do',
+	@foreign ? map { $_->{cells}[0] } grep { my $row = $_; $row->{cells}[0] !~ /^`[^`]+` \([0-9A-Z]{5}\)/ || @{ $row->{cells} } != 3 || grep({ $_ eq '' } @{ $row->{cells} }) } @foreign : 'no row');
 
 # Links from one document to another lead somewhere.
 my @lost;
