@@ -127,10 +127,25 @@ Code Bucket::limit(Code word) const {
   return turn_ == 0 ? hi : ~lo;
 }
 
-// The last word of a stretch, from the first known one on.
-Code Bucket::end_of(const BucketStretch& stretch) {
-  const Code limit = this->limit(stretch.first);
-  if (limit == stretch.first) return limit;
+// The value of a stretch of one word, for which the expression may fail. That is an error only if there is a row to be seen: the entry may be a dead one's. (What fails
+// are functions of times, which hold nothing when they do.)
+void Bucket::evaluate_at_end(BucketStretch* stretch) {
+  const MemoryContext before = CurrentMemoryContext;
+  stretch->fails = false;
+  PG_TRY();
+  { stretch->value = evaluate(stretch->first, &stretch->isnull); }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(before);
+    if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION) PG_RE_THROW();
+    FlushErrorState();
+    stretch->fails = stretch->isnull = true;
+  }
+  PG_END_TRY();
+}
+
+// The last word of a stretch, from the first known one on: at most `limit`, which is not that one.
+Code Bucket::end_of(const BucketStretch& stretch, Code limit) {
   // As long as the last one?
   Code good = stretch.first;
   Code step = 1;
@@ -179,8 +194,14 @@ Code Bucket::length_of(const BucketStretch& stretch) {
 void Bucket::append(Code word) {
   BucketStretch& stretch = stretch_[count_];
   stretch.first = word;
-  stretch.value = evaluate(word, &stretch.isnull);
-  stretch.last = end_of(stretch);
+  stretch.last = limit(word);
+  if (stretch.last == word) {
+    evaluate_at_end(&stretch);
+  } else {
+    stretch.fails = false;
+    stretch.value = evaluate(word, &stretch.isnull);
+    stretch.last = end_of(stretch, stretch.last);
+  }
   count_++;
 }
 

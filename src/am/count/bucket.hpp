@@ -19,6 +19,7 @@ struct BucketStretch {
   Code last;
   Datum value;
   bool isnull;
+  bool fails;  // there is none: an error, if the word is a row's
 };
 
 class Bucket {
@@ -56,8 +57,9 @@ class Bucket {
   static constexpr unsigned kMost = 64;
 
   Datum evaluate(Code word, bool* isnull);
+  void evaluate_at_end(BucketStretch* stretch);
   bool same(Code word, const BucketStretch& stretch);
-  Code end_of(const BucketStretch& stretch);
+  Code end_of(const BucketStretch& stretch, Code limit);
   Code limit(Code word) const;
   void append(Code word);
   static Code length_of(const BucketStretch& stretch);

@@ -184,7 +184,7 @@ void values_of_group(const CountedTable* table, RowStorage* storage, NullableDat
       result[a] = {values[column], isnull[column]};
     }
   }
-  if (table->task.bucket != nullptr) result[a] = {group.bucket, group.bucket_null};
+  if (table->task.bucket != nullptr) result[a] = counter_of<K>(table)->bucket_of(table->at);
 }
 
 template <class K>

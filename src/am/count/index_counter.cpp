@@ -182,6 +182,17 @@ bool IndexCounter<K>::bucket_word([[maybe_unused]] TreeId tree, const K& key, Co
   }
 }
 
+template <class K>
+NullableDatum IndexCounter<K>::bucket_of(uint32 g) const {
+  const CountedGroup<K>& group = groups_.at(g);
+  if (!group.bucket_fails) return {group.bucket, group.bucket_null};
+  Code word = 0;
+  bucket_word(group.key.tree, group.key.key, &word);
+  NullableDatum value;
+  value.value = task_.bucket->value(word, false, &value.isnull);
+  return value;
+}
+
 // How far a group of the same run is behind the last of its values. (Unsigned: one of them may be infinite.)
 template <class K>
 uint64 IndexCounter<K>::behind_most(const CountedGroup<K>& group) const {
@@ -252,8 +263,8 @@ void IndexCounter<K>::open_bucket(TreeId tree, const K& key, Datum value, bool i
   } else {
     for (uint32 g = groups_.size(); g > 0 && groups_.size() - g < kRepeating; g--) {
       const CountedGroup<K>& group = groups_.at(g - 1);
-      if (group.key.tree == tree && group.bucket_null == isnull && (isnull || group.bucket == value) &&
-          same_words(group.key.key, key)) {
+      if (group.key.tree == tree && group.bucket_null == isnull && !group.bucket_fails &&
+          (isnull || group.bucket == value) && same_words(group.key.key, key)) {
         group_ = g - 1;
         return;
       }
@@ -278,7 +289,12 @@ bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
         unknown_ = key;
         return false;
       }
-      open_bucket(tree, key, stretch->value, stretch->isnull);
+      if (stretch->fails) {
+        groups_.begin({tree, key}, Datum{0}, true, true);
+        group_ = groups_.size() - 1;
+      } else {
+        open_bucket(tree, key, stretch->value, stretch->isnull);
+      }
       if constexpr (KeyTraits<K>::kWords == 1) {
         end = stretch->last;
       } else {

@@ -35,6 +35,8 @@ class IndexCounter {
   // REQUIRES: may_count(). Groups without a row that is seen are among them.
   bool next_batch();
   const CountedGroups<K>& groups() const { return groups_; }
+  // The value of a group's bucket, or its error. REQUIRES: the group has rows; no page is locked.
+  NullableDatum bucket_of(uint32 g) const;
   // How many of the groups are complete.
   uint32 complete() const { return complete_; }
   const KeyColumns& columns() const { return columns_; }

@@ -38,6 +38,8 @@ struct CountedGroup {
   uint64 rows;
   Datum bucket;  // the value of its expression, if groups are by one
   bool bucket_null;
+  bool
+      bucket_fails;  // it has no value for the key, which is that of all entries: an error, if one of them is a row's
 };
 
 // Groups one after the other, in a growing array.
@@ -66,9 +68,9 @@ class CountedGroups {
     std::rotate(measures_ + to * n, measures_ + from * n, measures_ + (from + 1) * n);
   }
   // A new one becomes the last.
-  void begin(const RowKey<K>& key, Datum bucket = 0, bool bucket_null = true) {
+  void begin(const RowKey<K>& key, Datum bucket = 0, bool bucket_null = true, bool bucket_fails = false) {
     if (size_ == capacity_) grow();
-    groups_[size_] = {key, 0, bucket, bucket_null};
+    groups_[size_] = {key, 0, bucket, bucket_null, bucket_fails};
     for (unsigned m = 0; m < measured_.count; m++) measures_[size_ * measured_.count + m] = Measure{};
     size_++;
   }
