@@ -141,9 +141,11 @@ void CountedLeaves<K>::go_on() {
 // ---- what is found
 
 template <class K>
-void CountedLeaves<K>::suspect(Tid tid, uint32 tag, const K* key) {
+bool CountedLeaves<K>::suspect(Tid tid, uint32 tag, const K* key) {
   if (!limit_.admits(heap_, tid)) corrupt("entry points beyond the table");
-  suspects_.add(tid, tag, key);
+  const auto seen = visited_ == nullptr ? VisitedRows::Seen::unknown : visited_->seen(tid);
+  if (seen == VisitedRows::Seen::unknown) suspects_.add(tid, tag, key);
+  return seen == VisitedRows::Seen::yes;
 }
 
 #define LEARNED_COUNTED_LEAVES(K) template class CountedLeaves<K>;

@@ -50,6 +50,8 @@ class CountedLeaves {
   void stop();
   // The same, and lets go of the table and of most of the memory.
   void release();
+  // Rows that are visited are remembered there, and none twice. All that begins has the same snapshot.
+  void remember(VisitedRows* visited) { visited_ = visited; }
 
   const BasicScanParts<K>& parts() const { return parts_; }
   bool forward() const { return forward_; }
@@ -70,8 +72,9 @@ class CountedLeaves {
   // Back to a position in the current part, from where (backward: before which) the next leaf is read.
   void return_to(const Entry& position);
 
-  // An entry on an open block; `tag` and `key` (which may be null) are what visit_suspects() tells of it. REQUIRES: the leaf is being read.
-  void suspect(Tid tid, uint32 tag, const K* key);
+  // An entry on an open block; `tag` and `key` (which may be null) are what visit_suspects() tells of it. True: it is none, for its row has been visited, and is seen.
+  // REQUIRES: the leaf is being read.
+  [[nodiscard]] bool suspect(Tid tid, uint32 tag, const K* key);
   uint32 suspects() const { return suspects_.size(); }
   // So many that they should be visited now.
   bool has_many_suspects() const { return suspects_.full(); }
@@ -79,7 +82,7 @@ class CountedLeaves {
   template <class Seen>
   void visit_suspects(Seen seen) {
     work_.visited += suspects_.size();
-    suspects_.visit(snapshot_, seen);
+    suspects_.visit(snapshot_, visited_, seen);
   }
   // No page of the map stays pinned.
   void release_map() { visibility_.release(); }
@@ -116,6 +119,7 @@ class CountedLeaves {
   LeafWalk<Store> walk_;
   HeapVisibility visibility_;
   SuspectRows<K> suspects_;
+  VisitedRows* visited_ = nullptr;
   CountWork work_;
 
   Snapshot snapshot_ = nullptr;

@@ -115,6 +115,11 @@ void begin_counting(CountedTable* table, EState* estate) {
     ExecIndexEvalRuntimeKeys(child.runtime_context, child.runtime_keys, child.runtime_nkeys);
   }
   IndexCounter<K>* counter = counter_of<K>(table);
+  if (table->visited == nullptr && (!first || table->percentile >= 0)) {
+    table->visited =
+        new (MemoryContextAlloc(estate->es_query_cxt, sizeof(VisitedRows))) VisitedRows(estate->es_query_cxt);
+    counter->remember(table->visited);
+  }
   counter->begin(child.keys, child.nkeys, estate->es_snapshot, !first);
   table->by_rows = !counter->may_count(table->child->plan->plan_rows);
   table->begun = true;
@@ -210,6 +215,7 @@ RowFinder<K>* begin_finder(CountedTable* table, EState* estate, std::span<const 
   if (first)
     table->finder = new (MemoryContextAlloc(estate->es_query_cxt, sizeof(RowFinder<K>))) RowFinder<K>(
         table->task.heap, table->task.index, counter_of<K>(table)->columns(), estate->es_query_cxt);
+  finder_of<K>(table)->remember(table->visited);
   finder_of<K>(table)->begin(keys.data(), static_cast<int>(keys.size()), estate->es_snapshot, !first,
                              direction_of(table->child));
   return finder_of<K>(table);

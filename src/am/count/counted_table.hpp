@@ -24,12 +24,13 @@ struct CountedTable {
   uint64 values;         // that it has in the last group that was merged with those of other tables
   AttrNumber attribute;  // of that column, in rows of the child
 
-  unsigned words;  // of a key
-  void* counter;   // IndexCounter<K>, made when rows are first asked for
-  bool begun;      // since the last rescan
-  bool by_rows;    // the child is read
-  uint32 at;       // the group that is given out next
-  uint32 end;      // of those that may be
+  unsigned words;        // of a key
+  void* counter;         // IndexCounter<K>, made when rows are first asked for
+  VisitedRows* visited;  // made where they are counted more than once
+  bool begun;            // since the last rescan
+  bool by_rows;          // the child is read
+  uint32 at;             // the group that is given out next
+  uint32 end;            // of those that may be
   // Of rows that are looked for by their number:
   void* finder;      // RowFinder<K>, made when there is one
   bool finding;      // since the last rescan

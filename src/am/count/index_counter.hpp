@@ -41,6 +41,8 @@ class IndexCounter {
   uint32 complete() const { return complete_; }
   const KeyColumns& columns() const { return columns_; }
   const CountWork& work() const { return leaves_.work(); }
+  // As CountedLeaves.
+  void remember(VisitedRows* visited) { leaves_.remember(visited); }
   // Ends what begin() began; it may be called again.
   void stop() { leaves_.stop(); }
   // The same, and lets go of the table and of most of the memory.
@@ -66,7 +68,14 @@ class IndexCounter {
     void whole(const BasicSegmentRef<K>& ref, unsigned i, unsigned n, unsigned removed);
     void clear(const K* key) { counter->groups_.add(counter->group_, *key); }
     void clear(unsigned n) { counter->groups_.add_rows(counter->group_, n); }
-    void suspect(const K* key, Tid tid) { counter->leaves_.suspect(tid, counter->group_, key); }
+    void suspect(const K* key, Tid tid) {
+      if (!counter->leaves_.suspect(tid, counter->group_, key)) return;
+      if (key != nullptr) {
+        clear(key);
+      } else {
+        clear(1u);
+      }
+    }
     void passed_over(unsigned n) { counter->leaves_.work().segments += n; }
     void decoded(unsigned n) { counter->leaves_.work().decoded += n; }
   };

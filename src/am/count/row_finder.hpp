@@ -48,6 +48,8 @@ class RowFinder {
   const CountWork& work() const { return leaves_.work(); }
   // A row that a snapshot sees does not go away: what does not find it again, where it was counted, is damaged.
   [[noreturn]] void lost() { leaves_.corrupt("entries that were counted are gone"); }
+  // As CountedLeaves.
+  void remember(VisitedRows* visited) { leaves_.remember(visited); }
   // As IndexCounter's.
   void stop() { leaves_.stop(); }
   void release() { leaves_.release(); }
@@ -70,7 +72,8 @@ class RowFinder {
     void clear(const K*) { clear(1u); }
     void clear(unsigned n) { finder->rows_[finder->piece_] += n; }
     void suspect(const K*, Tid tid) {
-      finder->leaves_.suspect(tid, finder->tag_ + static_cast<uint32>(finder->piece_), nullptr);
+      if (finder->leaves_.suspect(tid, finder->tag_ + static_cast<uint32>(finder->piece_), nullptr))
+        clear(1u);
     }
     void passed_over(unsigned n) { finder->leaves_.work().segments += n; }
     void decoded(unsigned n) { finder->leaves_.work().decoded += n; }

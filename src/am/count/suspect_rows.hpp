@@ -1,6 +1,7 @@
 // Entries whose rows must be visited to know whether a snapshot sees them, in the order of the table's blocks.
 #pragma once
 
+#include "am/count/visited_rows.hpp"
 #include "am/server/row_visits.hpp"
 #include "core/base/key.hpp"
 #include "core/sort/radix_sort.hpp"
@@ -26,13 +27,19 @@ class SuspectRows {
   // So many that they should be visited now.
   bool full() const { return size_ >= limit_; }
 
-  // Visits all of them; seen(group, key) is called for each row that the snapshot sees. None is left.
+  // Visits all of them; seen(group, key) is called for each row that the snapshot sees. None is left. `visited` (which may be null) remembers them.
   template <class Seen>
-  void visit(Snapshot snapshot, Seen seen) {
+  void visit(Snapshot snapshot, VisitedRows* visited, Seen seen) {
     if (size_ == 0) return;
     sort();
+    if (visited != nullptr) {
+      for (uint32 i = 0; i < size_; i++) visited->note_visited(rows_[i].code);
+    }
     const uint32 seen_rows = visits_.keep_visible({rows_, size_}, snapshot);
     visits_.rest();
+    if (visited != nullptr) {
+      for (uint32 i = 0; i < seen_rows; i++) visited->note_seen(rows_[i].code);
+    }
     for (uint32 i = 0; i < seen_rows; i++) {
       const auto at = static_cast<uint32>(rows_[i].tid);
       seen(groups_[at].number, groups_[at].has_key ? &keys_[at] : nullptr);
