@@ -63,7 +63,8 @@ class HeapPrefetch {
   }
 
  private:
-  static constexpr uint32 kSlots = 131072;  // heap pages that are remembered: a gigabyte
+  static constexpr uint32 kSlots =
+      1 << 20;  // heap pages that are remembered: eight gigabytes; what is used of it takes memory
   static Buffer buffers[kSlots];
 
   uint32 slot_of(BlockNumber block) const { return (block + (salt_ >> 12)) % kSlots; }

@@ -20,9 +20,13 @@ void put(const char* name, const CacheCounts& counts, const CacheSize& size, con
 }
 
 CacheSize size_of_pages() {
-  const auto used = std::count_if(std::begin(seen_pages), std::end(seen_pages),
-                                  [](const SeenPage& seen) { return seen.tag != 0; });
-  return {used, used * static_cast<int64>(sizeof(SeenPage)), sizeof seen_pages};
+  const auto layouts = std::count_if(std::begin(seen_pages), std::end(seen_pages),
+                                     [](const SeenPage& seen) { return seen.tag != 0; });
+  const auto tags =
+      std::count_if(std::begin(seen_tags), std::end(seen_tags), [](uint32 tag) { return tag != 0; });
+  return {std::max(layouts, tags),
+          layouts * static_cast<int64>(sizeof(SeenPage)) + tags * static_cast<int64>(sizeof(uint32)),
+          sizeof seen_pages + sizeof seen_tags};
 }
 
 CacheSize size_of_buffers() {

@@ -204,7 +204,7 @@ void BasicBufferStore<K>::extend(Handle h, unsigned n) {
   // The old checksum was right, so the new one is.
   const PageView page(bytes(h));
   SeenPage* seen = seen_page(index_, here);
-  seen->tag = seen_tag(index_, here, page.trailer().check);
+  seen->tag = *seen_tag_of(index_, here) = seen_tag(index_, here, page.trailer().check);
   if (seen->encoded > 0) seen->encoded = static_cast<uint16>(page.encoded());
 }
 
@@ -245,8 +245,16 @@ Fault BasicBufferStore<K>::find_fault(Handle h) {
     seen->upper = upper;
     return nullptr;
   }
-  seen_page_counts.misses++;
-  if (Fault fault = find_fault_strictly(h)) return fault;
+  uint32* known_tag = seen_tag_of(index_, here);
+  if (*known_tag == tag) {
+    // Another page took its place.
+    seen_page_counts.hits++;
+    if (Fault fault = verify_delta(page, 0)) return fault;
+  } else {
+    seen_page_counts.misses++;
+    if (Fault fault = find_fault_strictly(h)) return fault;
+    *known_tag = tag;
+  }
   remember_page(seen, tag, page);
   return nullptr;
 }

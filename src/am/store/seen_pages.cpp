@@ -12,6 +12,7 @@ namespace learned {
 
 SeenPage seen_pages[kSeenPages];
 Buffer seen_buffers[kSeenPages];
+uint32 seen_tags[kSeenTags];
 CacheCounts seen_page_counts;
 CacheCounts seen_buffer_counts;
 

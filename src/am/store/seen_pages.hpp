@@ -31,13 +31,17 @@ struct alignas(32) SeenPage {
 };
 static_assert(sizeof(SeenPage) == 32);
 
-// By block number, so that neighbours share memory and the leaves of one index up to half a gigabyte do not displace one
-// another.
-inline constexpr uint32 kSeenPages = 65536;
+// By block number, so that neighbours share memory and the leaves of one index up to two gigabytes do not displace one
+// another. Of these tables a session has in memory what it has used.
+inline constexpr uint32 kSeenPages = 1 << 18;
 extern SeenPage seen_pages[kSeenPages];
 // Where each was last; InvalidBuffer: nowhere. A table of its own: all else waits for it, and it is small enough to stay
 // in a processor's own cache.
 extern Buffer seen_buffers[kSeenPages];
+// The tags alone, of more pages, because a checksum costs far more than anything else that is not known of a page: by block
+// number, up to eight gigabytes of an index.
+inline constexpr uint32 kSeenTags = 1 << 20;
+extern uint32 seen_tags[kSeenTags];
 // Pages that were known to be sound or had to be checked; that were where they had been, or had to be looked for.
 extern CacheCounts seen_page_counts;
 extern CacheCounts seen_buffer_counts;
@@ -46,7 +50,10 @@ inline uint32 identity_of_index(Relation index) {
   return static_cast<uint32>(compat::file_number(index)) * 2654435769u;
 }
 inline uint32 seen_slot(Relation index, Block block) {
-  return (block + (identity_of_index(index) >> 16)) % kSeenPages;
+  return (block + (identity_of_index(index) >> 14)) % kSeenPages;
+}
+inline uint32* seen_tag_of(Relation index, Block block) {
+  return &seen_tags[(block + (identity_of_index(index) >> 12)) % kSeenTags];
 }
 inline SeenPage* seen_page(Relation index, Block block) { return &seen_pages[seen_slot(index, block)]; }
 // A page that changes gets another checksum, hence another tag.
