@@ -13,10 +13,10 @@ SELECT count(*), count(DISTINCT device) FROM readings WHERE device BETWEEN 10 AN
 
 # agree_with TEXT SERVER ORACLE: five reads by the indexes of the one are what sequential scans of the other say.
 agree_with() {
-  local by_index by_table
+  local by_index of_table
   by_index=$(OPTIONS='-c enable_seqscan=off -c enable_bitmapscan=off' on "$2" "$reads" && echo "done")
-  by_table=$(OPTIONS="$BY_TABLE" on "$3" "$reads" && echo "done")
-  is "$1" "$by_index" "$by_table"
+  of_table=$(OPTIONS="$BY_TABLE" on "$3" "$reads" && echo "done")
+  is "$1" "$by_index" "$of_table"
   contains "$by_index" '^done$' || fail "a query failed: $by_index"
 }
 # (By which of them the planner decides.)
