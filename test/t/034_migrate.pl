@@ -144,6 +144,36 @@ is($node->safe_psql('postgres', q{SELECT string_agg(indexrelid::regclass || ' ' 
 	'parts_1_k_new true, parts_k true', 'a partitioned index is swapped, and valid');
 is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*) FROM parts WHERE k BETWEEN 10 AND 19'), '30', 'and answers');
 
+# ---- the target of a foreign key, as docs/migrate.md has it ----------------------------------------------------------
+
+if ($server >= 180000)
+{
+	$node->safe_psql('postgres', q{
+CREATE TABLE parent (id int8 NOT NULL);
+INSERT INTO parent SELECT generate_series(1, 1000);
+CREATE UNIQUE INDEX parent_id ON parent (id);
+CREATE TABLE child (parent int8 CONSTRAINT child_parent_fkey REFERENCES parent (id));
+INSERT INTO child SELECT generate_series(1, 100);
+CREATE UNIQUE INDEX CONCURRENTLY parent_id_new ON parent USING learned (id);
+SET lock_timeout = '2s';
+BEGIN;
+ALTER TABLE child DROP CONSTRAINT child_parent_fkey;
+DROP INDEX parent_id;
+ALTER TABLE child ADD CONSTRAINT child_parent_fkey FOREIGN KEY (parent) REFERENCES parent (id) NOT VALID;
+ALTER INDEX parent_id_new RENAME TO parent_id;
+COMMIT;
+RESET lock_timeout;
+ALTER TABLE child VALIDATE CONSTRAINT child_parent_fkey;
+});
+	is($node->safe_psql('postgres', q{SELECT conname, convalidated, amname FROM pg_constraint o JOIN pg_class c ON c.oid = conindid JOIN pg_am a ON a.oid = relam WHERE conrelid = 'child'::regclass AND contype = 'f'}),
+		'child_parent_fkey|t|learned', 'the foreign key relies on the learned index');
+	for my $sql ('INSERT INTO child VALUES (1001)', 'DELETE FROM parent WHERE id = 7')
+	{
+		my ($status, $out, $err) = $node->psql('postgres', $sql);
+		like($err, qr/violates foreign key constraint "child_parent_fkey"/, "it is kept: $sql");
+	}
+}
+
 # ---- limits that the role has for its queries: a build takes longer, and waits longer -------------------------------
 
 {
