@@ -68,7 +68,8 @@ copy_tree() {
   if [ -n "${2:-}" ]; then
     history archive "$2" | tar -C "$1" --no-same-owner -xf - &&
       rm -rf "$1/debian" "$1/scripts" "$1/docs" && cp -r "$TREE/debian" "$TREE/scripts" "$TREE/docs" "$1/" &&
-      sed -i 's/ -MMD / -MD /' "$1/Makefile" || return 1 # (of the headers that it needs to name, old versions named their own only)
+      # (The change log was of the next version already, whose number the package would have; and of headers, old versions named their own only.)
+      sed -i "0,/^## $OLDER_VERSION /{/^## $OLDER_VERSION /!d}" "$1/CHANGELOG.md" && sed -i 's/ -MMD / -MD /' "$1/Makefile" || return 1
   else
     cp -r "$TREE/." "$1/" || return 1
   fi
