@@ -7,7 +7,7 @@
 #   find_server                   sets PG_CONFIG, BINDIR, SERVER_VERSION and SERVER_MAJOR; installs server and headers
 #                                 if missing
 #   install_extension             builds in build/pg-<version>, installs into the server's directories
-#   make_workspace                sets WORKSPACE, a temporary directory that goes away at exit
+#   make_workspace [DIRECTORY]    sets WORKSPACE, a new directory (a temporary one) that goes away at exit
 #   start_server [NAME=VALUE]...  a throw-away server in the workspace; sets PGHOST, PGPORT, PGUSER, PGDATABASE
 #   as_server_user COMMAND...     runs it as the user that owns the throw-away server
 #   totals PASSED FAILED SKIPPED  the last line of every script that tests; read_totals LOG reads it
@@ -183,7 +183,7 @@ install_server_headers() {
   fi
 }
 
-# While these two files exist, installing a server creates no cluster and starts no service.
+# forbid_services and allow_services: while these two files exist, installing creates no cluster and starts no service.
 NO_CLUSTER=/etc/postgresql-common/createcluster.d/zz-learned-index-quiet.conf
 POLICY=/usr/sbin/policy-rc.d
 POLICY_IS_OURS=
@@ -193,9 +193,7 @@ allow_services() {
   [ -z "$POLICY_IS_OURS" ] || as_root rm -f "$POLICY"
   POLICY_IS_OURS=
 }
-install_server() {
-  say "installing postgresql-$PG_MAJOR (no cluster is created, none is started)"
-  apt_update
+forbid_services() {
   at_exit allow_services
   if [ ! -e "$POLICY" ]; then
     POLICY_IS_OURS=yes
@@ -204,6 +202,11 @@ install_server() {
   fi
   as_root mkdir -p "$(dirname "$NO_CLUSTER")"
   echo "create_main_cluster = false" | as_root tee "$NO_CLUSTER" >/dev/null
+}
+install_server() {
+  say "installing postgresql-$PG_MAJOR (no cluster is created, none is started)"
+  apt_update
+  forbid_services
   apt_can_install "postgresql-$PG_MAJOR" ||
     fail "cannot install postgresql-$PG_MAJOR beside the servers that are here; choose one with PG_CONFIG=..."
   apt_install "postgresql-$PG_MAJOR" || fail "apt-get could not install postgresql-$PG_MAJOR"
@@ -276,7 +279,12 @@ WORKSPACE=
 make_workspace() {
   [ -z "$WORKSPACE" ] || return 0
   if id postgres >/dev/null 2>&1; then SERVER_USER=postgres; else SERVER_USER=nobody; fi
-  WORKSPACE=$(mktemp -d "${TMPDIR:-/tmp}/learned.XXXXXX")
+  if [ -z "${1:-}" ]; then
+    WORKSPACE=$(mktemp -d "${TMPDIR:-/tmp}/learned.XXXXXX")
+  else
+    mkdir "$1" || fail "cannot make the directory $1"
+    WORKSPACE=$1
+  fi
   at_exit remove_workspace
   chmod 755 "$WORKSPACE"
   [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$WORKSPACE"

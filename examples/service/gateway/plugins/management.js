@@ -1,0 +1,51 @@
+// Behind the token: the view learned_indexes, and learned_index_check(). By a role of its own, a member of pg_monitor.
+'use strict'
+
+const { Pool } = require('pg')
+const answer = require('../errors')
+
+const TAG = { tags: ['management'], security: [{ token: [] }] }
+
+module.exports = async function management (app) {
+  const pool = new Pool({ connectionString: process.env.SERVICE_MANAGER, max: 2, connectionTimeoutMillis: 5000 })
+  // Without this a server that goes away would end the gateway.
+  pool.on('error', (error) => app.log.warn({ message: error.message }, 'a connection was lost'))
+  app.addHook('onClose', () => pool.end())
+
+  app.get('/management/indexes', {
+    schema: { ...TAG, summary: 'All learned indexes: size, what a btree would take, entries, advice' }
+  }, async (request, reply) => {
+    try {
+      const { rows } = await pool.query(
+        'SELECT *, round(btree_size / nullif(size, 0)::numeric, 2)::float8 AS times_smaller FROM learned_indexes ORDER BY 1, 3')
+      return rows
+    } catch (error) {
+      return answer(reply, error)
+    }
+  })
+
+  app.post('/management/check', {
+    schema: {
+      ...TAG,
+      summary: 'Is this index sound? With heapallindexed: does it find every row?',
+      body: {
+        type: 'object',
+        required: ['index'],
+        additionalProperties: false,
+        properties: { index: { type: 'string', minLength: 1, maxLength: 200 }, heapallindexed: { type: 'boolean', default: false } }
+      }
+    }
+  }, async (request, reply) => {
+    const { index, heapallindexed } = request.body
+    const started = performance.now()
+    const result = (sound, more) => ({ index, heapallindexed, sound, milliseconds: Math.round(performance.now() - started), ...more })
+    try {
+      await pool.query('SELECT learned_index_check($1::text::regclass, $2)', [index, heapallindexed])
+      return result(true)
+    } catch (error) {
+      // Damage is an answer to the question, and not a failure to answer it.
+      if (error.code === 'XX002') return result(false, { message: error.message, hint: error.hint })
+      return answer(reply, error)
+    }
+  })
+}

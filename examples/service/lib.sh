@@ -1,0 +1,120 @@
+# shellcheck shell=bash
+# What run.sh and test.sh share; sourced, after scripts/lib.sh and settings.sh.
+
+PORTS=(GATEWAY_PORT POSTGRES_PORT PGBOUNCER_PORT PGPOOL_PORT PCP_PORT EXPORTER_PORT GATEWAY_METRICS_PORT PROMETHEUS_PORT)
+PARTS=(postgres pgbouncer pgpool gateway exporter prometheus) # as in config/supervisord.conf.in
+if [ "$(id -u)" = 0 ] && id postgres >/dev/null 2>&1; then SERVER_USER=postgres; else SERVER_USER=$(id -un); fi
+
+usage() {
+  echo "usage: ${0##*/} start | stop | status" >&2
+  exit 2
+}
+
+listening() { (exec 3<>"/dev/tcp/$ADDRESS/$1") 2>/dev/null; }
+
+# Of whoever else a directory is, it is not to be removed, nor what is in it to be believed.
+is_ours() { [ -d "$SERVICE_DIR" ] && [ ! -L "$SERVICE_DIR" ] && [ "$(stat -c %U "$SERVICE_DIR")" = "$SERVER_USER" ]; }
+
+is_there() {
+  [ -e "$SERVICE_DIR" ] || [ -L "$SERVICE_DIR" ] || return 1
+  is_ours || fail "$SERVICE_DIR is not this user's (${SERVER_USER})"
+  [ -d "$SERVICE_DIR/config" ] || fail "$SERVICE_DIR was not made by run.sh start"
+  # (as_server_user, of scripts/lib.sh, goes by it.)
+  WORKSPACE=$SERVICE_DIR
+  cd "$SERVICE_DIR"
+}
+
+# The processes of the parts and of their children: all work in this directory. (By their environment they could not be
+# known: PostgreSQL writes its titles over it.)
+processes() {
+  local link
+  for link in /proc/[0-9]*/cwd; do
+    case $(readlink "$link" 2>/dev/null) in
+      "$SERVICE_DIR" | "$SERVICE_DIR"/*)
+        link=${link%/cwd}
+        # This script's own, and those of whoever looks at the directory in a shell of theirs, are not meant.
+        [ "$(stat -c %U "$link" 2>/dev/null)" = "$SERVER_USER" ] && grep -qsaE "$PART_COMMANDS" "$link/cmdline" && echo "${link#/proc/}"
+        ;;
+    esac
+  done
+}
+PART_COMMANDS='postgres|pgbouncer|pgpool|supervisord|prometheus|/gateway/node_modules/'
+running() { [ -n "$(processes)" ]; }
+
+# In order where supervisord is there to do that, otherwise at once.
+end_parts() {
+  local i signal list
+  cd /
+  if [ -S "$SERVICE_DIR/socket/supervisor" ]; then
+    as_server_user supervisorctl -c "$SERVICE_DIR/config/supervisord.conf" shutdown >/dev/null 2>&1 || true
+    for i in $(seq 300); do
+      [ -e "$SERVICE_DIR/supervisord.pid" ] || break
+      kill -0 "$(cat "$SERVICE_DIR/supervisord.pid" 2>/dev/null)" 2>/dev/null || break
+      sleep 0.2
+    done
+  fi
+  for signal in TERM INT KILL; do
+    for i in $(seq 25); do
+      list=$(processes)
+      [ -n "$list" ] || return 0
+      # shellcheck disable=SC2086 # a list of words
+      [ "$i" != 1 ] || as_server_user kill -s "$signal" $list 2>/dev/null || true
+      sleep 0.2
+    done
+  done
+}
+
+secret() { cat "$SERVICE_DIR/secret/$1"; }
+
+# ask USER PORT DATABASE PSQL-OPTION...: by TCP, as any client
+ask() {
+  local user=$1 port=$2 database=$3
+  shift 3
+  PGPASSWORD=$(secret "$user") PGCONNECT_TIMEOUT=5 "$(psql_command)" -X -q -h "$ADDRESS" -p "$port" -U "$user" -d "$database" "$@"
+}
+psql_command() {
+  local bindir
+  bindir=$(sed -nE 's/^BINDIR=(.*)$/\1/p' "$SERVICE_DIR/settings" 2>/dev/null)
+  if [ -x "${BINDIR:-$bindir}/psql" ]; then echo "${BINDIR:-$bindir}/psql"; else echo psql; fi
+}
+
+# Does a part do what it is there for? By the way that its clients go.
+part_works() {
+  case $1 in
+    postgres) [ "$(ask monitor "$POSTGRES_PORT" service -Atc 'SELECT 1' 2>/dev/null)" = 1 ] ;;
+    pgbouncer) [ "$(ask monitor "$PGBOUNCER_PORT" service -Atc 'SELECT 1' 2>/dev/null)" = 1 ] ;;
+    pgpool) [ "$(ask cached "$PGPOOL_PORT" service -Atc 'SELECT 1' 2>/dev/null)" = 1 ] ;;
+    gateway) curl -fsS -m 5 "http://$ADDRESS:$GATEWAY_PORT/status" >/dev/null 2>&1 ;;
+    exporter) curl -fsS -m 5 "http://$ADDRESS:$EXPORTER_PORT/metrics" 2>/dev/null | grep -q '^pg_up 1' ;;
+    prometheus) curl -fsS -m 5 "http://$ADDRESS:$PROMETHEUS_PORT/-/ready" >/dev/null 2>&1 ;;
+  esac
+}
+
+# The settings that it was started with, for who stops it or asks about it with others.
+remember_settings() {
+  local name
+  put settings < <(for name in "${PORTS[@]}" ROWS RATE_LIMIT RATE_SECONDS CACHE_SECONDS SCRAPE_SECONDS BINDIR; do echo "$name=${!name}"; done)
+}
+recall_settings() {
+  local name value
+  for name in "${PORTS[@]}" ROWS RATE_LIMIT RATE_SECONDS CACHE_SECONDS SCRAPE_SECONDS; do
+    value=$(sed -nE "s/^$name=([0-9]+)\$/\1/p" "$SERVICE_DIR/settings" 2>/dev/null)
+    [ -z "$value" ] || printf -v "$name" '%s' "$value"
+  done
+}
+
+# The gateway's packages, as the lock file has them, fetched once; sets MODULES. Nothing of them runs while they are installed.
+# Made under another name first, so that node_modules is always complete.
+fetch_modules() {
+  MODULES=$CACHE/service-$(sha256sum "$HERE/gateway/package-lock.json" | cut -c1-16)
+  [ ! -d "$MODULES/node_modules" ] || return 0
+  say "fetching the gateway's packages from npm"
+  rm -rf "$MODULES.new"
+  mkdir -p "$MODULES.new" || fail "cannot make the directory $MODULES"
+  cp "$HERE/gateway/package.json" "$HERE/gateway/package-lock.json" "$MODULES.new/"
+  npm ci --prefix "$MODULES.new" --ignore-scripts --no-audit --no-fund >"$MODULES.new/npm.log" 2>&1 || {
+    grep -v EBADENGINE "$MODULES.new/npm.log" | tail -n 10 >&2
+    fail "npm could not install the gateway's packages"
+  }
+  mv "$MODULES.new" "$MODULES"
+}
