@@ -218,7 +218,8 @@ status() {
   [ "$bad" = 0 ] || exit "$bad"
   echo
   echo "PgBouncer, since it started:"
-  ask monitor "$PGBOUNCER_PORT" pgbouncer -P footer=off -c 'SHOW POOLS' | cut -d'|' -f1-8
+  ask monitor "$PGBOUNCER_PORT" pgbouncer -At -c 'SHOW STATS_TOTALS' |
+    awk -F'|' '$1 == "service" { printf "%d transactions, %d queries, waited %.3f s for a connection\n", $2, $3, $8 / 1e6 }'
   echo "pgpool's cache:"
   ask cached "$PGPOOL_PORT" service -x -P footer=off -c 'SHOW POOL_CACHE'
   echo "learned indexes:"

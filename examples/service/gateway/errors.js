@@ -1,5 +1,4 @@
-// What the database says, as a status of HTTP: what the person asked for is wrong (4xx), or what we have is (5xx). Messages of
-// the second kind stay in the log.
+// What the database says, as a status of HTTP: what the person asked for is wrong (4xx), or what we have is (5xx).
 'use strict'
 
 const STATUS = {
@@ -14,17 +13,17 @@ const STATUS = {
   53300: [503, 'the database has too many clients']
 }
 
-module.exports = function answer (reply, error) {
+// [status, message] for an error of the database or on the way to it; nothing for any other.
+function statusOf (error) {
   const code = String(error.code ?? '')
-  let [status, message] = STATUS[code] ?? (/^22/.test(code) ? [400] : [])
-  if (status === undefined) {
-    const connection = /^(08|E[A-Z]+$)|^$/.test(code) || /timeout|terminated|closed/i.test(error.message)
-    ;[status, message] = connection ? [503, 'the database cannot be reached'] : [500, 'the database reported an error']
+  if (STATUS[code]) return STATUS[code]
+  if (/^22/.test(code)) return [400] // a value that is none of its type
+  if (/^23/.test(code)) return [409] // against a constraint
+  if (/^PLT_SQL_MAPPER/.test(code)) return [400]
+  if (/^(08...|E[A-Z]+)$/.test(code) || (!code && /timeout|terminated|server_login_retry|query_wait/i.test(error.message))) {
+    return [503, 'the database cannot be reached']
   }
-  if (status >= 500) {
-    reply.log.error({ code, message: error.message }, 'database')
-    if (status === 503) reply.header('retry-after', '5')
-  }
-  const hint = status < 500 ? error.hint : undefined
-  return reply.code(status).send({ statusCode: status, code, message: message ?? error.message, ...(hint && { hint }) })
+  if (/^[0-9A-Z]{5}$/.test(code)) return [500, 'the database reported an error']
 }
+
+module.exports = { statusOf }

@@ -1,27 +1,24 @@
 // Behind the token: the view learned_indexes, and learned_index_check(). By a role of its own, a member of pg_monitor.
 'use strict'
 
-const { Pool } = require('pg')
-const answer = require('../errors')
+const { Pool, types } = require('pg')
 
 const TAG = { tags: ['management'], security: [{ token: [] }] }
 
 module.exports = async function management (app) {
-  const pool = new Pool({ connectionString: process.env.SERVICE_MANAGER, max: 2, connectionTimeoutMillis: 5000 })
+  // Sizes are numbers, not text, as far as JSON's numbers go.
+  const parsers = { getTypeParser: (oid, format) => oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format) }
+  const pool = new Pool({ connectionString: process.env.SERVICE_MANAGER, max: 2, connectionTimeoutMillis: 5000, types: parsers })
   // Without this a server that goes away would end the gateway.
   pool.on('error', (error) => app.log.warn({ message: error.message }, 'a connection was lost'))
   app.addHook('onClose', () => pool.end())
 
   app.get('/management/indexes', {
     schema: { ...TAG, summary: 'All learned indexes: size, what a btree would take, entries, advice' }
-  }, async (request, reply) => {
-    try {
-      const { rows } = await pool.query(
-        'SELECT *, round(btree_size / nullif(size, 0)::numeric, 2)::float8 AS times_smaller FROM learned_indexes ORDER BY 1, 3')
-      return rows
-    } catch (error) {
-      return answer(reply, error)
-    }
+  }, async () => {
+    const { rows } = await pool.query(
+      'SELECT *, round(btree_size / nullif(size, 0)::numeric, 2)::float8 AS times_smaller FROM learned_indexes ORDER BY 1, 3')
+    return rows
   })
 
   app.post('/management/check', {
@@ -35,7 +32,7 @@ module.exports = async function management (app) {
         properties: { index: { type: 'string', minLength: 1, maxLength: 200 }, heapallindexed: { type: 'boolean', default: false } }
       }
     }
-  }, async (request, reply) => {
+  }, async (request) => {
     const { index, heapallindexed } = request.body
     const started = performance.now()
     const result = (sound, more) => ({ index, heapallindexed, sound, milliseconds: Math.round(performance.now() - started), ...more })
@@ -45,7 +42,7 @@ module.exports = async function management (app) {
     } catch (error) {
       // Damage is an answer to the question, and not a failure to answer it.
       if (error.code === 'XX002') return result(false, { message: error.message, hint: error.hint })
-      return answer(reply, error)
+      throw error
     }
   })
 }

@@ -10,6 +10,9 @@ module.exports = fp(async function token (app) {
   app.addHook('onRequest', function (request, reply, done) {
     const reads = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS'
     if (reads && !request.routeOptions.url?.startsWith('/management/')) return done()
-    app.verifyBearerAuth(request, reply, done)
+    app.verifyBearerAuth(request, reply, (error) => {
+      if (error) reply.header('www-authenticate', 'Bearer')
+      done(error)
+    })
   })
 })
