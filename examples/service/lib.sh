@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # some is for those who source this
 # What run.sh and test.sh share; sourced, after scripts/lib.sh and settings.sh.
 
 PORTS=(GATEWAY_PORT POSTGRES_PORT PGBOUNCER_PORT PGPOOL_PORT PCP_PORT EXPORTER_PORT GATEWAY_METRICS_PORT PROMETHEUS_PORT)
@@ -21,7 +22,7 @@ is_there() {
   [ -d "$SERVICE_DIR/config" ] || fail "$SERVICE_DIR was not made by run.sh start"
   # (as_server_user, of scripts/lib.sh, goes by it.)
   WORKSPACE=$SERVICE_DIR
-  cd "$SERVICE_DIR"
+  cd "$SERVICE_DIR" || fail "no right to enter $SERVICE_DIR"
 }
 
 # The processes of the parts and of their children: all work in this directory. (By their environment they could not be

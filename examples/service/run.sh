@@ -26,8 +26,9 @@ check_settings() {
   [[ $SERVICE_DIR =~ ^/[A-Za-z0-9._/-]+$ ]] || fail "SERVICE_DIR is an absolute path of letters, digits and . _ - /: $SERVICE_DIR"
   [ ${#SERVICE_DIR} -le 80 ] || fail "SERVICE_DIR is longer than 80 characters: $SERVICE_DIR"
   for name in "${PORTS[@]}"; do
-    [[ ${!name} =~ ^[0-9]{4,5}$ ]] && [ "${!name}" -ge 1024 ] && [ "${!name}" -le 65535 ] ||
+    if ! [[ ${!name} =~ ^[0-9]{4,5}$ ]] || [ "${!name}" -lt 1024 ] || [ "${!name}" -gt 65535 ]; then
       fail "$name is a port from 1024 to 65535: ${!name}"
+    fi
   done
   name=$(for name in "${PORTS[@]}"; do echo "${!name}"; done | sort | uniq -d)
   [ -z "$name" ] || fail "two parts cannot have one port: $name"
@@ -37,10 +38,10 @@ check_settings() {
 }
 
 check_place() {
-  [ ! -e "$SERVICE_DIR" ] && [ ! -L "$SERVICE_DIR" ] || {
-    is_ours && running && fail "it is running already in $SERVICE_DIR (run.sh status, run.sh stop)"
+  if [ -e "$SERVICE_DIR" ] || [ -L "$SERVICE_DIR" ]; then
+    if is_ours && running; then fail "it is running already in $SERVICE_DIR (run.sh status, run.sh stop)"; fi
     fail "$SERVICE_DIR is there already: end it with run.sh stop, or choose another SERVICE_DIR"
-  }
+  fi
   [ -d "$(dirname "$SERVICE_DIR")" ] || fail "there is no directory $(dirname "$SERVICE_DIR")"
   [ -w "$(dirname "$SERVICE_DIR")" ] || fail "no right to make $SERVICE_DIR; choose another SERVICE_DIR"
 }
@@ -54,7 +55,9 @@ check_ports() {
 
 check_node() {
   local version
-  command -v node >/dev/null && command -v npm >/dev/null || fail "node $NODE_MAJOR or later with npm is needed, and not installed"
+  for version in node npm; do
+    command -v "$version" >/dev/null || fail "$version is not installed; node $NODE_MAJOR or later with npm is needed"
+  done
   version=$(node --version | sed 's/^v//; s/\..*//')
   [ "$version" -ge "$NODE_MAJOR" ] || fail "node $NODE_MAJOR or later is needed, and $(command -v node) is $(node --version)"
 }

@@ -53,7 +53,7 @@ BEGIN
   END;
 END $$;
 
--- Asked five times each, by turns, after a first time that gives the plan and warms the caches; the median is told. One process, so
+-- Asked five times each, by turns, after a first time that warms the caches; then the plan. The median is told. One process, so
 -- that the index is compared and not the number of workers.
 CREATE FUNCTION compare(dataset text, question text, low text, high text, device int) RETURNS json
 LANGUAGE plpgsql SET timezone = 'UTC' SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
@@ -73,12 +73,13 @@ BEGIN
   IF query IS NULL THEN
     RAISE EXCEPTION 'there is no question "%" about "%"', question, dataset USING ERRCODE = '22023';
   END IF;
-  FOR round IN 0..5 LOOP
+  FOR round IN 0..6 LOOP
     FOR i IN 1..2 LOOP
       PERFORM set_config('search_path', CASE i WHEN 1 THEN 'public' ELSE 'twin, public' END, true);
-      IF round = 0 THEN
+      IF round = 6 THEN
         lines := ARRAY[]::text[];
-        FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, COSTS OFF) ' || query LOOP
+        FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, COSTS OFF, SUMMARY OFF) ' || query LOOP
+          EXIT WHEN line = 'Planning:';
           lines := lines || line;
         END LOOP;
         plans[i] := array_to_json(lines);
@@ -93,6 +94,7 @@ BEGIN
       started := clock_timestamp();
       EXECUTE format('SELECT json_agg(a) FROM (%s) a', query) INTO answer;
       answers[i] := answer;
+      CONTINUE WHEN round = 0;
       times[i][round] := 1000 * extract(epoch FROM clock_timestamp() - started);
     END LOOP;
   END LOOP;

@@ -62,6 +62,14 @@ CREATE INDEX ranges_first_ip ON twin.ranges USING btree (first_ip);
 CREATE INDEX readings_ts ON twin.readings USING btree (ts);
 CREATE INDEX readings_device_ts ON twin.readings USING btree (device, ts);
 
+-- What is written to one is written to the other, so that both go on to have the same rows.
+CREATE FUNCTION copy_to_twin() RETURNS trigger SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO twin.readings OVERRIDING SYSTEM VALUE SELECT * FROM added;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER copy_to_twin AFTER INSERT ON readings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION copy_to_twin();
+
 GRANT SELECT ON ranges, readings, twin.ranges, twin.readings TO gateway, cached;
 GRANT INSERT (device, ts, value) ON readings TO gateway;
 
