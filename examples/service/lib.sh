@@ -26,20 +26,18 @@ is_there() {
 }
 
 # The processes of the parts and of their children: all work in this directory. (By their environment they could not be
-# known: PostgreSQL writes its titles over it.)
-processes() {
-  local link
-  for link in /proc/[0-9]*/cwd; do
-    case $(readlink "$link" 2>/dev/null) in
-      "$SERVICE_DIR" | "$SERVICE_DIR"/*)
-        link=${link%/cwd}
-        # This script's own, and those of whoever looks at the directory in a shell of theirs, are not meant.
-        [ "$(stat -c %U "$link" 2>/dev/null)" = "$SERVER_USER" ] && grep -qsaE "$PART_COMMANDS" "$link/cmdline" && echo "${link#/proc/}"
-        ;;
-    esac
-  done
-}
+# known: PostgreSQL writes its titles over it.) Not meant are this script's own, nor who looks at the directory in a shell.
 PART_COMMANDS='postgres|pgbouncer|pgpool|supervisord|prometheus|/gateway/node_modules/'
+processes() {
+  local directory
+  # (Processes end while it looks: no failure.)
+  { find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' \( -lname "$SERVICE_DIR" -o -lname "$SERVICE_DIR/*" \) -printf '%h\n' 2>/dev/null || true; } |
+    while read -r directory; do
+      if [ "$(stat -c %U "$directory" 2>/dev/null)" = "$SERVER_USER" ] && grep -qsaE "$PART_COMMANDS" "$directory/cmdline"; then
+        echo "${directory#/proc/}"
+      fi
+    done
+}
 running() { [ -n "$(processes)" ]; }
 
 # In order where supervisord is there to do that, otherwise at once.

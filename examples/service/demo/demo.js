@@ -117,10 +117,11 @@ function showPlan (pre, lines, index) {
   }
 }
 
-function showResult (card, result, most) {
+function showResult (card, result, most, rounds) {
   card.replaceChildren(byId('card').content.cloneNode(true))
   const part = (selector) => card.querySelector(selector)
   part('h2').textContent = result.method
+  part('.time-label').textContent = rounds > 1 ? `time, median of ${rounds}` : 'time'
   part('.time').textContent = milliseconds(result.milliseconds)
   part('.size').textContent = bytes(result.index.bytes)
   part('.time-bar').style.width = `${result.milliseconds / most.milliseconds * 100}%`
@@ -142,7 +143,7 @@ function show (comparison) {
     milliseconds: Math.max(learned.milliseconds, btree.milliseconds),
     bytes: Math.max(learned.index.bytes, btree.index.bytes)
   }
-  for (const result of comparison.results) showResult(document.querySelector(`[data-method=${result.method}]`), result, most)
+  for (const result of comparison.results) showResult(document.querySelector(`[data-method=${result.method}]`), result, most, comparison.rounds)
   const verdict = byId('verdict')
   verdict.replaceChildren('The learned index is ', cell('b', compared(learned.index.bytes, btree.index.bytes, 'smaller', 'larger')),
     ' and its answer ', cell('b', compared(learned.milliseconds, btree.milliseconds, 'faster', 'slower')), '. ')
@@ -184,6 +185,7 @@ async function ask () {
   } else {
     byId('device-field').hidden = true
   }
+  byId('to-field').style.visibility = parameters.question === 'lookup' ? 'hidden' : 'visible'
   byId('results').classList.add('busy')
   try {
     const comparison = await fetchJson(`compare/${dataset()}?${new URLSearchParams(parameters)}`, mine.signal)

@@ -17,7 +17,7 @@ CREATE ROLE gateway LOGIN PASSWORD :'gateway';
 CREATE ROLE manager LOGIN PASSWORD :'manager' IN ROLE pg_monitor;
 CREATE ROLE monitor LOGIN PASSWORD :'monitor' IN ROLE pg_monitor;
 CREATE ROLE cached LOGIN PASSWORD :'cached';
-ALTER ROLE gateway SET statement_timeout = '5s';
+ALTER ROLE gateway SET statement_timeout = '10s';
 ALTER ROLE manager SET statement_timeout = '60s';
 REVOKE ALL ON SCHEMA public FROM public;
 GRANT USAGE ON SCHEMA public TO gateway, manager, monitor, cached;

@@ -39,12 +39,13 @@ async function main () {
   ok(!(await page.$eval('#device-field', (element) => element.checkVisibility())), 'no device where none is asked for')
   await shot('readings')
 
-  const before = await text('#from')
+  const before = await page.$eval('#from', (element) => element.value)
   await page.focus('#low')
   for (let i = 0; i < 40; i++) await page.keyboard.press('ArrowLeft')
   await settled('answered')
   const [first, second] = await answers()
-  ok(first === second && before !== null, 'the slider is moved by keys, and the question asked anew', [first, second])
+  const after = await page.$eval('#from', (element) => element.value)
+  ok(first === second && after < before, 'the slider is moved by keys, and the question asked anew', [before, after, first, second])
 
   await page.select('#question', 'device')
   await settled('answered')
