@@ -6,7 +6,8 @@
 #                                         caching, rest, writing, limits, outage, monitoring, compared, page
 #   TEST_LOGS=...                         screenshots, and the parts' logs if something failed (build/service)
 #
-# Needs what run.sh needs, and Chromium; takes five minutes. Uses other ports and another directory than run.sh does by itself. Ends with the line "N passed, N failed, N skipped".
+# Needs what run.sh needs, and Chromium; takes ten minutes where two cores are busy. Uses other ports and another directory
+# than run.sh does by itself. Ends with the line "N passed, N failed, N skipped".
 set -uo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
