@@ -159,3 +159,27 @@ SELECT n.nspname AS schemaname, t.relname AS tablename, c.relname AS indexname,
  WHERE c.relkind = 'i' AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace);
 COMMENT ON VIEW learned_indexes IS 'learned indexes of this database that the user may examine, at a glance';
 GRANT SELECT ON learned_indexes TO PUBLIC;
+
+-- One row for each btree index that the user may examine, by a sample of its pages. (It begins subtransactions, hence it is not for parallel queries.)
+CREATE FUNCTION learned_index_advisor(
+    schema regnamespace DEFAULT NULL,
+    verbose boolean DEFAULT false,
+    OUT schemaname name,
+    OUT tablename name,
+    OUT indexname name,
+    OUT size int8,
+    OUT rebuilt_size int8,
+    OUT expected_size int8,
+    OUT expected_build interval,
+    OUT entries int8,
+    OUT sampled float8,
+    OUT idx_scan int8,
+    OUT lost text,
+    OUT note text,
+    OUT create_statement text,
+    OUT drop_statement text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100;
+COMMENT ON FUNCTION learned_index_advisor(regnamespace, boolean) IS
+    'btree indexes of this database that could be learned ones: what they would take, and what would be lost';

@@ -33,13 +33,13 @@ Oid type_of_column(Relation index, unsigned column) {
   return key_kind_of_type(type, &kind) ? type : getBaseType(type);
 }
 
-[[noreturn]] void refuse_column_type(Relation index, unsigned column, Oid type) {
+[[noreturn]] void refuse_column_type(Relation index, unsigned column, const Oid* families, Oid type) {
   if (column < static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)))
-    refuse_unmapped_type(index->rd_opfamily[column], type);
+    refuse_unmapped_type(families[column], type);
   refuse_included_type(type);
 }
 
-// How the values of a column are kept. Costs no look at the catalogs where the type is known.
+// How the values of a column are kept, given the families of the key columns. Costs no look at the catalogs where the type is known.
 struct ColumnKind {
   KeyKind kind;
   bool is_mapped;
@@ -47,14 +47,14 @@ struct ColumnKind {
 
   unsigned words() const { return is_mapped ? kMappedWords : key_words(kind); }
 };
-ColumnKind kind_of_column(Relation index, unsigned column) {
+ColumnKind kind_of_column(Relation index, unsigned column, const Oid* families) {
   ColumnKind result{};
   const Oid type = type_of_column(index, column);
   if (key_kind_of_type(type, &result.kind)) return result;
   // (Included columns have no operator class.)
   if (column >= static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index)) ||
-      !find_mapping(index->rd_opfamily[column], type, &result.mapped)) {
-    refuse_column_type(index, column, type);
+      !find_mapping(families[column], type, &result.mapped)) {
+    refuse_column_type(index, column, families, type);
   }
   result.is_mapped = true;
   result.kind = result.mapped.kind;
@@ -113,13 +113,17 @@ bool has_mapped_column(Relation index) {
 }
 
 KeyColumns key_columns_of(Relation index, MemoryContext context) {
+  return key_columns_in(index, index->rd_opfamily, context);
+}
+
+KeyColumns key_columns_in(Relation index, const Oid* families, MemoryContext context) {
   KeyColumns columns{};
   columns.count = static_cast<unsigned>(IndexRelationGetNumberOfAttributes(index));
   columns.keys = static_cast<unsigned>(IndexRelationGetNumberOfKeyAttributes(index));
   if (columns.count > kMaxWords) refuse_key_words(columns.count);
   for (unsigned c = 0; c < columns.count; c++) {
     KeyColumn& column = columns.column[c];
-    const ColumnKind kind = kind_of_column(index, c);
+    const ColumnKind kind = kind_of_column(index, c, families);
     column.type.kind = kind.kind;
     column.width = static_cast<std::uint8_t>(key_width(kind.kind));
     const unsigned words = kind.words();

@@ -51,6 +51,8 @@ static_assert(std::is_trivially_copyable_v<KeyColumns>);
 // Raises ERRCODE_FEATURE_NOT_SUPPORTED for what refuse_unsupported_index() refuses, but cheaply. What mappings of types need
 // is made in the context, and must outlive the result.
 KeyColumns key_columns_of(Relation index, MemoryContext context = CurrentMemoryContext);
+// The same where the operator families of the key columns are others than the index's: of a btree, what its columns would be in an index of ours.
+KeyColumns key_columns_in(Relation index, const Oid* families, MemoryContext context);
 // Whether a key column's values may have been merged (see KeyColumn).
 bool key_column_merged(Relation index, unsigned column);
 // Whether there is a column of a type that is not known.

@@ -11,6 +11,7 @@
 #include "am/check/inspection.hpp"
 #include "am/options.hpp"
 #include "am/server/compat.hpp"
+#include "am/server/guarded.hpp"
 #include "am/server/result_row.hpp"
 #include "am/write/gathered.hpp"
 
@@ -127,41 +128,6 @@ void look_at(Oid oid, Health* health) {
   UnlockRelationOid(table, AccessShareLock);
 }
 
-// What is not the index's: the query is to end, or the server has no room.
-bool ends_query(int code) {
-  const int kind = ERRCODE_TO_CATEGORY(code);
-  return kind == ERRCODE_OPERATOR_INTERVENTION || kind == ERRCODE_INSUFFICIENT_RESOURCES;
-}
-
-// The error that a look at the index ended with; nullptr: none.
-ErrorData* try_to_look(Oid oid, Health* health) {
-  MemoryContext memory = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  ErrorData* volatile error = nullptr;
-  BeginInternalSubTransaction(nullptr);
-  // (A subtransaction that ends takes its own memory along.)
-  MemoryContextSwitchTo(memory);
-  PG_TRY();
-  {
-    look_at(oid, health);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(memory);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(memory);
-    error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(memory);
-    CurrentResourceOwner = owner;
-    if (ends_query(error->sqlerrcode)) ReThrowError(error);
-  }
-  PG_END_TRY();
-  return error;
-}
-
 void put_health(const Health& health, const ReturnSetInfo* result) {
   ResultRow row;
   if (health.look == Look::done) {
@@ -201,7 +167,7 @@ Datum learned_index_health(PG_FUNCTION_ARGS) {
       AllocSetContextCreate(CurrentMemoryContext, "learned index health", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(context);
   learned::Health health{};
-  if (const ErrorData* error = learned::try_to_look(oid, &health)) {
+  if (const ErrorData* error = learned::run_guarded([&] { learned::look_at(oid, &health); })) {
     // (It may have been dropped meanwhile.)
     health.look =
         SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)) ? learned::Look::failed : learned::Look::none;

@@ -49,6 +49,16 @@ class BasicPageFiller {
   // First pending entry: the low fence of the page to come.
   Item first() const { return {ws_->codes[0], ws_->tids[0], ws_->children[0]}; }
 
+  // Plans what is pending as tightly as it would be in a page that more entries filled: those are made compact only when they are full.
+  void compact() {
+    if (full_) return;
+    if (planned_ < n_ && !try_block(n_ - planned_)) {
+      full_ = true;
+    } else {
+      plan_.compact();
+    }
+  }
+
   // Writes what is planned (all that is pending, at the end) and keeps the rest. Returns the entries taken.
   // `id.high` and the links are the caller's to set later.
   std::uint32_t take_page(std::uint8_t* page, const BasicPageIdentity<K>& id) {
@@ -199,6 +209,9 @@ class BulkLoader {
     entries_++;
     add_item({code, tid, kNoBlock});
   }
+
+  // The entries are a stretch of an index, to be measured: the last page shall take no more than its share. Called before finish().
+  void compact() { filler_.compact(); }
 
   TreeShape finish() {
     finish_level();

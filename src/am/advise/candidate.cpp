@@ -1,0 +1,284 @@
+#include "am/advise/candidate.hpp"
+
+#include "am/key/key_mapping.hpp"
+#include "am/options.hpp"
+#include "am/server/compat.hpp"
+
+namespace learned {
+namespace {
+
+// Of what refers to an index, so many are named.
+constexpr int kNamed = 3;
+
+const char* full_name(Oid relation) {
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+}
+const char* full_name(Relation relation) { return full_name(RelationGetRelid(relation)); }
+
+bool is_key(Relation index, int column) { return column < IndexRelationGetNumberOfKeyAttributes(index); }
+
+Form_pg_attribute attribute_of(Relation index, int column) {
+  return TupleDescAttr(RelationGetDescr(index), column);
+}
+
+// As CREATE INDEX sees it. (An index may keep a column as another type: a name as a cstring.)
+Oid type_of(Relation index, int column) {
+  const AttrNumber attribute = index->rd_index->indkey.values[column];
+  return attribute != 0 ? get_atttype(index->rd_index->indrelid, attribute)
+                        : attribute_of(index, column)->atttypid;
+}
+
+const char* class_name(Oid opclass) {
+  HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass);
+  const char* name =
+      pstrdup(NameStr(reinterpret_cast<const FormData_pg_opclass*>(GETSTRUCT(tuple))->opcname));
+  ReleaseSysCache(tuple);
+  return name;
+}
+
+// The operator class of a key column of a btree. (The relation's own fields have its family only.)
+Oid class_of(Relation index, int column) {
+  bool isnull;
+  const Datum value = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indclass, &isnull);
+  Assert(!isnull);
+  return reinterpret_cast<const oidvector*>(DatumGetPointer(value))->values[column];
+}
+
+// What CREATE INDEX USING learned would make of a key column. Returns why it would not, or nullptr.
+const char* judge_key(const Candidate& candidate, int column, Oid* family, unsigned* words) {
+  const char* name = NameStr(attribute_of(candidate.index, column)->attname);
+  const Oid column_type = type_of(candidate.index, column);
+  const Oid opclass = GetDefaultOpClass(column_type, candidate.learned);
+  Oid type = InvalidOid;
+  *words = 0;
+  if (OidIsValid(opclass) && get_opclass_opfamily_and_input_type(opclass, family, &type)) {
+    *words = words_of_type(*family, type);
+  }
+  if (*words == 0) {
+    return psprintf("column \"%s\" is of type %s, which has no operator class for learned", name,
+                    format_type_be(column_type));
+  }
+  // Ours have the order of the default class.
+  const Oid there = class_of(candidate.index, column);
+  if (there == GetDefaultOpClass(column_type, BTREE_AM_OID) &&
+      type == candidate.index->rd_opcintype[column]) {
+    return nullptr;
+  }
+  return psprintf("column \"%s\" has operator class %s, which has no counterpart in learned", name,
+                  quote_identifier(class_name(there)));
+}
+
+const char* judge_included(const Candidate& candidate, int column, unsigned* words) {
+  const char* name = NameStr(attribute_of(candidate.index, column)->attname);
+  const Oid column_type = type_of(candidate.index, column);
+  *words = words_of_type(InvalidOid, getBaseType(column_type));
+  if (*words > 0) return nullptr;
+  return psprintf("included column \"%s\" is of type %s, which learned does not support", name,
+                  format_type_be(column_type));
+}
+
+// The fillfactor that was given to a btree, if it can be that of a learned index; 0: none.
+int given_fillfactor(Relation index) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(index)));
+  if (!HeapTupleIsValid(tuple)) return 0;
+  int fillfactor = 0;
+  bool isnull;
+  const Datum options = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_reloptions, &isnull);
+  if (!isnull) {
+    ListCell* cell;
+    foreach (cell, untransformRelOptions(options)) {
+      auto* option = static_cast<DefElem*>(lfirst(cell));
+      if (strcmp(option->defname, "fillfactor") == 0) fillfactor = atoi(defGetString(option));
+    }
+  }
+  ReleaseSysCache(tuple);
+  return fillfactor >= kMinFillfactor ? fillfactor : 0;
+}
+
+// Sentences without a verb, one after the other.
+class Losses {
+ public:
+  Losses() { initStringInfo(&text_); }
+  __attribute__((format(printf, 2, 3))) void add(const char* format, ...) {
+    if (text_.len > 0) appendStringInfoString(&text_, "; ");
+    for (;;) {
+      va_list arguments;
+      va_start(arguments, format);
+      const int needed = appendStringInfoVA(&text_, format, arguments);
+      va_end(arguments);
+      if (needed == 0) return;
+      enlargeStringInfo(&text_, needed);
+    }
+  }
+  const char* text() const { return text_.len > 0 ? text_.data : nullptr; }
+
+ private:
+  StringInfoData text_;
+};
+
+// The constraint that an index is of; InvalidOid: none. Its kind, if there is one.
+Oid constraint_of(Relation index, char* kind) {
+  const Oid constraint = get_index_constraint(RelationGetRelid(index));
+  if (!OidIsValid(constraint)) return InvalidOid;
+  HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+  if (!HeapTupleIsValid(tuple)) return InvalidOid;
+  *kind = reinterpret_cast<const FormData_pg_constraint*>(GETSTRUCT(tuple))->contype;
+  ReleaseSysCache(tuple);
+  return constraint;
+}
+
+void add_constraint(Relation index, Losses* losses) {
+  char kind = '\0';
+  const Oid constraint = constraint_of(index, &kind);
+  if (!OidIsValid(constraint)) return;
+  const char* words = kind == CONSTRAINT_PRIMARY  ? "PRIMARY KEY"
+                      : kind == CONSTRAINT_UNIQUE ? "UNIQUE"
+                                                  : "EXCLUDE";
+  losses->add("%s constraint \"%s\"", words, get_constraint_name(constraint));
+}
+
+// Foreign keys of other tables: they depend on the index by its number.
+void add_foreign_keys(Relation index, Losses* losses) {
+  Relation depend = table_open(DependRelationId, AccessShareLock);
+  ScanKeyData conditions[2];
+  ScanKeyInit(&conditions[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(RelationRelationId));
+  ScanKeyInit(&conditions[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(RelationGetRelid(index)));
+  SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, conditions);
+  int keys = 0;
+  for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
+    const auto* form = reinterpret_cast<const FormData_pg_depend*>(GETSTRUCT(row));
+    if (form->classid != ConstraintRelationId) continue;
+    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->objid));
+    if (!HeapTupleIsValid(tuple)) continue;
+    const auto* constraint = reinterpret_cast<const FormData_pg_constraint*>(GETSTRUCT(tuple));
+    if (constraint->contype == CONSTRAINT_FOREIGN && keys++ < kNamed) {
+      losses->add("target of foreign key \"%s\" of %s", NameStr(constraint->conname),
+                  full_name(constraint->conrelid));
+    }
+    ReleaseSysCache(tuple);
+  }
+  systable_endscan(scan);
+  table_close(depend, AccessShareLock);
+  if (keys > kNamed) losses->add("and of %d more", keys - kNamed);
+}
+
+void append_columns(StringInfo out, Relation index, int first, int end) {
+  for (int c = first; c < end; c++) {
+    if (c > first) appendStringInfoString(out, ", ");
+    // (A name or expression, without what follows it.)
+    const Datum column =
+        OidFunctionCall3(F_PG_GET_INDEXDEF_OID_INT4_BOOL, ObjectIdGetDatum(RelationGetRelid(index)),
+                         Int32GetDatum(c + 1), BoolGetDatum(false));
+    appendStringInfoString(out, text_to_cstring(DatumGetTextPP(column)));
+    const int option = is_key(index, c) ? index->rd_indoption[c] : 0;
+    const bool descends = (option & INDOPTION_DESC) != 0;
+    const bool nulls_first = (option & INDOPTION_NULLS_FIRST) != 0;
+    if (descends) appendStringInfoString(out, " DESC");
+    if (descends != nulls_first) appendStringInfoString(out, nulls_first ? " NULLS FIRST" : " NULLS LAST");
+  }
+}
+
+// The condition of a partial index; nullptr: it has every row.
+const char* predicate_of(Relation index) {
+  bool isnull;
+  const Datum predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &isnull);
+  if (isnull) return nullptr;
+  const Datum shown =
+      DirectFunctionCall2(pg_get_expr, predicate, ObjectIdGetDatum(index->rd_index->indrelid));
+  return text_to_cstring(DatumGetTextPP(shown));
+}
+
+}  // namespace
+
+LearnedForm learned_form(const Candidate& candidate) {
+  LearnedForm form{};
+  const int count = IndexRelationGetNumberOfAttributes(candidate.index);
+  unsigned all_words = 0;
+  for (int c = 0; c < count; c++) {
+    unsigned words = 0;
+    Oid family = InvalidOid;
+    form.obstacle = is_key(candidate.index, c) ? judge_key(candidate, c, &family, &words)
+                                               : judge_included(candidate, c, &words);
+    if (form.obstacle != nullptr) return form;
+    all_words += words;
+    if (all_words <= kMaxWords) form.families[c] = family;
+  }
+  if (all_words > kMaxWords) {
+    form.obstacle = psprintf("its columns take %u words, and learned has %u at most", all_words, kMaxWords);
+    return form;
+  }
+  const int given = given_fillfactor(candidate.index);
+  form.fillfactor = given > 0 ? given : kDefaultFillfactor;
+  return form;
+}
+
+const char* what_is_lost(const Candidate& candidate) {
+  Losses losses;
+  const FormData_pg_index* row = candidate.index->rd_index;
+  add_constraint(candidate.index, &losses);
+  add_foreign_keys(candidate.index, &losses);
+  if (row->indisunique && !compat::kUniqueIndexes)
+    losses.add("uniqueness, and ON CONFLICT of these columns, but for EXCLUDE USING learned");
+  if (row->indisreplident) {
+    losses.add(compat::kUniqueIndexes ? "replica identity, to be set again" : "replica identity");
+  } else if (row->indisprimary && candidate.table->rd_rel->relreplident == REPLICA_IDENTITY_DEFAULT) {
+    losses.add("replica identity, which is the primary key");
+  }
+  if (row->indisclustered) losses.add("CLUSTER mark, to be set again");
+  for (int c = 0; c < row->indnkeyatts; c++) {
+    if (key_column_merged(candidate.index, static_cast<unsigned>(c)))
+      losses.add("index-only scans of column \"%s\", a float before other columns",
+                 NameStr(attribute_of(candidate.index, c)->attname));
+  }
+  return losses.text();
+}
+
+const char* what_to_note(const Candidate& candidate) {
+  if (!candidate.index->rd_rel->relispartition) return nullptr;
+  const Oid parent = llast_oid(get_partition_ancestors(RelationGetRelid(candidate.index)));
+  return psprintf("part of partitioned index %s: see docs/migrate.md, \"Partitioned tables\"",
+                  full_name(parent));
+}
+
+const char* create_statement(const Candidate& candidate) {
+  Relation index = candidate.index;
+  const int keys = IndexRelationGetNumberOfKeyAttributes(index);
+  const int columns = IndexRelationGetNumberOfAttributes(index);
+  const bool unique = index->rd_index->indisunique && compat::kUniqueIndexes;
+  StringInfoData text;
+  initStringInfo(&text);
+  appendStringInfo(&text, "CREATE %sINDEX CONCURRENTLY %s ON %s USING %s (", unique ? "UNIQUE " : "",
+                   quote_identifier(makeObjectName(RelationGetRelationName(index), nullptr, "learned")),
+                   full_name(candidate.table), quote_identifier(get_am_name(candidate.learned)));
+  append_columns(&text, index, 0, keys);
+  if (columns > keys) {
+    appendStringInfoString(&text, ") INCLUDE (");
+    append_columns(&text, index, keys, columns);
+  }
+  appendStringInfoChar(&text, ')');
+  if (unique && index->rd_index->indnullsnotdistinct) appendStringInfoString(&text, " NULLS NOT DISTINCT");
+  if (const int fillfactor = given_fillfactor(index); fillfactor > 0)
+    appendStringInfo(&text, " WITH (fillfactor=%d)", fillfactor);
+  if (OidIsValid(index->rd_rel->reltablespace))
+    appendStringInfo(&text, " TABLESPACE %s",
+                     quote_identifier(get_tablespace_name(index->rd_rel->reltablespace)));
+  if (const char* predicate = predicate_of(index); predicate != nullptr)
+    appendStringInfo(&text, " WHERE %s", predicate);
+  return text.data;
+}
+
+const char* drop_statement(const Candidate& candidate) {
+  // (Only all of a partitioned index can be dropped.)
+  if (candidate.index->rd_rel->relispartition) return nullptr;
+  char kind = '\0';
+  const Oid constraint = constraint_of(candidate.index, &kind);
+  if (OidIsValid(constraint))
+    return psprintf("ALTER TABLE %s DROP CONSTRAINT %s", full_name(candidate.table),
+                    quote_identifier(get_constraint_name(constraint)));
+  return psprintf("DROP INDEX CONCURRENTLY %s", full_name(candidate.index));
+}
+
+}  // namespace learned
