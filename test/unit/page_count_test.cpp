@@ -53,7 +53,7 @@ TEST_F(PageCountTest, CountsAreThoseOfATree) {
     for (const Tids tids : kAllTids) {
       SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
       Random random(51);
-      const Entries entries = make_entries(keys, tids, 60000, random);
+      const Entries entries = make_entries(keys, tids, 20000, random);
       ModelledTree tree;
       tree.load(entries, 90);
       std::uint64_t leaves = 0;
@@ -86,7 +86,7 @@ TEST_F(PageCountTest, StretchesTellOfAll) {
     for (const Tids tids : {Tids::append, Tids::varied_rows, Tids::random, Tids::stragglers}) {
       SCOPED_TRACE(name_of(keys) + " " + name_of(tids));
       Random random(52);
-      const Entries entries = make_entries(keys, tids, 400000, random);
+      const Entries entries = make_entries(keys, tids, 200000, random);
       const double real = count(entries).filled_leaves();
       EXPECT_NEAR(extrapolate(entries, 6000, 7) / real, 1, 0.1) << real << " leaves";
     }

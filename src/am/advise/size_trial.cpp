@@ -2,6 +2,8 @@
 // code of CREATE INDEX, gives a stretch of the learned index: with the keys and the positions of rows that are neighbours there.
 #include "am/advise/size_trial.hpp"
 
+#include <ctime>
+
 #include "am/advise/btree_pages.hpp"
 #include "am/server/grown_array.hpp"
 #include "am/server/table_tids.hpp"
@@ -17,13 +19,20 @@ namespace {
 constexpr BlockNumber kReadWhole = 256;
 // Of a larger one: pages from all over it, for how many of them are leaves, and how full; and stretches of leaves.
 constexpr BlockNumber kProbes = 128;
-constexpr BlockNumber kStretches = 16;
-constexpr unsigned kLeavesOfStretch = 16;
-constexpr int64 kEntriesOfStretch = 8192;  // enough, on leaves with lists of rows
+constexpr BlockNumber kStretches = 32;
+constexpr unsigned kLeavesOfStretch = 8;
+constexpr int64 kEntriesOfStretch = 4096;  // enough, on leaves with lists of rows
 
 constexpr BlockNumber kMostTries = 16;  // pages looked at for a leaf to begin with
 
 constexpr int64 kEntriesBetweenInterrupts = 4096;
+
+// Of this process: what others do on the machine does not count.
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
 
 // Counts pages, for BulkLoader.
 template <class K>
@@ -60,17 +69,13 @@ class Trial {
     const BlockNumber blocks = pages_.blocks();
     SizeTrial result{};
     result.size = int64{blocks} * BLCKSZ;
-    instr_time begin;
-    INSTR_TIME_SET_CURRENT(begin);
+    const double begin = processor_seconds();
     if (blocks <= kReadWhole + 1) {
       try_whole(&result);
     } else {
       try_stretches(&result);
     }
-    instr_time end;
-    INSTR_TIME_SET_CURRENT(end);
-    INSTR_TIME_SUBTRACT(end, begin);
-    if (tried_ > 0) result.seconds_per_entry = INSTR_TIME_GET_DOUBLE(end) / static_cast<double>(tried_);
+    if (tried_ > 0) result.seconds_per_entry = (processor_seconds() - begin) / static_cast<double>(tried_);
     return result;
   }
 
@@ -102,22 +107,24 @@ class Trial {
     const double scale = pages / kProbes;
     const double leaves = static_cast<double>(probed.leaves) * scale;
 
-    int64 read_leaves = 0;
+    // Of each stretch, pages for a leaf: a leaf to begin with has the same chance wherever it is, however long the stretch is then.
+    int tried = 0;
     double learned_leaves[kTreeCount] = {};
     for (BlockNumber i = 0; i < kStretches; i++) {
       const BlockNumber first = leaf_of_part(i);
       if (first == P_NONE) continue;
-      read_leaves += collect(first, kLeavesOfStretch, kEntriesOfStretch).leaves;
+      const int64 read = collect(first, kLeavesOfStretch, kEntriesOfStretch).leaves;
+      if (read == 0) continue;
+      tried++;
       for (int t = 0; t < kTreeCount; t++) {
         CountingSink<K> sink;
         make_pages(static_cast<TreeId>(t), true, &sink);
-        learned_leaves[t] += sink.filled_leaves();
+        learned_leaves[t] += sink.filled_leaves() / static_cast<double>(read);
       }
     }
     double learned = 1;
     for (const double of_stretches : learned_leaves) {
-      const double all =
-          read_leaves == 0 ? 0 : std::ceil(of_stretches / static_cast<double>(read_leaves) * leaves);
+      const double all = std::ceil(of_stretches / std::max(tried, 1) * leaves);
       learned += std::max(all, 1.0) + inner_pages_above(all);
     }
     finish(result, {learned, leaves, static_cast<double>(probed.entries) * scale,

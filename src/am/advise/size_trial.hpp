@@ -12,7 +12,7 @@ struct SizeTrial {
   int64 learned;
   int64 entries;
   double sampled;            // share of the pages that were read; 1: sizes are exact
-  double seconds_per_entry;  // that making pages of the sample took
+  double seconds_per_entry;  // of the processor, that making pages of the sample took
 };
 
 // Reads some of the btree's pages, of one that is small all. `columns`: what its columns would be in a learned index (key_columns_in()).
