@@ -75,7 +75,7 @@ INSERT INTO large SELECT i, timestamptz '2026-01-01' + i * interval '10 ms' + (h
        abs(hashint8(i * 3) % 1000), i, i % 100, CASE WHEN hashint8(i) & 3 > 0 THEN hashint8extended(i, 5) END, md5(i::text)::uuid,
        (lpad(to_hex(1767225600000 + i / 10), 12, '0') || '7' || substr(md5(i::text), 1, 19))::uuid,
        timestamptz '2026-01-01' + (i - (hashint8(i) & 1023)) * interval '1 s', repeat('x', hashint8(i) & 63)
-  FROM generate_series(1, 150000) i;
+  FROM generate_series(1, 250000) i;
 CREATE INDEX large_serial ON large (id);
 CREATE INDEX large_jitter ON large (ts);
 CREATE INDEX large_random ON large (r);
@@ -119,9 +119,10 @@ CREATE TABLE "Other Schema".child (p int8 REFERENCES "Other Schema".parent, q in
 CREATE TABLE "Other Schema".more (a int8 REFERENCES "Other Schema".parent, b int8 REFERENCES "Other Schema".parent);
 SELECT indexname, regexp_replace(lost, '(; )?uniqueness, and ON CONFLICT of these columns, but for EXCLUDE USING learned', '') AS lost,
        :'unique_indexes' = 't' OR (lost LIKE '%uniqueness%') = (indexname NOT IN ('marked', 'parent_g_excl')) AS uniqueness,
-       regexp_replace(create_statement, '^CREATE UNIQUE', 'CREATE') AS create_statement, drop_statement
+       replace(regexp_replace(create_statement, '^CREATE UNIQUE', 'CREATE'), ' NULLS NOT DISTINCT', '') AS create_statement, drop_statement
   FROM learned_index_advisor('"Other Schema"') ORDER BY indexname COLLATE "C";
-SELECT bool_and((create_statement LIKE 'CREATE UNIQUE%') = (:'unique_indexes' = 't')) AS unique FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'only unique', 'identity');
+SELECT bool_and((create_statement LIKE 'CREATE UNIQUE%') = (:'unique_indexes' = 't')) AS unique,
+       bool_or(create_statement LIKE '% NULLS NOT DISTINCT') = (:'unique_indexes' = 't') AS nulls FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'only unique', 'identity');
 ALTER TABLE "Other Schema".parent REPLICA IDENTITY USING INDEX identity;
 SELECT indexname, lost LIKE '%replica identity%' AS identity FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'identity') ORDER BY 1;
 -- The statements are those of the server's own words.

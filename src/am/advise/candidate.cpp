@@ -132,10 +132,14 @@ void add_constraint(Relation index, Losses* losses) {
   char kind = '\0';
   const Oid constraint = constraint_of(index, &kind);
   if (!OidIsValid(constraint)) return;
-  const char* words = kind == CONSTRAINT_PRIMARY  ? "PRIMARY KEY"
-                      : kind == CONSTRAINT_UNIQUE ? "UNIQUE"
-                                                  : "EXCLUDE";
-  losses->add("%s constraint \"%s\"", words, get_constraint_name(constraint));
+  const char* name = get_constraint_name(constraint);
+  if (kind == CONSTRAINT_PRIMARY) {
+    losses->add("PRIMARY KEY constraint \"%s\"", name);
+  } else if (kind == CONSTRAINT_UNIQUE) {
+    losses->add("UNIQUE constraint \"%s\"", name);
+  } else {
+    losses->add("EXCLUDE constraint \"%s\"", name);
+  }
 }
 
 // Foreign keys of other tables: they depend on the index by its number.
