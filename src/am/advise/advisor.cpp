@@ -118,7 +118,7 @@ SizeTrial try_as_owner(const Candidate& candidate, const KeyColumns& columns, in
   return trial;
 }
 
-void judge(const Candidate& candidate, Advice* advice) {
+void judge(const Candidate& candidate, GrownArray<GivenName>* names, Advice* advice) {
   // (The init fork of an unlogged one is all that a standby has.)
   if (RecoveryInProgress() && !RelationIsPermanent(candidate.index)) {
     advice->note = "unlogged: not to be read during recovery";
@@ -136,12 +136,18 @@ void judge(const Candidate& candidate, Advice* advice) {
   advice->seconds = build_seconds(candidate, advice->trial);
   advice->lost = what_is_lost(candidate);
   advice->note = what_to_note(candidate);
-  advice->create = create_statement(candidate);
+  advice->create = create_statement(candidate, learned_name(candidate, names));
   advice->drop = drop_statement(candidate);
   advice->tried = true;
 }
 
-void look_at(const Listed& listed, Oid learned, Advice* advice) {
+// Of all indexes that are looked at.
+struct Look {
+  Oid learned;  // the access method
+  GrownArray<GivenName> names;
+};
+
+void look_at(const Listed& listed, Look* look, Advice* advice) {
   if (!ConditionalLockRelationOid(listed.table, AccessShareLock)) {
     advice->note = "locked by another session: ask again";
     return;
@@ -155,9 +161,11 @@ void look_at(const Listed& listed, Oid learned, Advice* advice) {
   if (IndexGetRelation(listed.index, true) != listed.table) {
     advice->gone = true;
   } else {
-    const Candidate candidate{table_open(listed.table, NoLock), index_open(listed.index, NoLock), learned};
-    if (candidate.index->rd_rel->relam == BTREE_AM_OID) {
-      judge(candidate, advice);
+    const Candidate candidate{table_open(listed.table, NoLock), index_open(listed.index, NoLock),
+                              look->learned};
+    // (REINDEX CONCURRENTLY puts another in its place, and leaves this one behind for a while.)
+    if (candidate.index->rd_rel->relam == BTREE_AM_OID && candidate.index->rd_index->indisvalid) {
+      judge(candidate, &look->names, advice);
     } else {
       advice->gone = true;
     }
@@ -168,9 +176,9 @@ void look_at(const Listed& listed, Oid learned, Advice* advice) {
   UnlockRelationOid(listed.table, AccessShareLock);
 }
 
-Advice advise(const Listed& listed, Oid learned) {
+Advice advise(const Listed& listed, Look* look) {
   Advice advice{};
-  if (const ErrorData* error = run_guarded([&] { look_at(listed, learned, &advice); })) {
+  if (const ErrorData* error = run_guarded([&] { look_at(listed, look, &advice); })) {
     const int64 size = advice.size;
     advice = {};
     advice.size = size;
@@ -266,7 +274,7 @@ Datum learned_index_advisor(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   const auto* result = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   learned::insert_gathered();
-  const Oid learned_method = get_index_am_oid("learned", false);
+  learned::Look look{get_index_am_oid("learned", false), {}};
   learned::GrownArray<learned::Listed> list;
   learned::list_indexes(schema, &list);
   learned::AdvisorProgress progress(static_cast<int>(list.size()), verbose);
@@ -276,7 +284,7 @@ Datum learned_index_advisor(PG_FUNCTION_ARGS) {
   MemoryContext caller = MemoryContextSwitchTo(context);
   for (const learned::Listed& listed : list) {
     CHECK_FOR_INTERRUPTS();
-    const learned::Advice advice = learned::advise(listed, learned_method);
+    const learned::Advice advice = learned::advise(listed, &look);
     if (!advice.gone) learned::put_advice(listed, advice, result);
     progress.step(advice.tried);
     MemoryContextReset(context);

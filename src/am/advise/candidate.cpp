@@ -247,7 +247,26 @@ const char* what_to_note(const Candidate& candidate) {
                   full_name(parent));
 }
 
-const char* create_statement(const Candidate& candidate) {
+// (Names are cut to make room: long ones that differ in their ends, as of indexes that the server named, would be the same.)
+GivenName learned_name(const Candidate& candidate, GrownArray<GivenName>* given) {
+  GivenName made{RelationGetNamespace(candidate.index), {}};
+  const auto is_taken = [&] {
+    if (OidIsValid(get_relname_relid(NameStr(made.name), made.schema))) return true;
+    return std::any_of(given->begin(), given->end(), [&](const GivenName& other) {
+      return other.schema == made.schema && strcmp(NameStr(other.name), NameStr(made.name)) == 0;
+    });
+  };
+  const char* label = "learned";
+  for (int number = 1;; number++) {
+    namestrcpy(&made.name, makeObjectName(RelationGetRelationName(candidate.index), nullptr, label));
+    if (!is_taken()) break;
+    label = psprintf("learned%d", number);
+  }
+  given->push(made);
+  return made;
+}
+
+const char* create_statement(const Candidate& candidate, const GivenName& name) {
   Relation index = candidate.index;
   const int keys = IndexRelationGetNumberOfKeyAttributes(index);
   const int columns = IndexRelationGetNumberOfAttributes(index);
@@ -255,8 +274,8 @@ const char* create_statement(const Candidate& candidate) {
   StringInfoData text;
   initStringInfo(&text);
   appendStringInfo(&text, "CREATE %sINDEX CONCURRENTLY %s ON %s USING %s (", unique ? "UNIQUE " : "",
-                   quote_identifier(makeObjectName(RelationGetRelationName(index), nullptr, "learned")),
-                   full_name(candidate.table), quote_identifier(get_am_name(candidate.learned)));
+                   quote_identifier(NameStr(name.name)), full_name(candidate.table),
+                   quote_identifier(get_am_name(candidate.learned)));
   append_columns(&text, index, 0, keys);
   if (columns > keys) {
     appendStringInfoString(&text, ") INCLUDE (");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "am/key/key_columns.hpp"
+#include "am/server/grown_array.hpp"
 #include "am/server/server.hpp"
 
 namespace learned {
@@ -26,8 +27,15 @@ const char* what_is_lost(const Candidate& candidate);
 // What one has to know beside: that the index is part of a partitioned one. nullptr: nothing.
 const char* what_to_note(const Candidate& candidate);
 
-// The statement that makes the learned index beside the btree.
-const char* create_statement(const Candidate& candidate);
+// What the learned index beside the btree is to be called: as no relation of the schema is, nor another that was named here.
+struct GivenName {
+  Oid schema;
+  NameData name;
+};
+GivenName learned_name(const Candidate& candidate, GrownArray<GivenName>* given);
+
+// The statement that makes it.
+const char* create_statement(const Candidate& candidate, const GivenName& name);
 // The one that drops the btree; nullptr: it cannot be dropped by itself.
 const char* drop_statement(const Candidate& candidate);
 

@@ -19,8 +19,15 @@ namespace {
 constexpr BlockNumber kReadWhole = 512;
 // Of a larger one: pages from all over it, for how many of them are leaves, and how full; and stretches of leaves.
 constexpr BlockNumber kProbes = 128;
+// More of those where pages differ much: so many are free, or leaves have so little on them.
+constexpr BlockNumber kProbesOfUneven = 1024;
+constexpr double kFewLeaves = 0.9;
+constexpr double kLittleUsed = 0.6 * BLCKSZ;
 constexpr BlockNumber kStretches = 32;
-constexpr unsigned kLeavesOfStretch = 8;
+// A stretch has so many leaves, and more of them where they are nearly empty: what makes less than a page would say little of how pages are filled.
+constexpr int64 kLeavesOfStretch = 8;
+constexpr int64 kMostLeavesOfStretch = 128;
+constexpr int64 kUsedOfStretch = kLeavesOfStretch * BLCKSZ / 2;
 constexpr int64 kEntriesOfStretch = 4096;  // enough, on leaves with lists of rows
 
 constexpr BlockNumber kMostTries = 16;  // pages looked at for a leaf to begin with
@@ -80,10 +87,20 @@ class Trial {
   }
 
  private:
+  struct Stretch {
+    int64 leaves;
+    int64 entries;
+    int64 used;  // bytes of the leaves
+  };
+  static double used_of_leaf(const Stretch& stretch) {
+    return static_cast<double>(stretch.used) / static_cast<double>(std::max<int64>(stretch.leaves, 1));
+  }
+
   void try_whole(SizeTrial* result) {
     const BlockNumber first = pages_.leftmost_leaf();
+    constexpr int64 kAll = std::numeric_limits<int64>::max();
     Stretch stretch{};
-    if (first != P_NONE) stretch = collect(first, pages_.blocks(), std::numeric_limits<int64>::max());
+    if (first != P_NONE) stretch = collect(first, {pages_.blocks(), kAll, kAll});
     double learned = 1;
     for (int t = 0; t < kTreeCount; t++) {
       CountingSink<K> sink;
@@ -95,36 +112,54 @@ class Trial {
     result->sampled = 1;
   }
 
+  // Pages from all over the index: those that are leaves.
+  Stretch probe(BlockNumber probes) {
+    Stretch probed{};
+    for (BlockNumber i = 0; i < probes; i++) {
+      if (pages_.read(middle_of_part(i, probes)) == BtreePages::Kind::leaf) add_leaf(&probed);
+    }
+    return probed;
+  }
+
   void try_stretches(SizeTrial* result) {
     const auto pages = static_cast<double>(pages_.blocks() - 1);
-    Stretch probed{};
-    for (BlockNumber i = 0; i < kProbes; i++) {
-      if (pages_.read(middle_of_part(i, kProbes)) != BtreePages::Kind::leaf) continue;
-      probed.leaves++;
-      probed.entries += pages_.entries();
-      probed.used += static_cast<int64>(pages_.used());
+    BlockNumber probes = kProbes;
+    Stretch probed = probe(probes);
+    if (static_cast<double>(probed.leaves) < kFewLeaves * probes || used_of_leaf(probed) < kLittleUsed) {
+      probes = std::min(kProbesOfUneven, pages_.blocks() - 1);
+      probed = probe(probes);
     }
-    const double scale = pages / kProbes;
+    const double scale = pages / probes;
     const double leaves = static_cast<double>(probed.leaves) * scale;
+    const double needed = std::clamp(kUsedOfStretch / std::max(used_of_leaf(probed), 1.0),
+                                     double{kLeavesOfStretch}, double{kMostLeavesOfStretch});
+    if (used_of_leaf(probed) < kLittleUsed && leaves <= kStretches * needed) {
+      try_whole(result);
+      return;
+    }
 
     // Of each stretch, pages for a leaf: a leaf to begin with has the same chance wherever it is, however long the stretch is then.
     int tried = 0;
+    double used = 0;
     double learned_leaves[kTreeCount] = {};
     for (BlockNumber i = 0; i < kStretches; i++) {
       const BlockNumber first = leaf_of_part(i);
       if (first == P_NONE) continue;
-      const int64 read = collect(first, kLeavesOfStretch, kEntriesOfStretch).leaves;
-      if (read == 0) continue;
+      const Stretch stretch = collect(first, {kMostLeavesOfStretch, kEntriesOfStretch, kUsedOfStretch});
+      if (stretch.leaves == 0) continue;
       tried++;
+      used += used_of_leaf(stretch);
       for (int t = 0; t < kTreeCount; t++) {
         CountingSink<K> sink;
         make_pages(static_cast<TreeId>(t), true, &sink);
-        learned_leaves[t] += sink.filled_leaves() / static_cast<double>(read);
+        learned_leaves[t] += sink.filled_leaves() / static_cast<double>(stretch.leaves);
       }
     }
+    // (Stretches are few: where leaves are not equally full, probes know better how full they are.)
+    const double fuller = used > 0 ? used_of_leaf(probed) / (used / tried) : 1;
     double learned = 1;
     for (const double of_stretches : learned_leaves) {
-      const double all = std::ceil(of_stretches / std::max(tried, 1) * leaves);
+      const double all = std::ceil(of_stretches / std::max(tried, 1) * leaves * fuller);
       learned += std::max(all, 1.0) + inner_pages_above(all);
     }
     finish(result, {learned, leaves, static_cast<double>(probed.entries) * scale,
@@ -165,26 +200,27 @@ class Trial {
     return P_NONE;
   }
 
-  struct Stretch {
-    int64 leaves;
-    int64 entries;
-    int64 used;
-  };
+  // The page that was read.
+  void add_leaf(Stretch* stretch) const {
+    stretch->leaves++;
+    stretch->entries += pages_.entries();
+    stretch->used += static_cast<int64>(pages_.used());
+  }
 
-  // Takes the entries of leaves from one on, to the right: up to so many leaves, or where so many entries are exceeded. (Steps are counted: damaged
-  // links may lead in a circle.)
-  Stretch collect(BlockNumber block, int64 most_leaves, int64 most_entries) {
+  // Takes the entries of leaves from one on, to the right: up to so many leaves, or entries, or, by kLeavesOfStretch or more, bytes. (Steps are counted: damaged links may lead in a circle.)
+  Stretch collect(BlockNumber block, const Stretch& most) {
     for (Entries& entries : entries_) entries.clear();
     Stretch stretch{};
-    for (int64 steps = 0; block != P_NONE && steps < 2 * most_leaves; steps++) {
+    for (int64 steps = 0; block != P_NONE && steps < 2 * most.leaves; steps++) {
       const BtreePages::Kind kind = pages_.read(block);
       if (kind == BtreePages::Kind::inner) break;
       if (kind == BtreePages::Kind::leaf) {
         take_leaf();
-        stretch.leaves++;
-        stretch.entries += pages_.entries();
-        stretch.used += static_cast<int64>(pages_.used());
-        if (stretch.leaves >= most_leaves || stretch.entries >= most_entries) break;
+        add_leaf(&stretch);
+        if (stretch.leaves >= most.leaves || stretch.entries >= most.entries ||
+            (stretch.leaves >= kLeavesOfStretch && stretch.used >= most.used)) {
+          break;
+        }
       }
       block = pages_.right();
     }

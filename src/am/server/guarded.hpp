@@ -5,10 +5,11 @@
 
 namespace learned {
 
-// What is not the thing's fault: the query is to end, or the server has no room.
+// What is not the thing's fault: the query is to end, the transaction cannot go on (a standby's recovery is in its way, a deadlock), or the server has no room.
 inline bool ends_query(int code) {
   const int kind = ERRCODE_TO_CATEGORY(code);
-  return kind == ERRCODE_OPERATOR_INTERVENTION || kind == ERRCODE_INSUFFICIENT_RESOURCES;
+  return kind == ERRCODE_OPERATOR_INTERVENTION || kind == ERRCODE_TRANSACTION_ROLLBACK ||
+         kind == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 // Calls f() in a subtransaction of its own, as PL/pgSQL does for EXCEPTION. Returns the error that it ended with, nullptr if there was none; errors that

@@ -205,6 +205,8 @@ void BasicBufferStore<K>::extend(Handle h, unsigned n) {
   const PageView page(bytes(h));
   SeenPage* seen = seen_page(index_, here);
   seen->tag = *seen_tag_of(index_, here) = seen_tag(index_, here, page.trailer().check);
+  // (Another page may have been in its place. It has no delta entries: all that come are to be checked.)
+  seen->upper = static_cast<uint16>(page.upper());
   if (seen->encoded > 0) seen->encoded = static_cast<uint16>(page.encoded());
 }
 
