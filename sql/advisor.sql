@@ -102,12 +102,43 @@ SELECT name, as_expected FROM (SELECT name, abs(off_percent) <= 15 AND abs(entri
 REINDEX TABLE large;
 SELECT indexname, expected / pg_relation_size(indexname::regclass)::float8 AS ratio FROM rebuilt WHERE abs(expected / pg_relation_size(indexname::regclass)::float8 - 1) > 0.15;
 
+-- Leaves that deletions left nearly empty, everywhere or in a half of the keys, packed or not: neither of one that is read as a whole then, nor of one that is
+-- too large for that, more than the same may be missing.
+CREATE TABLE sparse (id int8, r int8, few int4) WITH (autovacuum_enabled = off);
+INSERT INTO sparse SELECT i, hashint8extended(i, 1), sqrt(i) * 10 FROM generate_series(1, 400000) i;
+CREATE INDEX sparse_random ON sparse (r);
+CREATE INDEX sparse_loose ON sparse (r) WITH (fillfactor = 50);
+CREATE INDEX sparse_two ON sparse (few, r);
+CREATE INDEX sparse_included ON sparse (r) INCLUDE (few, id);
+DELETE FROM sparse WHERE hashint8(id) % 10 <> 0 AND r > 0;
+VACUUM sparse;
+SELECT * FROM tried('advised', 'sparse') WHERE abs(off_percent) > 15 OR abs(entries_off_percent) > 15;
+DELETE FROM sparse WHERE hashint8(id) % 10 <> 0;
+VACUUM sparse;
+SELECT * FROM tried('advised', 'sparse') WHERE abs(off_percent) > 15 OR abs(entries_off_percent) > 15;
+DELETE FROM sparse WHERE hashint8(id) % 1000 <> 0;
+VACUUM sparse;
+SELECT * FROM tried('advised', 'sparse') WHERE NOT whole OR off_percent <> 0 OR entries_off_percent <> 0;
+DROP TABLE sparse;
+
 -- ---- what it says ------------------------------------------------------------------------------------------------------------------
 
 SELECT indexname, note, create_statement, drop_statement FROM learned_index_advisor('advised') WHERE tablename IN ('small', 'one_row') ORDER BY indexname COLLATE "C";
 -- All that is to be a number is one.
 SELECT count(*) AS indexes, bool_and(expected_build > interval '0' AND sampled > 0 AND sampled <= 1 AND rebuilt_size > 0 AND idx_scan >= 0) AS sound, count(lost) AS lost
   FROM learned_index_advisor('advised') WHERE tablename = 'large';
+
+-- Names that are taken, or would be by another statement of the same answer: none is given twice.
+CREATE TABLE names (a int4);
+CREATE INDEX names_a ON names (a);
+CREATE INDEX names_a_learned ON names (a);
+CREATE INDEX names_of_more_than_fifty_five_bytes_that_are_cut_to_make_room_1 ON names (a);
+CREATE INDEX names_of_more_than_fifty_five_bytes_that_are_cut_to_make_room_2 ON names (a);
+CREATE INDEX names_of_more_than_fifty_five_bytes_that_are_cut_to_make_room_3 ON names (a);
+SELECT indexname, create_statement FROM learned_index_advisor('advised') WHERE tablename = 'names' ORDER BY 1;
+SELECT replace(create_statement, ' CONCURRENTLY', '') FROM learned_index_advisor('advised') WHERE tablename = 'names' ORDER BY indexname \gexec
+SELECT count(*), count(DISTINCT create_statement) FROM learned_index_advisor('advised') WHERE tablename = 'names';
+DROP TABLE names;
 
 -- What would be lost. (Uniqueness only where none but a btree can have it.)
 CREATE TABLE "Other Schema".parent (id int8 PRIMARY KEY, code int4 UNIQUE, "weird "" name" int4, f float8, g int4 NOT NULL, EXCLUDE USING btree (g WITH =));
@@ -223,6 +254,13 @@ SELECT indexname, entries, note FROM learned_index_advisor('typed');
 ALTER TABLE n OWNER TO current_user;
 -- An error in them is that of the one index.
 SELECT indexname, size > 0 AS size, expected_size, regexp_replace(note, '(called by ).*', '\1ROLE') AS note FROM learned_index_advisor('typed');
+-- One that is to roll the transaction back is not.
+CREATE OR REPLACE FUNCTION nano_to(nano) RETURNS int8 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = typed, pg_catalog AS $$
+BEGIN
+  IF current_setting('advised.watch', true) = 'on' THEN RAISE EXCEPTION 'not to be serialized' USING ERRCODE = 'serialization_failure'; END IF;
+  RETURN $1::text::int8;
+END $$;
+SELECT indexname, note FROM learned_index_advisor('typed');
 RESET advised.watch;
 
 -- ---- who may, and progress -----------------------------------------------------------------------------------------------------------
