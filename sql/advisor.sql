@@ -156,6 +156,12 @@ SELECT bool_and((create_statement LIKE 'CREATE UNIQUE%') = (:'unique_indexes' = 
        bool_or(create_statement LIKE '% NULLS NOT DISTINCT') = (:'unique_indexes' = 't') AS nulls FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'only unique', 'identity');
 ALTER TABLE "Other Schema".parent REPLICA IDENTITY USING INDEX identity;
 SELECT indexname, lost LIKE '%replica identity%' AS identity FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'identity') ORDER BY 1;
+-- A view that groups by a primary key: the constraint is not to be dropped without it.
+CREATE TABLE grouped (id int8 PRIMARY KEY, name text, a int4);
+CREATE VIEW by_id AS SELECT id, name, count(*) FROM grouped GROUP BY id;
+SELECT indexname, substring(lost, 'GROUP BY[^;]*') AS lost FROM learned_index_advisor('advised') WHERE tablename = 'grouped';
+ALTER TABLE grouped DROP CONSTRAINT grouped_pkey;
+DROP TABLE grouped CASCADE;
 -- The statements are those of the server's own words.
 SELECT indexname FROM learned_index_advisor('advised') a
  WHERE tablename IN ('small', 'large') AND create_statement <> regexp_replace(replace(replace(pg_get_indexdef(indexname::regclass), 'USING btree', 'USING learned'),

@@ -169,6 +169,31 @@ void add_foreign_keys(Relation index, Losses* losses) {
   if (keys > kNamed) losses->add("and of %d more", keys - kNamed);
 }
 
+// Views and functions that group by a primary key, and name columns that depend on it: without CASCADE the constraint is not to be dropped.
+void add_dependents(Relation index, Losses* losses) {
+  char kind = '\0';
+  const Oid constraint = constraint_of(index, &kind);
+  if (!OidIsValid(constraint)) return;
+  Relation depend = table_open(DependRelationId, AccessShareLock);
+  ScanKeyData conditions[2];
+  ScanKeyInit(&conditions[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(ConstraintRelationId));
+  ScanKeyInit(&conditions[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(constraint));
+  SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, conditions);
+  int dependents = 0;
+  for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
+    const auto* form = reinterpret_cast<const FormData_pg_depend*>(GETSTRUCT(row));
+    if (form->deptype != DEPENDENCY_NORMAL) continue;
+    const ObjectAddress object{form->classid, form->objid, form->objsubid};
+    const char* name = getObjectDescription(&object, true);
+    if (name != nullptr && dependents++ < kNamed) losses->add("GROUP BY of %s", name);
+  }
+  systable_endscan(scan);
+  table_close(depend, AccessShareLock);
+  if (dependents > kNamed) losses->add("and of %d more", dependents - kNamed);
+}
+
 void append_columns(StringInfo out, Relation index, int first, int end) {
   for (int c = first; c < end; c++) {
     if (c > first) appendStringInfoString(out, ", ");
@@ -224,6 +249,7 @@ const char* what_is_lost(const Candidate& candidate) {
   const FormData_pg_index* row = candidate.index->rd_index;
   add_constraint(candidate.index, &losses);
   add_foreign_keys(candidate.index, &losses);
+  add_dependents(candidate.index, &losses);
   if (row->indisunique && !compat::kUniqueIndexes)
     losses.add("uniqueness, and ON CONFLICT of these columns, but for EXCLUDE USING learned");
   if (row->indisreplident) {
