@@ -152,25 +152,25 @@ if ($server >= 180000)
 CREATE TABLE parent (id int8 NOT NULL);
 INSERT INTO parent SELECT generate_series(1, 1000);
 CREATE UNIQUE INDEX parent_id ON parent (id);
-CREATE TABLE child (parent int8 CONSTRAINT child_parent_fkey REFERENCES parent (id));
-INSERT INTO child SELECT generate_series(1, 100);
+CREATE TABLE heir (parent int8 CONSTRAINT heir_parent_fkey REFERENCES parent (id));
+INSERT INTO heir SELECT generate_series(1, 100);
 CREATE UNIQUE INDEX CONCURRENTLY parent_id_new ON parent USING learned (id);
 SET lock_timeout = '2s';
 BEGIN;
-ALTER TABLE child DROP CONSTRAINT child_parent_fkey;
+ALTER TABLE heir DROP CONSTRAINT heir_parent_fkey;
 DROP INDEX parent_id;
-ALTER TABLE child ADD CONSTRAINT child_parent_fkey FOREIGN KEY (parent) REFERENCES parent (id) NOT VALID;
+ALTER TABLE heir ADD CONSTRAINT heir_parent_fkey FOREIGN KEY (parent) REFERENCES parent (id) NOT VALID;
 ALTER INDEX parent_id_new RENAME TO parent_id;
 COMMIT;
 RESET lock_timeout;
-ALTER TABLE child VALIDATE CONSTRAINT child_parent_fkey;
+ALTER TABLE heir VALIDATE CONSTRAINT heir_parent_fkey;
 });
-	is($node->safe_psql('postgres', q{SELECT conname, convalidated, amname FROM pg_constraint o JOIN pg_class c ON c.oid = conindid JOIN pg_am a ON a.oid = relam WHERE conrelid = 'child'::regclass AND contype = 'f'}),
-		'child_parent_fkey|t|learned', 'the foreign key relies on the learned index');
-	for my $sql ('INSERT INTO child VALUES (1001)', 'DELETE FROM parent WHERE id = 7')
+	is($node->safe_psql('postgres', q{SELECT conname, convalidated, amname FROM pg_constraint o JOIN pg_class c ON c.oid = conindid JOIN pg_am a ON a.oid = relam WHERE conrelid = 'heir'::regclass AND contype = 'f'}),
+		'heir_parent_fkey|t|learned', 'the foreign key relies on the learned index');
+	for my $sql ('INSERT INTO heir VALUES (1001)', 'DELETE FROM parent WHERE id = 7')
 	{
 		my ($status, $out, $err) = $node->psql('postgres', $sql);
-		like($err, qr/violates foreign key constraint "child_parent_fkey"/, "it is kept: $sql");
+		like($err, qr/violates foreign key constraint "heir_parent_fkey"/, "it is kept: $sql");
 	}
 }
 
