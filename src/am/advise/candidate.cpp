@@ -142,30 +142,36 @@ void add_constraint(Relation index, Losses* losses) {
   }
 }
 
-// Foreign keys of other tables: they depend on the index by its number.
-void add_foreign_keys(Relation index, Losses* losses) {
+// Calls found(row) for whatever depends on an object.
+template <class Found>
+void for_each_dependent(Oid catalog, Oid object, Found found) {
   Relation depend = table_open(DependRelationId, AccessShareLock);
   ScanKeyData conditions[2];
   ScanKeyInit(&conditions[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-              ObjectIdGetDatum(RelationRelationId));
+              ObjectIdGetDatum(catalog));
   ScanKeyInit(&conditions[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-              ObjectIdGetDatum(RelationGetRelid(index)));
+              ObjectIdGetDatum(object));
   SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, conditions);
+  for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));)
+    found(*reinterpret_cast<const FormData_pg_depend*>(GETSTRUCT(row)));
+  systable_endscan(scan);
+  table_close(depend, AccessShareLock);
+}
+
+// Foreign keys of other tables: they depend on the index by its number.
+void add_foreign_keys(Relation index, Losses* losses) {
   int keys = 0;
-  for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
-    const auto* form = reinterpret_cast<const FormData_pg_depend*>(GETSTRUCT(row));
-    if (form->classid != ConstraintRelationId) continue;
-    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->objid));
-    if (!HeapTupleIsValid(tuple)) continue;
+  for_each_dependent(RelationRelationId, RelationGetRelid(index), [&](const FormData_pg_depend& row) {
+    if (row.classid != ConstraintRelationId) return;
+    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(row.objid));
+    if (!HeapTupleIsValid(tuple)) return;
     const auto* constraint = reinterpret_cast<const FormData_pg_constraint*>(GETSTRUCT(tuple));
     if (constraint->contype == CONSTRAINT_FOREIGN && keys++ < kNamed) {
       losses->add("target of foreign key \"%s\" of %s", NameStr(constraint->conname),
                   full_name(constraint->conrelid));
     }
     ReleaseSysCache(tuple);
-  }
-  systable_endscan(scan);
-  table_close(depend, AccessShareLock);
+  });
   if (keys > kNamed) losses->add("and of %d more", keys - kNamed);
 }
 
@@ -174,23 +180,13 @@ void add_dependents(Relation index, Losses* losses) {
   char kind = '\0';
   const Oid constraint = constraint_of(index, &kind);
   if (!OidIsValid(constraint)) return;
-  Relation depend = table_open(DependRelationId, AccessShareLock);
-  ScanKeyData conditions[2];
-  ScanKeyInit(&conditions[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-              ObjectIdGetDatum(ConstraintRelationId));
-  ScanKeyInit(&conditions[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-              ObjectIdGetDatum(constraint));
-  SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, conditions);
   int dependents = 0;
-  for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
-    const auto* form = reinterpret_cast<const FormData_pg_depend*>(GETSTRUCT(row));
-    if (form->deptype != DEPENDENCY_NORMAL) continue;
-    const ObjectAddress object{form->classid, form->objid, form->objsubid};
+  for_each_dependent(ConstraintRelationId, constraint, [&](const FormData_pg_depend& row) {
+    if (row.deptype != DEPENDENCY_NORMAL) return;
+    const ObjectAddress object{row.classid, row.objid, row.objsubid};
     const char* name = getObjectDescription(&object, true);
     if (name != nullptr && dependents++ < kNamed) losses->add("GROUP BY of %s", name);
-  }
-  systable_endscan(scan);
-  table_close(depend, AccessShareLock);
+  });
   if (dependents > kNamed) losses->add("and of %d more", dependents - kNamed);
 }
 
