@@ -201,11 +201,13 @@ void BasicLeafCursor<K>::check_tids(IndexScanDesc scan) {
 template <class K>
 [[gnu::cold]] void BasicLeafCursor<K>::look_up_table(IndexScanDesc scan) {
   // Bitmap scans come without the table; whoever scans has it open and locked.
-  const Relation heap = RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
-  if (RelationIsValid(heap)) {
-    end_of_tids_ = end_of_tids(heap);
-    RelationClose(heap);
-  }
+  const Relation given = scan->heapRelation;
+  const Relation heap =
+      given != nullptr ? given : RelationIdGetRelation(scan->indexRelation->rd_index->indrelid);
+  if (!RelationIsValid(heap)) return;
+  end_of_tids_ = known_end_of_tids(heap);
+  if (batch_.points_beyond(end_of_tids_)) end_of_tids_ = end_of_tids(heap);
+  if (given == nullptr) RelationClose(heap);
 }
 
 // No content lock is held: the table may be looked up.

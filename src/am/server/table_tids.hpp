@@ -14,6 +14,15 @@ inline BlockNumber end_of_tids(Relation table) {
   return is_heap(table) ? RelationGetNumberOfBlocks(table) : InvalidBlockNumber;
 }
 
+// The same as this session saw it last, without a system call; 0: it never did. What is before it is within the table
+// still, for whoever has the table locked: a truncation is told to all sessions before its lock is given back, and
+// makes them forget the length (CacheInvalidateSmgr in smgrtruncate).
+inline BlockNumber known_end_of_tids(Relation table) {
+  if (!is_heap(table)) return InvalidBlockNumber;
+  const BlockNumber known = RelationGetSmgr(table)->smgr_cached_nblocks[MAIN_FORKNUM];
+  return known == InvalidBlockNumber ? 0 : known;
+}
+
 inline ItemPointerData pointer_of(Tid tid) {
   ItemPointerData pointer;
   ItemPointerSet(&pointer, tid_block(tid), tid_offset(tid));
@@ -23,10 +32,12 @@ inline Tid tid_of(const ItemPointerData& pointer) {
   return make_tid(ItemPointerGetBlockNumberNoCheck(&pointer), ItemPointerGetOffsetNumberNoCheck(&pointer));
 }
 
-// Tells TIDs that a table cannot have, which are damage. Under a lock of ours it only grows: its length is asked for once, and for what seems to lie beyond it.
+// Tells TIDs that a table cannot have, which are damage. Under a lock of ours it only grows: its length
+// is asked for once, and for what seems to lie beyond it.
 class TidLimit {
  public:
   bool admits(Relation table, Tid tid) {
+    if (tid_block(tid) >= end_) end_ = known_end_of_tids(table);
     if (tid_block(tid) >= end_) end_ = end_of_tids(table);
     return tid_block(tid) < end_ && tid_offset(tid) != 0;
   }
