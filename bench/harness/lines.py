@@ -165,6 +165,12 @@ def query_lines(data, label, unique):
 
 def backend_lines(data, label, most_memory):
     return [
+        Line(f"statement.{data}.index-only", "statement", data, f"a statement for each key, {label}, index-only",
+             target=at_least(1.3), node="Index Only Scan", query="SELECT 1 FROM {t} WHERE k = $1", answer="probe_count",
+             samples=3, lacks=NO_INDEX_ONLY),
+        Line(f"statement.{data}.heap", "statement", data, f"a statement for each key, {label}, with heap fetch",
+             target=at_least(1.3), node="Index Scan", query="SELECT v FROM {t} WHERE k = $1", answer="probe_sum",
+             samples=3, lacks=NO_LOOKUPS),
         Line(f"plan.{data}", "plan", data, f"planning a point query, {label}",
              target=at_least(1 / 1.05, "at most 1.05 times the time"), node="Index Scan",
              samples=5, lacks=NO_LOOKUPS),

@@ -97,6 +97,44 @@ def plan_line(bench, data, line, answers):
         bench.result(line).add(method.label, statistics.fmean(times) / QUERIES)
 
 
+def statement_line(bench, data, line, answers):
+    """A statement for each key, as applications look up: what it costs to begin and to end a scan counts, too. PL/pgSQL
+    keeps the plan and is nearer to the executor than a connection, whose messages would take most of the time."""
+    session, query = bench.session, line.query.format(t=data.table)
+    body = query.replace(" FROM ", " INTO found FROM ").replace("$1", "probe")
+    plain = f"""SET LOCAL plan_cache_mode = force_generic_plan;
+        CREATE FUNCTION pg_temp.look_up() RETURNS numeric LANGUAGE plpgsql AS $$
+          DECLARE probe bigint; found bigint; total numeric := 0;
+          BEGIN
+            FOR probe IN SELECT k FROM {data.table}_probe LOOP
+              {body};
+              total := total + coalesce(found, 0);
+            END LOOP;
+            RETURN total;
+          END $$;"""
+    for _, method in bench.rounds(line):
+        index = method.index(data)
+        only_this_index(bench, data, method)
+        session.run(f"{plain} PREPARE one(bigint) AS {query};")
+        text = "\n".join(session.run(f"EXPLAIN EXECUTE one('{answers.low}')"))
+        if f"{line.node} using {index}" not in text:
+            raise BenchError(f"{line.name}, {method.label}: another plan:\n{text}")
+        scans = f"SELECT pg_stat_get_xact_numscans('{index}'::regclass)"
+        for sample in range(line.samples + 1):  # the first one fills the session's caches
+            before = int(session.value(scans))
+            seconds, answer = session.timed("SELECT pg_temp.look_up()")
+            if answer != [getattr(answers, line.answer)]:
+                raise BenchError(f"{line.name}: {method.label} answers {answer},"
+                                 f" a sequential scan {getattr(answers, line.answer)}")
+            found = int(session.value(scans)) - before
+            if found != bench.scale.probes:
+                raise BenchError(f"{line.name}: {index} was scanned {found} times instead of {bench.scale.probes}")
+            if sample > 0:
+                bench.result(line).add(method.label, seconds)
+        session.run("DEALLOCATE one;")
+        leave(bench)
+
+
 def memory_line(bench, data, line, answers):
     """The copies of upper levels that a new backend has made after probes all over the key space."""
     for method in bench.methods_of([line]):
@@ -142,7 +180,7 @@ def sizes(bench, data, lines):
             bench.result(line).add(method.label, index_bytes(bench.session, method.index(data)))
 
 
-ONE_LINE = {"query": query_line, "plan": plan_line, "memory": memory_line}
+ONE_LINE = {"query": query_line, "statement": statement_line, "plan": plan_line, "memory": memory_line}
 
 
 def query_group(bench, data, lines, answers):

@@ -7,8 +7,8 @@ from .queries import lived_group, query_group
 from .transactions import pgbench_group
 from .writes import build_group, copy_group, vacuum_group
 
-READING = ("size", "query", "plan", "memory", "small")
-PROBING = ("query", "plan", "memory", "small")
+READING = ("size", "query", "statement", "plan", "memory", "small")
+PROBING = ("query", "statement", "plan", "memory", "small")
 
 
 def of_kind(lines, *kinds):
