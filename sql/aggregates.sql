@@ -551,6 +551,37 @@ SELECT node, leaves, segments > 0 AS segments, decoded, fetches FROM work('SELEC
 UPDATE events SET note = 'open' WHERE id = 20000;
 SELECT node, leaves, segments > 0 AS segments, decoded BETWEEN 1 AND 1000 AS some, fetches BETWEEN 1 AND 1000 AS visits FROM work('SELECT count(*) FROM events WHERE id BETWEEN 10000 AND 30000');
 
+-- Thousands of rows in the order of the table that not everybody sees, in one leaf: they are visited before all of the leaf is read, and what is left of it is
+-- found again, its delta entries and NULLs included.
+CREATE TABLE fresh_rows (id int8, half int8, third int4) WITH (autovacuum_enabled = off);
+CREATE INDEX fresh_id ON fresh_rows USING learned (id);
+CREATE INDEX fresh_half ON fresh_rows USING learned (half, id);
+CREATE INDEX fresh_third ON fresh_rows USING learned (third);
+INSERT INTO fresh_rows SELECT i, i / 2, CASE WHEN i % 3 = 0 THEN i END FROM generate_series(1, 30000) i;
+DELETE FROM fresh_rows WHERE id % 1000 = 7;
+INSERT INTO fresh_rows SELECT i * 100 + 50, i, NULL FROM generate_series(1, 290) i;
+DO $$ BEGIN FOR i IN 1..29 LOOP INSERT INTO fresh_rows VALUES (i * 1000 + 500, i * 500, i * 1000); END LOOP; END $$;
+SELECT leaves < 100 AS few_leaves, fetches > 29000 AS visits FROM work('SELECT count(*) FROM fresh_rows');
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT count(*) FROM fresh_rows',
+  'SELECT count(*), sum(id), min(id), max(id) FROM fresh_rows',
+  'SELECT count(*), sum(id) FROM fresh_rows WHERE id BETWEEN 1234 AND 28765',
+  'SELECT count(*) FROM fresh_rows WHERE third IS NULL',
+  'SELECT count(*), count(third), sum(third) FROM fresh_rows WHERE third > 5',
+  'SELECT id / 10000, count(*), max(id) FROM fresh_rows GROUP BY 1',
+  'SELECT id / 7, count(*), sum(id) FROM fresh_rows GROUP BY 1',
+  'SELECT half, count(*), sum(id) FROM fresh_rows GROUP BY half',
+  'SELECT count(*), sum(id) FROM fresh_rows WHERE half BETWEEN 5 AND 14000 AND id BETWEEN 2000 AND 20000',
+  'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM fresh_rows'
+]);
+VACUUM fresh_rows;
+UPDATE fresh_rows SET third = third + 1 WHERE id % 2 = 0;
+SELECT * FROM wrong(true, ARRAY[
+  'SELECT count(*), sum(id) FROM fresh_rows',
+  'SELECT id / 7, count(*), sum(id) FROM fresh_rows GROUP BY 1',
+  'SELECT count(*), sum(third) FROM fresh_rows WHERE third > 100'
+]);
+
 SET client_min_messages = warning;
 DROP SCHEMA aggregates CASCADE;
 DROP OWNED BY regress_learned_aggregates;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/count/open_blocks.hpp"
 #include "core/tree/vacuum.hpp"
 #include "core/tree/walk.hpp"
@@ -59,6 +61,9 @@ struct Found {
   }
   void passed_over(unsigned n) { whole_segments += n; }
   void decoded(unsigned n) { decoded_entries += n; }
+  bool full() const { return suspects.size() >= most_suspects; }
+
+  std::size_t most_suspects = std::numeric_limits<std::size_t>::max();
 };
 
 class LeafTallyTest : public ::testing::Test {
@@ -104,6 +109,25 @@ class LeafTallyTest : public ::testing::Test {
     in_a_row_ += open.in_a_row();
   }
 
+  // The same by a sink that gets full again and again; `found`: in one go.
+  void compare_in_parts(const PageView& page, unsigned begin, unsigned end, const Found& found) {
+    Found parts{found.keys, {}, 0, {}, 0, 0};
+    const std::size_t most = 1 + random_() % 100;
+    const SomeOpen open{&open_, random_() % 2 == 0};
+    LeafTally<Code, SomeOpen, Found> tally(page, open, parts);
+    for (unsigned from = begin;; from = tally.done()) {
+      parts.most_suspects = parts.suspects.size() + most;
+      ASSERT_TRUE(tally.ranks(from, end));
+      if (tally.done() >= end) break;
+      ASSERT_GT(tally.done(), from);
+      ASSERT_TRUE(parts.full());
+      stops_++;
+    }
+    ASSERT_EQ(parts.suspects, found.suspects);
+    ASSERT_EQ(parts.clear_rows, found.clear_rows);
+    ASSERT_EQ(parts.clear_keys, found.clear_keys);
+  }
+
   void compare(const PageView& page, const Decoded& all) {
     const auto n = static_cast<unsigned>(all.encoded.size());
     unsigned begin = n == 0 ? 0 : static_cast<unsigned>(random_() % n);
@@ -117,6 +141,7 @@ class LeafTallyTest : public ::testing::Test {
         LeafTally<Code, SomeOpen, Found> tally(page, open, found);
         ASSERT_TRUE(tally.ranks(begin, end));
         compare_map(page, begin, end, found);
+        compare_in_parts(page, begin, end, found);
         Entries suspects;
         std::vector<Code> clear;
         for (unsigned r = begin; r < end; r++) {
@@ -154,6 +179,7 @@ class LeafTallyTest : public ::testing::Test {
   std::uint64_t with_dead_ = 0;
   std::uint64_t beyond_ = 0;
   std::uint64_t in_a_row_ = 0;
+  std::uint64_t stops_ = 0;
 };
 
 TEST_F(LeafTallyTest, CountsAsOneByOne) {
@@ -177,6 +203,7 @@ TEST_F(LeafTallyTest, CountsAsOneByOne) {
   EXPECT_GT(decoded_, 100000u);
   EXPECT_GT(beyond_, 10000u);
   EXPECT_GT(in_a_row_, 100u);
+  EXPECT_GT(stops_, 10000u);
 }
 
 TEST_F(LeafTallyTest, LeavesOutWhatWasRemoved) {

@@ -60,7 +60,7 @@ bool IndexCounter<K>::next_batch() {
           deltas_ = sorted_deltas(page);
           return tally(page, ranks, open);
         },
-        [this] { return learn_bucket(); });
+        [this] { return prepare_rest(); });
     leaves_.go_on();
     if (leaves_.has_many_suspects()) visit_suspects();
     if (grouped() && batch_is_full()) break;
@@ -82,13 +82,18 @@ void IndexCounter<K>::drop_complete() {
   carried_ = groups_.size();
 }
 
-// Of unknown_, where tallying goes on: what lies before is done.
+// What lies before the rest is done.
 template <class K>
-typename IndexCounter<K>::Entry IndexCounter<K>::learn_bucket() {
+typename IndexCounter<K>::Entry IndexCounter<K>::prepare_rest() {
+  if (!rest_is_unknown_) {
+    visit_suspects();
+    return rest_;
+  }
+  rest_is_unknown_ = false;
   Code word = 0;
-  bucket_word(leaves_.parts().current().tree, unknown_, &word);
+  bucket_word(leaves_.parts().current().tree, rest_.code, &word);
   task_.bucket->learn(word);
-  return {unknown_, 0};
+  return rest_;
 }
 
 template <class K>
@@ -165,6 +170,13 @@ bool IndexCounter<K>::first_of_rest(const PageView& page, unsigned rank, unsigne
     *key = delta_[delta].code;
   }
   return true;
+}
+
+// What is left begins with the entry of the rank.
+template <class K>
+void IndexCounter<K>::rest_from(const PageView& page, unsigned rank) {
+  if (!decode(page, rank, rank + 1, &rest_.code, &rest_.tid)) leaves_.damaged();
+  if (page.tree() == TreeId::nulls) rest_.code = K{};
 }
 
 // ---- groups
@@ -286,7 +298,8 @@ bool IndexCounter<K>::open_group(TreeId tree, const K& key) {
     } else {
       const BucketStretch* stretch = task_.bucket->find(word);
       if (stretch == nullptr) {
-        unknown_ = key;
+        rest_ = {key, 0};
+        rest_is_unknown_ = true;
         return false;
       }
       if (stretch->fails) {
@@ -321,8 +334,11 @@ bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
   const TreeId tree = page.tree();
   if (!grouped() && filter == nullptr) {
     if (!leaf.ranks(ranks.begin, ranks.end)) leaves_.damaged();
-    for (unsigned d = 0; d < deltas_; d++) leaf.entry(delta_[d].code, delta_[d].tid);
-    return true;
+    const bool stopped = leaf.done() < ranks.end;
+    if (stopped) rest_from(page, leaf.done());
+    for (unsigned d = 0; d < deltas_ && !(stopped && rest_ <= delta_[d]); d++)
+      leaf.entry(delta_[d].code, delta_[d].tid);
+    return !stopped;
   }
   unsigned rank = ranks.begin;
   unsigned d = 0;
@@ -354,6 +370,11 @@ bool IndexCounter<K>::tally(const PageView& page, const BasicLeafRanks<K>& ranks
       end = std::clamp(end, rank, ranks.end);
     }
     if (!leaf.ranks(rank, end)) leaves_.damaged();
+    if (leaf.done() < end) {
+      rest_from(page, leaf.done());
+      for (; d < deltas_ && delta_[d] < rest_; d++) leaf.entry(delta_[d].code, delta_[d].tid);
+      return false;
+    }
     rank = end;
     for (; d < deltas_ && (tree == TreeId::nulls || delta_[d].code <= last); d++)
       leaf.entry(delta_[d].code, delta_[d].tid);

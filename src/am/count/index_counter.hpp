@@ -78,12 +78,14 @@ class IndexCounter {
     }
     void passed_over(unsigned n) { counter->leaves_.work().segments += n; }
     void decoded(unsigned n) { counter->leaves_.work().decoded += n; }
+    bool full() const { return counter->leaves_.has_many_suspects(); }
   };
 
-  // A leaf that is locked: what is known the groups of. False: it came to a key whose bucket is not known, unknown_.
+  // A leaf that is locked: what is known the groups of. False: from rest_ on there is more, behind many suspects or of a
+  // bucket that is not known.
   template <class Open>
   bool tally(const PageView& page, const BasicLeafRanks<K>& ranks, const Open& open);
-  Entry learn_bucket();
+  Entry prepare_rest();
   bool grouped() const { return task_.group_words > 0 || task_.bucket != nullptr; }
   bool open_group(TreeId tree, const K& key);
   // Whether two keys have the same words in front, as many as groups do.
@@ -103,6 +105,7 @@ class IndexCounter {
   void drop_complete();
   unsigned sorted_deltas(const PageView& page);
   bool first_of_rest(const PageView& page, unsigned rank, unsigned end, unsigned delta, K* key) const;
+  void rest_from(const PageView& page, unsigned rank);
   void visit_suspects();
 
   CountTask task_;
@@ -118,7 +121,8 @@ class IndexCounter {
   bool fresh_ = true;  // there is no current group
   TreeId group_tree_ = TreeId::keys;
   K group_end_{};  // the last key of the current group
-  K unknown_{};
+  Entry rest_{};
+  bool rest_is_unknown_ = false;  // the bucket of its key
 
   unsigned deltas_ = 0;
   Entry delta_[kMaxDelta];

@@ -77,6 +77,7 @@ class RowFinder {
     }
     void passed_over(unsigned n) { finder->leaves_.work().segments += n; }
     void decoded(unsigned n) { finder->leaves_.work().decoded += n; }
+    static bool full() { return false; }  // (all of a leaf is needed at once)
   };
 
   void read_leaf();

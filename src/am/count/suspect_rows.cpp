@@ -9,7 +9,8 @@ SuspectRows<K>::SuspectRows(Relation heap, bool with_keys, MemoryContext context
     : visits_(heap, context), with_keys_(with_keys), context_(context) {
   // Twice the entries, for the sort.
   const Size bytes = 2 * sizeof(Entry) + sizeof(Group) + (with_keys ? sizeof(K) : 0);
-  limit_ = static_cast<uint32>(std::clamp<Size>(static_cast<Size>(work_mem) * 1024 / bytes, 1024, 1 << 24));
+  limit_ =
+      static_cast<uint32>(std::clamp<Size>(static_cast<Size>(work_mem) * 1024 / bytes, kInOrder, 1 << 24));
 }
 
 template <class K>

@@ -24,8 +24,9 @@ class SuspectRows {
   }
   uint32 size() const { return size_; }
   void clear() { size_ = 0; }
-  // So many that they should be visited now.
-  bool full() const { return size_ >= limit_; }
+  // So many that they should be visited now. Many are gathered for blocks to be visited once; where they come in the order
+  // of the blocks nothing is gained by that, and new memory costs more than the visits.
+  bool full() const { return size_ >= (sorted_ ? kInOrder : limit_); }
 
   // Visits all of them; seen(group, key) is called for each row that the snapshot sees. None is left. `visited` (which may be null) remembers them.
   template <class Seen>
@@ -50,6 +51,8 @@ class SuspectRows {
   void release();
 
  private:
+  static constexpr uint32 kInOrder = 2048;
+
   struct Group {
     uint32 number;
     bool has_key;

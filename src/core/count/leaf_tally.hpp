@@ -14,6 +14,7 @@
 //   void passed_over(n)                           so many segments were counted whole, or parts of them
 //   void suspect(key, tid)                        an entry on an open block
 //   void decoded(n)                               so many were decoded
+//   bool full() const                             no more suspects are wanted for now
 #pragma once
 
 #include <algorithm>
@@ -37,8 +38,10 @@ class LeafTally {
   LeafTally(const BasicPageView<K>& page, const Open& open, Sink& sink)
       : page_(page), open_(open), sink_(sink), has_dead_((page.flags() & kHasDead) != 0) {}
 
-  // The encoded entries of ranks [begin, end). False: corrupt.
+  // The encoded entries of ranks [begin, end), or, where the sink gets full, those below done(). False: corrupt.
   bool ranks(unsigned begin, unsigned end) {
+    done_ = end;
+    stopped_ = false;
     if (begin >= end) return true;
     if (end > page_.encoded()) return false;
     if (open_.none() && !sink_.needs_keys()) {
@@ -56,10 +59,12 @@ class LeafTally {
       const unsigned i = begin - ref.first_rank;
       const unsigned n = std::min(end - begin, ref.count - i);
       part(ref, i, n, n == ref.count ? tid_span(ref.tids, n) : tid_span(ref.tids, ref.tid_bits, i, n));
+      if (stopped_) return true;
       begin += n;
     }
     return true;
   }
+  unsigned done() const { return done_; }
 
   // An entry that is not encoded.
   void entry(const K& key, Tid tid) {
@@ -94,11 +99,19 @@ class LeafTally {
         const Span back = tid_span(ref.tids, ref.tid_bits, i + half, n - half);
         vain = any_open(front) && any_open(back) ? vain + 1 : 0;
         part(ref, i, half, front, vain);
+        if (stopped_) return;
         part(ref, i + half, n - half, back, vain);
         return;
       }
     }
-    for (unsigned k = 0; k < n; k += kChunk) decode(ref, i + k, std::min(kChunk, n - k));
+    for (unsigned k = 0; k < n; k += kChunk) {
+      if (sink_.full()) {
+        done_ = ref.first_rank + i + k;
+        stopped_ = true;
+        return;
+      }
+      decode(ref, i + k, std::min(kChunk, n - k));
+    }
   }
 
   bool any_open(const Span& span) const { return open_.any_open(tid_block(span.lo), tid_block(span.hi)); }
@@ -162,6 +175,8 @@ class LeafTally {
   const Open& open_;
   Sink& sink_;
   bool has_dead_;
+  bool stopped_ = false;
+  unsigned done_ = 0;
 };
 
 }  // namespace learned
