@@ -29,8 +29,9 @@ override with_llvm := no
 # Code that an ereport may jump over keeps no C++ run-time state, so that of C++'s run-time nothing is
 # needed: the library is linked by the C compiler and does not depend on libstdc++.
 WERROR ?= -Werror
+# (MORE_CXXFLAGS: the caller's, behind all others.)
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
-	-fvisibility-inlines-hidden -Wall -Wextra $(WERROR) -Wno-register $(COMPILER_CXXFLAGS) $(PLACELESS) -MD -MP
+	-fvisibility-inlines-hidden -Wall -Wextra $(WERROR) -Wno-register $(COMPILER_CXXFLAGS) $(PLACELESS) -MD -MP $(MORE_CXXFLAGS)
 PG_CPPFLAGS = -I$(here)/src
 
 # Errors name the source file they are from: the same bytes, wherever it was built.
