@@ -5,6 +5,7 @@
 #include "am/advise/candidate.hpp"
 #include "am/advise/size_trial.hpp"
 #include "am/check/inspection.hpp"
+#include "am/check/progress.hpp"
 #include "am/server/compat.hpp"
 #include "am/server/grown_array.hpp"
 #include "am/server/guarded.hpp"
@@ -13,8 +14,6 @@
 
 namespace learned {
 namespace {
-
-constexpr int kMillisecondsBetweenLines = 5000;
 
 // An index to be looked at: what names it even if it cannot be opened.
 struct Listed {
@@ -148,13 +147,8 @@ struct Look {
 };
 
 void look_at(const Listed& listed, Look* look, Advice* advice) {
-  if (!ConditionalLockRelationOid(listed.table, AccessShareLock)) {
-    advice->note = "locked by another session: ask again";
-    return;
-  }
-  if (!ConditionalLockRelationOid(listed.index, AccessShareLock)) {
-    UnlockRelationOid(listed.table, AccessShareLock);
-    advice->note = "locked by another session: ask again";
+  if (!lock_if_free(listed.table, listed.index)) {
+    advice->note = kLockedByOthers;
     return;
   }
   // It may have been dropped since it was listed, and its number may name another.
@@ -172,8 +166,7 @@ void look_at(const Listed& listed, Look* look, Advice* advice) {
     index_close(candidate.index, NoLock);
     table_close(candidate.table, NoLock);
   }
-  UnlockRelationOid(listed.index, AccessShareLock);
-  UnlockRelationOid(listed.table, AccessShareLock);
+  unlock_again(listed.table, listed.index);
 }
 
 Advice advise(const Listed& listed, Look* look) {
@@ -232,22 +225,18 @@ void put_advice(const Listed& listed, const Advice& advice, const ReturnSetInfo*
   row.put(result);
 }
 
-// How far it is, by INFO lines as those of a check (am/check/progress.hpp).
+// How far it is, by INFO lines as those of a check.
 class AdvisorProgress {
  public:
   AdvisorProgress(int total, bool verbose) : total_(total), verbose_(verbose) {
     if (!verbose_) return;
-    last_line_ = GetCurrentTimestamp();
+    lines_.begin();
     ereport(INFO, (errmsg("looking at %d btree indexes", total_)));
   }
   void step(bool possible) {
     done_++;
     possible_ += possible ? 1 : 0;
-    if (!verbose_) return;
-    const TimestampTz now = GetCurrentTimestamp();
-    if (!TimestampDifferenceExceeds(last_line_, now, kMillisecondsBetweenLines)) return;
-    last_line_ = now;
-    ereport(INFO, (errmsg("looked at %d of %d btree indexes", done_, total_)));
+    if (verbose_ && lines_.due()) ereport(INFO, (errmsg("looked at %d of %d btree indexes", done_, total_)));
   }
   void end() const {
     if (verbose_)
@@ -259,7 +248,7 @@ class AdvisorProgress {
   bool verbose_;
   int done_ = 0;
   int possible_ = 0;
-  TimestampTz last_line_ = 0;
+  ProgressLines lines_;
 };
 static_assert(std::is_trivially_destructible_v<AdvisorProgress>);
 

@@ -7,7 +7,7 @@ void CheckProgress::begin(const char* part, const char* units, uint64 total) {
   total_ = total;
   done_ = 0;
   if (!verbose_) return;
-  last_line_ = GetCurrentTimestamp();
+  lines_.begin();
   const char* name = RelationGetRelationName(index_);
   if (total > 0) {
     ereport(INFO, (errmsg("checking index \"%s\": %s, %llu %s", name, part,
@@ -18,9 +18,7 @@ void CheckProgress::begin(const char* part, const char* units, uint64 total) {
 }
 
 void CheckProgress::look() {
-  const TimestampTz now = GetCurrentTimestamp();
-  if (!TimestampDifferenceExceeds(last_line_, now, kMillisecondsBetweenLines)) return;
-  last_line_ = now;
+  if (!lines_.due()) return;
   const char* name = RelationGetRelationName(index_);
   if (total_ > 0) {
     ereport(INFO, (errmsg("checking index \"%s\": %llu of %llu %s", name,

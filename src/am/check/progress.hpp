@@ -7,6 +7,23 @@
 
 namespace learned {
 
+// When the next line is due.
+class ProgressLines {
+ public:
+  void begin() { last_ = GetCurrentTimestamp(); }
+  // Whether it is now; the one after it is then as far away again.
+  bool due() {
+    constexpr int kMillisecondsBetween = 5000;
+    const TimestampTz now = GetCurrentTimestamp();
+    if (!TimestampDifferenceExceeds(last_, now, kMillisecondsBetween)) return false;
+    last_ = now;
+    return true;
+  }
+
+ private:
+  TimestampTz last_ = 0;
+};
+
 class CheckProgress {
  public:
   CheckProgress(Relation index, bool verbose) : index_(index), verbose_(verbose) {}
@@ -22,7 +39,6 @@ class CheckProgress {
 
  private:
   static constexpr uint64 kStepsBetweenLooks = 64;
-  static constexpr int kMillisecondsBetweenLines = 5000;
 
   void look();
 
@@ -31,7 +47,7 @@ class CheckProgress {
   const char* units_ = nullptr;
   uint64 total_ = 0;
   uint64 done_ = 0;
-  TimestampTz last_line_ = 0;
+  ProgressLines lines_;
 };
 static_assert(std::is_trivially_destructible_v<CheckProgress>);
 

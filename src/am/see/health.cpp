@@ -110,13 +110,9 @@ void survey(Relation index, Health* health) {
 void look_at(Oid oid, Health* health) {
   const Oid table = IndexGetRelation(oid, true);
   if (!OidIsValid(table) || !may_examine_index(oid, table, AccessShareLock)) return;
-  if (!ConditionalLockRelationOid(table, AccessShareLock)) {
+  if (!lock_if_free(table, oid)) {
     health->look = Look::failed;
-    return;
-  }
-  if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
-    UnlockRelationOid(table, AccessShareLock);
-    health->look = Look::failed;
+    health->advice = kLockedByOthers;
     return;
   }
   const InspectedIndex opened = open_inspected_index(oid, AccessShareLock);
@@ -124,8 +120,7 @@ void look_at(Oid oid, Health* health) {
   health->look = Look::done;
   health->advice = advice_for(opened, *health);
   close_inspected_index(opened);
-  UnlockRelationOid(oid, AccessShareLock);
-  UnlockRelationOid(table, AccessShareLock);
+  unlock_again(table, oid);
 }
 
 void put_health(const Health& health, const ReturnSetInfo* result) {
@@ -172,8 +167,6 @@ Datum learned_index_health(PG_FUNCTION_ARGS) {
     health.look =
         SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)) ? learned::Look::failed : learned::Look::none;
     health.advice = error->hint == nullptr ? error->message : psprintf("%s. %s", error->message, error->hint);
-  } else if (health.look == learned::Look::failed) {
-    health.advice = "locked by another session: ask again";
   }
   if (health.look != learned::Look::none) learned::put_health(health, result);
   MemoryContextSwitchTo(caller);

@@ -1,4 +1,4 @@
-// Work on one of many things that must not end the work on all of them.
+// Work on one of many things that must not end the work on all of them, nor keep it waiting.
 #pragma once
 
 #include "am/server/server.hpp"
@@ -44,5 +44,21 @@ ErrorData* run_guarded(F&& f) {
   PG_END_TRY();
   return error;
 }
+
+// Locks a table and its index for reading, if nobody has to be waited for; false: it is not so, and neither is locked.
+inline bool lock_if_free(Oid table, Oid index) {
+  if (!ConditionalLockRelationOid(table, AccessShareLock)) return false;
+  if (ConditionalLockRelationOid(index, AccessShareLock)) return true;
+  UnlockRelationOid(table, AccessShareLock);
+  return false;
+}
+
+// Gives both back.
+inline void unlock_again(Oid table, Oid index) {
+  UnlockRelationOid(index, AccessShareLock);
+  UnlockRelationOid(table, AccessShareLock);
+}
+
+constexpr const char* kLockedByOthers = "locked by another session: ask again";
 
 }  // namespace learned
