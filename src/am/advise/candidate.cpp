@@ -97,9 +97,9 @@ int given_fillfactor(Relation index) {
 }
 
 // Sentences without a verb, one after the other.
-class Losses {
+class Sentences {
  public:
-  Losses() { initStringInfo(&text_); }
+  Sentences() { initStringInfo(&text_); }
   __attribute__((format(printf, 2, 3))) void add(const char* format, ...) {
     if (text_.len > 0) appendStringInfoString(&text_, "; ");
     for (;;) {
@@ -128,7 +128,7 @@ Oid constraint_of(Relation index, char* kind) {
   return constraint;
 }
 
-void add_constraint(Relation index, Losses* losses) {
+void add_constraint(Relation index, Sentences* losses) {
   char kind = '\0';
   const Oid constraint = constraint_of(index, &kind);
   if (!OidIsValid(constraint)) return;
@@ -159,7 +159,7 @@ void for_each_dependent(Oid catalog, Oid object, Found found) {
 }
 
 // Foreign keys of other tables: they depend on the index by its number.
-void add_foreign_keys(Relation index, Losses* losses) {
+void add_foreign_keys(Relation index, Sentences* losses) {
   int keys = 0;
   for_each_dependent(RelationRelationId, RelationGetRelid(index), [&](const FormData_pg_depend& row) {
     if (row.classid != ConstraintRelationId) return;
@@ -175,8 +175,9 @@ void add_foreign_keys(Relation index, Losses* losses) {
   if (keys > kNamed) losses->add("and of %d more", keys - kNamed);
 }
 
-// Views and functions that group by a primary key, and name columns that depend on it: without CASCADE the constraint is not to be dropped.
-void add_dependents(Relation index, Losses* losses) {
+// Views and functions that group by a primary key, and name columns that depend on it; functions and rules that say ON CONFLICT ON CONSTRAINT: without
+// CASCADE the constraint is not to be dropped.
+void add_dependents(Relation index, Sentences* losses) {
   char kind = '\0';
   const Oid constraint = constraint_of(index, &kind);
   if (!OidIsValid(constraint)) return;
@@ -185,7 +186,7 @@ void add_dependents(Relation index, Losses* losses) {
     if (row.deptype != DEPENDENCY_NORMAL) return;
     const ObjectAddress object{row.classid, row.objid, row.objsubid};
     const char* name = getObjectDescription(&object, true);
-    if (name != nullptr && dependents++ < kNamed) losses->add("GROUP BY of %s", name);
+    if (name != nullptr && dependents++ < kNamed) losses->add("needed by %s", name);
   });
   if (dependents > kNamed) losses->add("and of %d more", dependents - kNamed);
 }
@@ -216,6 +217,58 @@ const char* predicate_of(Relation index) {
   return text_to_cstring(DatumGetTextPP(shown));
 }
 
+// An expression or predicate as the catalog has it; nullptr: there is none.
+const void* tree_of(HeapTuple row, AttrNumber attribute) {
+  bool isnull;
+  const Datum value = SysCacheGetAttr(INDEXRELID, row, attribute, &isnull);
+  return isnull ? nullptr : stringToNode(text_to_cstring(DatumGetTextPP(value)));
+}
+
+// Whether two indexes of a table have the same columns, in the same order and directions, and the same rows.
+bool same_columns(HeapTuple one, HeapTuple other) {
+  const auto* form = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(one));
+  const auto* other_form = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(other));
+  const auto options = [](HeapTuple row) {
+    bool isnull;
+    return reinterpret_cast<const int2vector*>(
+               DatumGetPointer(SysCacheGetAttr(INDEXRELID, row, Anum_pg_index_indoption, &isnull)))
+        ->values;
+  };
+  return form->indnatts == other_form->indnatts && form->indnkeyatts == other_form->indnkeyatts &&
+         std::equal(form->indkey.values, form->indkey.values + form->indnatts, other_form->indkey.values) &&
+         std::equal(options(one), options(one) + form->indnkeyatts, options(other)) &&
+         equal(tree_of(one, Anum_pg_index_indexprs), tree_of(other, Anum_pg_index_indexprs)) &&
+         equal(tree_of(one, Anum_pg_index_indpred), tree_of(other, Anum_pg_index_indpred));
+}
+
+bool is_of_method(Oid index, Oid method) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
+  if (!HeapTupleIsValid(tuple)) return false;
+  const Oid found = reinterpret_cast<const FormData_pg_class*>(GETSTRUCT(tuple))->relam;
+  ReleaseSysCache(tuple);
+  return found == method;
+}
+
+// Learned indexes that are there already. (By their rows in the catalogs: to open them would take locks, which others may hold.)
+void add_twins(const Candidate& candidate, Sentences* notes) {
+  ListCell* cell;
+  foreach (cell, RelationGetIndexList(candidate.table)) {
+    const Oid index = lfirst_oid(cell);
+    if (!is_of_method(index, candidate.learned)) continue;
+    HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+    if (!HeapTupleIsValid(tuple)) continue;
+    if (same_columns(candidate.index->rd_indextuple, tuple)) {
+      const char* name = full_name(index);
+      if (reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple))->indisvalid) {
+        notes->add("learned index %s has the same columns", name);
+      } else {
+        notes->add("learned index %s has the same columns, but is not valid", name);
+      }
+    }
+    ReleaseSysCache(tuple);
+  }
+}
+
 }  // namespace
 
 LearnedForm learned_form(const Candidate& candidate) {
@@ -241,7 +294,7 @@ LearnedForm learned_form(const Candidate& candidate) {
 }
 
 const char* what_is_lost(const Candidate& candidate) {
-  Losses losses;
+  Sentences losses;
   const FormData_pg_index* row = candidate.index->rd_index;
   add_constraint(candidate.index, &losses);
   add_foreign_keys(candidate.index, &losses);
@@ -263,10 +316,13 @@ const char* what_is_lost(const Candidate& candidate) {
 }
 
 const char* what_to_note(const Candidate& candidate) {
-  if (!candidate.index->rd_rel->relispartition) return nullptr;
-  const Oid parent = llast_oid(get_partition_ancestors(RelationGetRelid(candidate.index)));
-  return psprintf("part of partitioned index %s: see docs/migrate.md, \"Partitioned tables\"",
-                  full_name(parent));
+  Sentences notes;
+  if (candidate.index->rd_rel->relispartition) {
+    const Oid parent = llast_oid(get_partition_ancestors(RelationGetRelid(candidate.index)));
+    notes.add("part of partitioned index %s: see docs/migrate.md, \"Partitioned tables\"", full_name(parent));
+  }
+  add_twins(candidate, &notes);
+  return notes.text();
 }
 
 // (Names are cut to make room: long ones that differ in their ends, as of indexes that the server named, would be the same.)

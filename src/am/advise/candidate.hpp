@@ -24,7 +24,7 @@ LearnedForm learned_form(const Candidate& candidate);
 // What goes with the btree, or has to be set anew: constraints, keys of other tables, and the like. nullptr: nothing.
 const char* what_is_lost(const Candidate& candidate);
 
-// What one has to know beside: that the index is part of a partitioned one. nullptr: nothing.
+// What one has to know beside: that the index is part of a partitioned one, or that there is a learned one of its columns. nullptr: nothing.
 const char* what_to_note(const Candidate& candidate);
 
 // What the learned index beside the btree is to be called: as no relation of the schema is, nor another that was named here.
