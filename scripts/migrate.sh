@@ -9,8 +9,8 @@
 #     --queries FILE      a query in each line: stops where the planner prefers the old index for one of them
 #     --no-check          does not look whether the new index, if it is learned, has every row (reads the table once more)
 #
-# INDEX with its schema if search_path does not lead there. The database by PGHOST, PGPORT, PGDATABASE, PGUSER and so on; PSQL=... for
-# another psql. For the owner of the table. docs/migrate.md says what it does, and what to do where it refuses.
+# INDEX as in SQL: with its schema if search_path does not lead there, '"Odd Name"' in double quotes if it has capitals or signs. The database by
+# PGHOST, PGPORT, PGDATABASE, PGUSER and so on; PSQL=... for another psql. For the owner of the table. docs/migrate.md says what it does, and what to do where it refuses.
 # Ends with 0: swapped; 1: refused or failed, and everything is as before; 2: called the wrong way.
 set -euo pipefail
 
@@ -28,6 +28,7 @@ fail() {
 DRY_RUN=
 KEEP=
 QUERIES=
+QUERY_LINES=()
 CHECK=yes
 WORDS=()
 while [ $# != 0 ]; do
@@ -49,7 +50,12 @@ done
 TO=${WORDS[0]}
 INDEX=${WORDS[1]}
 case $TO in learned | btree) ;; *) usage ;; esac
-[ -z "$QUERIES" ] || [ -r "$QUERIES" ] || fail "cannot read $QUERIES"
+if [ -n "$QUERIES" ]; then
+  if [ ! -r "$QUERIES" ] || [ -d "$QUERIES" ]; then fail "cannot read $QUERIES"; fi
+  # (Once: it may be a pipe. The last line may have no end.)
+  mapfile -t QUERY_LINES < <(sed 's/\r$//' "$QUERIES" | grep -vE '^[[:space:]]*(--|$)')
+  [ ${#QUERY_LINES[@]} != 0 ] || fail "there is no query in $QUERIES"
+fi
 command -v "$PSQL" >/dev/null || fail "no command $PSQL: install a PostgreSQL client, or set PSQL"
 
 # A role or a database may have limits for its queries, which a build and what it waits for are not meant by. (The swap has its own.)
@@ -71,12 +77,15 @@ sql() {
 
 # "refused TEXT", or the facts with a sign between them that no name has (its number is 31).
 read_facts() {
-  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -v "index=$INDEX" -v "to=$TO" <<'SQL'
+  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -v "index=$INDEX" -v "to=$TO" -v "dry=$DRY_RUN" <<'SQL'
 SELECT coalesce(to_regclass(:'index')::oid, 0) AS oid \gset
 WITH facts AS (
   SELECT i.*, c.relname, c.relkind, c.relpersistence, c.reloptions, c.relispartition, a.amname, n.nspname, t.relname AS table_name,
          tn.nspname AS table_schema, s.spcname, c.relowner, pg_get_indexdef(c.oid) AS definition,
          current_setting('server_version_num')::int AS server,
+         -- (A name has 63 bytes, of which letters may take several.)
+         (SELECT left(c.relname::text, n) FROM generate_series(55, 1, -1) n WHERE octet_length(left(c.relname::text, n)) <= 55 ORDER BY n DESC LIMIT 1) AS stem,
+         (SELECT en.nspname FROM pg_extension JOIN pg_namespace en ON en.oid = extnamespace WHERE extname = 'learned_index') AS functions,
          (SELECT string_agg(format('%I=%s', split_part(o, '=', 1),
                    CASE WHEN quote_ident(v) = v THEN v ELSE quote_literal(v) END), ', ')
             FROM unnest(c.reloptions) o, substr(o, strpos(o, '=') + 1) v) AS all_options,
@@ -87,7 +96,7 @@ WITH facts AS (
          (SELECT string_agg(format('%s of %s', conname, conrelid::regclass), ', ') FROM pg_constraint WHERE conindid = c.oid AND contype = 'f') AS foreign_key
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_am a ON a.oid = c.relam
+  LEFT JOIN pg_am a ON a.oid = c.relam
   LEFT JOIN pg_index i ON i.indexrelid = c.oid
   LEFT JOIN pg_class t ON t.oid = i.indrelid
   LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
@@ -104,14 +113,18 @@ WITH facts AS (
     WHEN NOT indisvalid THEN 'is not valid: REINDEX or drop it first'
     WHEN own_constraint IS NOT NULL THEN 'is that of a constraint, ' || own_constraint || ': see docs/migrate.md, "Constraints"'
     WHEN foreign_key IS NOT NULL THEN 'is what a foreign key relies on, ' || foreign_key || ': see docs/migrate.md, "Constraints"'
+    WHEN pg_is_in_recovery() AND :'dry' = '' THEN 'is on a standby, which has the indexes of its primary: swap it there'
+    WHEN current_setting('transaction_read_only') = 'on' AND :'dry' = ''
+      THEN 'is not to be written to by ' || current_user || ': PGOPTIONS=''-c default_transaction_read_only=off'' lets this script do it'
     WHEN indisunique AND :'to' = 'learned' AND server < 180000 THEN 'is unique, which before PostgreSQL 18 only a btree can be: see docs/migrate.md, "Constraints"'
     WHEN :'to' = 'learned' AND NOT EXISTS (SELECT FROM pg_am WHERE amname = 'learned')
       THEN 'is in database ' || current_database() || ', where the extension is missing: CREATE EXTENSION learned_index'
-    WHEN to_regclass(format('%I.%I', nspname, left(relname, 55) || '_new')) IS NOT NULL THEN format('has a neighbour %I_new, perhaps of an earlier attempt: drop or rename it', left(relname, 55))
-    WHEN to_regclass(format('%I.%I', nspname, left(relname, 55) || '_old')) IS NOT NULL THEN format('has a neighbour %I_old, perhaps of an earlier attempt: drop or rename it', left(relname, 55))
+    WHEN to_regclass(format('%I.%I', nspname, stem || '_new')) IS NOT NULL THEN format('has a neighbour %I, perhaps of an earlier attempt: drop or rename it', stem || '_new')
+    WHEN to_regclass(format('%I.%I', nspname, stem || '_old')) IS NOT NULL THEN format('has a neighbour %I, perhaps of an earlier attempt: drop or rename it', stem || '_old')
   END AS refusal,
   -- The definition behind "USING method", and in it the options, which are put anew.
-  substr(definition, length(format('CREATE %sINDEX %I ON %I.%I USING %s ', CASE WHEN indisunique THEN 'UNIQUE ' END, relname, table_schema, table_name, amname)) + 1) AS rest,
+  CASE WHEN table_name IS NOT NULL THEN
+    substr(definition, length(format('CREATE %sINDEX %I ON %I.%I USING %s ', CASE WHEN indisunique THEN 'UNIQUE ' END, relname, table_schema, table_name, amname)) + 1) END AS rest,
   format(' WITH (%s)', all_options) AS old_with,
   coalesce(' WITH (' || options || ')', '') || coalesce(' TABLESPACE ' || quote_ident(spcname), '') AS new_with,
   coalesce(pg_get_expr(indpred, indrelid), '') AS predicate
@@ -126,27 +139,34 @@ SELECT CASE WHEN refusal IS NOT NULL THEN 'refused ' || refusal
   ELSE concat_ws(E'\x1f',
     'facts',
     format('%I.%I', table_schema, table_name),
-    quote_ident(nspname), quote_ident(relname), quote_ident(left(relname, 55) || '_new'), quote_ident(left(relname, 55) || '_old'),
-    format('CREATE %sINDEX CONCURRENTLY %I ON %I.%I USING %s %s%s%s', CASE WHEN indisunique THEN 'UNIQUE ' END, left(relname, 55) || '_new',
+    quote_ident(nspname), quote_ident(relname), quote_ident(stem || '_new'), quote_ident(stem || '_old'),
+    format('%I.learned_index_check(%L, heapallindexed => true)', functions, format('%I.%I', nspname, stem || '_new')),
+    format('SELECT format(''%%s: %%s, %%s: %%s'', %L, pg_size_pretty(pg_relation_size(%L)), %L, pg_size_pretty(pg_relation_size(%L)))', quote_ident(relname),
+      format('%I.%I', nspname, relname), quote_ident(stem || '_new'), format('%I.%I', nspname, stem || '_new')),
+    format('CREATE %sINDEX CONCURRENTLY %I ON %I.%I USING %s %s%s%s', CASE WHEN indisunique THEN 'UNIQUE ' END, stem || '_new',
       table_schema, table_name, :'to', left(rest, columns_end), new_with, CASE WHEN predicate <> '' THEN ' WHERE ' || predicate END),
     CASE WHEN indexprs IS NOT NULL THEN 'yes' ELSE 'no' END,
     CASE WHEN indisclustered THEN 'yes' ELSE 'no' END,
     CASE WHEN indisreplident THEN 'yes' ELSE 'no' END,
-    coalesce(format('COMMENT ON INDEX %I.%I IS ', nspname, left(relname, 55) || '_new') || quote_literal(obj_description(indexrelid, 'pg_class')) || ';', ''),
-    (SELECT coalesce(string_agg(format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s;', nspname, left(relname, 55) || '_new', attnum, attstattarget), ' '), '')
+    coalesce(format('COMMENT ON INDEX %I.%I IS ', nspname, stem || '_new') || quote_literal(obj_description(indexrelid, 'pg_class')) || ';', ''),
+    (SELECT coalesce(string_agg(format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s;', nspname, stem || '_new', attnum, attstattarget), ' '), '')
        FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0),
+    (SELECT coalesce(string_agg(format('ALTER INDEX %I.%I DEPENDS ON EXTENSION %I;', nspname, stem || '_new', extname), ' '), '')
+       FROM pg_depend JOIN pg_extension e ON e.oid = refobjid
+      WHERE classid = 'pg_class'::regclass AND objid = indexrelid AND refclassid = 'pg_extension'::regclass AND deptype = 'x'),
     'end') END
 FROM cut;
 SQL
 }
 
 FACTS=$(read_facts) || fail "the database could not be asked about $INDEX"
-[ -n "$FACTS" ] || fail "there is no $INDEX in the database (or not in search_path: name its schema)"
+[ -n "$FACTS" ] || fail "there is no $INDEX in the database (or not in search_path: name its schema; or its name has capitals or signs: quote it as in SQL, '\"Name\"')"
 case $FACTS in
   refused*) fail "$INDEX ${FACTS#refused }" ;;
 esac
-# shellcheck disable=SC2034 # the ends are nobody's
-IFS=$'\x1f' read -r -d '' BEGIN TABLE SCHEMA NAME NEW OLD CREATE HAS_EXPRESSIONS CLUSTERED IDENTITY COMMENT STATISTICS END <<<"$FACTS" || true
+# shellcheck disable=SC2034 # the beginning is nobody's
+IFS=$'\x1f' read -r -d '' BEGIN TABLE SCHEMA NAME NEW OLD CHECK_CALL SIZES CREATE HAS_EXPRESSIONS CLUSTERED IDENTITY COMMENT STATISTICS DEPENDS END <<<"$FACTS" || true
+[ "$END" = $'end\n' ] || fail "$INDEX has a name, definition or comment that this script does not understand"
 
 # In one transaction, which waits for no lock longer than a moment: whoever plans a query finds one of the two names.
 swap_statements() {
@@ -163,6 +183,7 @@ swap_statements() {
 after_build() {
   [ -z "$COMMENT" ] || echo "$COMMENT"
   [ -z "$STATISTICS" ] || echo "$STATISTICS"
+  [ -z "$DEPENDS" ] || echo "$DEPENDS"
   # Statistics of expressions belong to the index.
   [ "$HAS_EXPRESSIONS" = no ] || echo "ANALYZE $TABLE;"
 }
@@ -170,7 +191,7 @@ after_build() {
 if [ -n "$DRY_RUN" ]; then
   echo "$CREATE;"
   after_build
-  [ "$TO" = btree ] || [ -z "$CHECK" ] || echo "SELECT learned_index_check('$SCHEMA.$NEW', heapallindexed => true);"
+  [ "$TO" = btree ] || [ -z "$CHECK" ] || echo "SELECT $CHECK_CALL;"
   swap_statements
   [ -n "$KEEP" ] || echo "DROP INDEX CONCURRENTLY $SCHEMA.$OLD;"
   exit 0
@@ -179,6 +200,7 @@ fi
 # ---- the swap ------------------------------------------------------------------------------------
 
 SWAPPED=
+MADE= # the new index, or some of it, by this run
 undo() {
   local status=$?
   trap - EXIT INT TERM
@@ -187,11 +209,11 @@ undo() {
     wait "$RUNNING" 2>/dev/null || true
   fi
   # What is not swapped is given up. (A statement that failed or was cancelled may have left an invalid index.)
-  if [ -z "$SWAPPED" ]; then
+  if [ -n "$MADE" ] && [ -z "$SWAPPED" ]; then
     PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=error" \
       "$PSQL" -X -q -c "$NO_TIMEOUTS" -c "DROP INDEX CONCURRENTLY IF EXISTS $SCHEMA.$NEW" ||
       printf 'warning: the index %s.%s may be left; drop it\n' "$SCHEMA" "$NEW" >&2
-  elif [ "$status" != 0 ]; then
+  elif [ -n "$SWAPPED" ] && [ "$status" != 0 ]; then
     printf 'warning: swapped, but the old index may be left as %s.%s; drop it\n' "$SCHEMA" "$OLD" >&2
   fi
   exit "$status"
@@ -200,19 +222,32 @@ trap undo EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Says nothing but by $STATE, what became of it: what has that name by now, of somebody else or of another run, is not to be dropped.
+STATE=
+build() {
+  exec 4< <(exec "$PSQL" -X -q -A -t -c "$NO_TIMEOUTS" -c "$CREATE" -c '\echo :SQLSTATE :LAST_ERROR_MESSAGE' </dev/null)
+  RUNNING=$!
+  MADE=yes
+  wait "$RUNNING" || true
+  RUNNING=
+  read -r STATE <&4 || true
+  exec 4<&-
+  case $STATE in 42P07* | *pg_class_relname_nsp_index*) MADE= ;; esac
+}
+
 say "building $NEW beside $NAME"
-sql -c "$CREATE" || fail "the new index could not be built; $INDEX is as before"
+build
+[[ $STATE == 00000* ]] || fail "the new index could not be built; $INDEX is as before"
 sql -f - <<<"$(after_build)" || fail "the new index could not be prepared"
 if [ "$TO" = learned ] && [ -n "$CHECK" ]; then
   say "checking that it has every row"
-  sql -c "SELECT learned_index_check('$SCHEMA.$NEW', heapallindexed => true)" >/dev/null || fail "the new index is not sound"
+  sql -c "SELECT $CHECK_CALL" >/dev/null || fail "the new index did not pass the check; $INDEX is as before"
 fi
-sql -F ', ' -c "SELECT format('%s: %s, %s: %s', '$NAME', pg_size_pretty(pg_relation_size('$SCHEMA.$NAME')), '$NEW', pg_size_pretty(pg_relation_size('$SCHEMA.$NEW')))"
+sql -c "$SIZES"
 
 # Both are there now: the planner says which it takes.
 prefers_old=0
-while [ -n "$QUERIES" ] && IFS= read -r query <&3; do
-  case $query in '' | --*) continue ;; esac
+for query in "${QUERY_LINES[@]}"; do
   plan=$("$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -c "EXPLAIN (COSTS OFF) ${query%;}") || fail "this query fails: $query"
   case $plan in
     *" using $NAME on "* | *"Bitmap Index Scan on $NAME"*)
@@ -222,7 +257,7 @@ while [ -n "$QUERIES" ] && IFS= read -r query <&3; do
     *) say "does not need the old index: $query" ;;
   esac
   printf '    %s\n' "${plan//$'\n'/$'\n'    }"
-done 3<"${QUERIES:-/dev/null}"
+done
 [ $prefers_old = 0 ] || fail "$prefers_old of the queries prefer the old index, which stays"
 
 tries=0

@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 
 plan skip_all => 'about going from btree to learned' unless $IS_LEARNED;
 my $script = "$FindBin::RealBin/../../scripts/migrate.sh";
-my $node = new_node('main');
+my $node = new_node('main', allows_streaming => 1);
 $node->start;
 my $server = $node->safe_psql('postgres', 'SHOW server_version_num');
 
@@ -66,11 +66,17 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
 CREATE INDEX parts_k ON parts (k);
 CREATE ROLE somebody LOGIN;
 GRANT SELECT ON t TO somebody;
+CREATE VIEW seen AS SELECT 1 AS k;
+CREATE INDEX "Upper" ON t (v);
 });
 is_refused('no extension', qr/t_k is in database postgres, where the extension is missing: CREATE EXTENSION learned_index$/m, 'learned', 't_k');
 prepare_database($node);
 is_refused('no such index', qr/there is no t_odd in the database/, 'learned', 't_odd');
 is_refused('a table', qr/error: t is not an index$/m, 'learned', 't');
+is_refused('a view', qr/error: seen is not an index$/m, 'learned', 'seen');
+is_refused('a partitioned table', qr/error: parts is not an index$/m, 'learned', 'parts');
+is_refused('a name with capitals, without quotes', qr/there is no Upper in the database \(.*quote it as in SQL, '"Name"'\)$/m, 'learned', 'Upper');
+is_refused('no name', qr/improper relation name \(too many dotted names\)/, 'learned', 'a.b.c.d');
 is_refused('a btree already', qr/t_k is a btree index already/, 'btree', 't_k');
 is_refused('another method', qr/other_hash is a hash index/, 'learned', 'other_hash');
 is_refused('a primary key', qr/t_pkey is that of a constraint, t_pkey/, 'learned', 't_pkey');
@@ -79,6 +85,24 @@ is_refused('a partitioned index', qr/parts_k is partitioned, or part of a partit
 is_refused('a part of one', qr/parts_1_k_idx is partitioned, or part of/, 'learned', 'parts_1_k_idx');
 is_refused('a type without class', qr/data type numeric has no default operator class.*the new index could not be built/s, 'learned', 'other_n');
 is_refused('queries file', qr/cannot read/, '--queries', '/nonexistent/file', 'learned', 't_k');
+is_refused('a directory of queries', qr/cannot read/, '--queries', $PostgreSQL::Test::Utils::tmp_check, 'learned', 't_k');
+is_refused('no query', qr/there is no query in /, '--queries', write_file('none.sql', "\n  -- nothing\n\n"), 'learned', 't_k');
+{
+	local $ENV{PGOPTIONS} = '-c default_transaction_read_only=on';
+	is_refused('a session that reads only', qr/error: t_k is not to be written to by \S+: PGOPTIONS='-c default_transaction_read_only=off' lets this script do it\n\z/, 'learned', 't_k');
+	my ($status, $out, $err) = migrate('--dry-run', 'learned', 't_k');
+	is("$status $err", '0 ', 'which may see the statements');
+}
+{
+	my $standby = standby_of($node);
+	my ($status, $out, $err) = ('', '', '');
+	local $ENV{PGHOST} = $standby->host;
+	local $ENV{PGPORT} = $standby->port;
+	local $ENV{PGDATABASE} = 'postgres';
+	IPC::Run::run([ 'bash', $script, 'learned', 't_k' ], '>', \$out, '2>', \$err);
+	is(($? >> 8) . " $err", "1 error: t_k is on a standby, which has the indexes of its primary: swap it there\n", 'a standby: refused');
+	$standby->stop;
+}
 $user = 'somebody';
 is_refused('another owner', qr/t_k belongs to \S+: only its owner/, 'learned', 't_k');
 $user = 'nobody_here';
@@ -125,6 +149,78 @@ is($node->safe_psql('postgres', "SELECT string_agg(relname || ' ' || amname, ', 
 my ($dry_status, $dry) = migrate('--dry-run', 'btree', '"Odd One".plain');
 like($dry, qr/^CREATE INDEX CONCURRENTLY plain_new ON "Odd One"\."T" USING btree \(a\);\n.*^BEGIN;\n.*^COMMIT;\nRESET lock_timeout;\nDROP INDEX CONCURRENTLY "Odd One"\.plain_old;$/ms, 'a dry run prints the statements');
 like($node->safe_psql('postgres', q{SELECT pg_get_indexdef('"Odd One".plain'::regclass)}), qr/USING learned/, 'and does nothing');
+
+# ---- names, and what a role or a database is set to -------------------------------------------------------------------
+
+# Names with all kinds of signs; of letters of two bytes, so many that there is room for no more, or for one. Back and forth.
+$node->safe_psql('postgres', q{
+CREATE SCHEMA "S'";
+CREATE TABLE "S'"."T "" x.y" ("A.b" int4, "c'd" int8);
+INSERT INTO "S'"."T "" x.y" SELECT i, i FROM generate_series(1, 500) i;
+});
+for my $name ("it's", 'dot.ted', 'q"q', 'back\\slash', 'a:b', q{$x $(id) `id` *[a]?}, "\x{e4}" x 31, 'a' . "\x{e4}" x 31, "\x{4e2d}" x 20 . 'abc', 'x' x 63, 'drop')
+{
+	(my $quoted = $name) =~ s/"/""/g;
+	utf8::encode($quoted);
+	my $index = qq{"S'"."$quoted"};
+	$node->safe_psql('postgres', qq{CREATE INDEX "$quoted" ON "S'"."T "" x.y" ("A.b" DESC) INCLUDE ("c'd") WHERE "c'd" > 5});
+	my $definition = $node->safe_psql('postgres', "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = \$\$\"S'\".\"T \"\" x.y\"\$\$::regclass");
+	for my $to ('learned', 'btree')
+	{
+		my ($status, $out, $err) = migrate($to, $index);
+		is("$status $err", '0 ', "$index becomes $to");
+		$definition =~ s/ USING \w+ / USING $to /;
+		is($node->safe_psql('postgres', "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = \$\$\"S'\".\"T \"\" x.y\"\$\$::regclass"), $definition, 'and nothing else');
+	}
+	$node->safe_psql('postgres', "DROP INDEX $index");
+}
+$node->safe_psql('postgres', q{CREATE TABLE bound (k int8); CREATE INDEX bound_k ON bound (k); ALTER INDEX bound_k DEPENDS ON EXTENSION plpgsql});
+{
+	my ($status, $out, $err) = migrate('learned', 'bound_k');
+	is("$status $err", '0 ', 'an index that depends on an extension');
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_depend WHERE objid = 'bound_k'::regclass AND deptype = 'x'}), '1', 'still does');
+}
+# The extension is where search_path does not lead, and so is all else; strings are of the old kind.
+{
+	$node->safe_psql('postgres', q{
+CREATE SCHEMA elsewhere;
+GRANT USAGE ON SCHEMA elsewhere TO PUBLIC;
+ALTER EXTENSION learned_index SET SCHEMA elsewhere;
+CREATE TABLE kinds (k int8);
+CREATE UNLOGGED TABLE kinds_unlogged (k int8);
+CREATE MATERIALIZED VIEW kinds_view AS SELECT 1::int8 AS k;
+CREATE TABLE kinds_heir () INHERITS (kinds);
+CREATE INDEX kinds_k ON kinds (k);
+CREATE INDEX "kinds\unlogged_k" ON kinds_unlogged (k);
+CREATE INDEX kinds_view_k ON kinds_view ((k / 2));
+CREATE INDEX kinds_heir_k ON kinds_heir (k);
+ALTER MATERIALIZED VIEW kinds_view CLUSTER ON kinds_view_k;
+});
+	my $strings = $server < 190000 ? '-c standard_conforming_strings=off -c escape_string_warning=on' : '';
+	local $ENV{PGOPTIONS} = "-c search_path= -c row_security=off -c client_min_messages=warning $strings";
+	for my $index ('public.kinds_k', 'public."kinds\unlogged_k"', 'public.kinds_view_k', 'public.kinds_heir_k')
+	{
+		my ($status, $out, $err) = migrate('learned', $index);
+		is("$status $err", '0 ', "$index, with an empty search_path");
+	}
+	my ($dry_status, $dry) = migrate('--dry-run', 'learned', 'public.t_k');
+	like($dry, qr/^SELECT elsewhere\.learned_index_check\('public\.t_k_new', heapallindexed => true\);$/m, 'a dry run says where the function is');
+	$node->safe_psql('postgres', 'ALTER EXTENSION learned_index SET SCHEMA public');
+}
+# An index of that name comes when all has been looked at: it is not this script's to drop.
+{
+	my $psql = write_file('psql.sh', <<'SH');
+#!/bin/sh
+case "$*" in *"CREATE INDEX CONCURRENTLY t_k_new"*) psql -X -q -c 'CREATE INDEX t_k_new ON t (v)' ;; esac
+exec psql "$@"
+SH
+	chmod 0755, $psql;
+	local $ENV{PSQL} = $psql;
+	my ($status, $out, $err) = migrate('learned', 't_k');
+	like("$status $err", qr/^1 ERROR:  relation "t_k_new" already exists\nerror: the new index could not be built; t_k is as before\n\z/, 'a name that is taken meanwhile');
+	is($node->safe_psql('postgres', q{SELECT pg_get_indexdef('t_k_new'::regclass)}), 'CREATE INDEX t_k_new ON public.t USING btree (v)', 'and who has it keeps it');
+	$node->safe_psql('postgres', 'DROP INDEX t_k_new');
+}
 
 # ---- partitions, as docs/migrate.md has it --------------------------------------------------------------------------
 
@@ -209,7 +305,8 @@ $node->safe_psql('postgres', 'DROP INDEX t_k_old');
 $node->safe_psql('postgres', 'VACUUM ANALYZE t');
 {
 	local $ENV{PGOPTIONS} = '-c learned_index.enable_aggregates=on';
-	my $counts = write_file('counts.sql', "SELECT 1\nSELECT count(*) FROM t WHERE k BETWEEN 30 AND 120000;\n");
+	# (The last line has no end; others end as on Windows.)
+	my $counts = write_file('counts.sql', "SELECT 1;\r\nSELECT count(*) FROM t WHERE k BETWEEN 30 AND 120000;");
 	is_refused('a query that prefers the old index', qr/1 of the queries prefer the old index, which stays/, '--queries', $counts, 'btree', 't_k');
 }
 
