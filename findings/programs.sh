@@ -62,6 +62,8 @@ start_server() {
   bin=$found
   as_server "$bin/pg_ctl" -D "$work/server/data" -w -l "$work/server/log" \
     -o "-c listen_addresses='' -c unix_socket_directories='$work/server'" start >/dev/null || cannot "the server does not start"
+  local name
+  for name in $(compgen -e | grep -E '^PG[A-Z]+$'); do unset "$name"; done # what libpq is told of another server
   export PGHOST=$work/server PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }

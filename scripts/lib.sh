@@ -9,6 +9,7 @@
 #   install_extension             builds in build/pg-<version>, installs into the server's directories
 #   make_workspace [DIRECTORY]    sets WORKSPACE, a new directory (a temporary one) that goes away at exit
 #   start_server [NAME=VALUE]...  a throw-away server in the workspace; sets PGHOST, PGPORT, PGUSER, PGDATABASE
+#   forget_servers                unsets libpq's variables (start_server does)
 #   as_server_user COMMAND...     runs it as the user that owns the throw-away server
 #   totals PASSED FAILED SKIPPED  the last line of every script that tests; read_totals LOG reads it
 #   say TEXT, fail TEXT
@@ -296,15 +297,21 @@ remove_workspace() {
   rm -rf "$WORKSPACE"
 }
 
+# What the environment has for libpq (an address, a service, a mode of TLS, ...) is about another server. Its variables are PG and capitals.
+forget_servers() {
+  local name
+  for name in $(compgen -e | grep -E '^PG[A-Z]+$'); do unset "$name"; done
+}
+
 start_server() {
   local setting
   make_workspace
   mkdir -p "$WORKSPACE/socket"
   [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$WORKSPACE/socket"
+  forget_servers
   # Only the socket in the workspace is listened on, so that the port's number meets nobody else's.
   export PGHOST="$WORKSPACE/socket" PGPORT=54321 PGUSER=postgres PGDATABASE=postgres
   export PATH="$BINDIR:$PATH"
-  unset PGSERVICE PGSSLMODE PGOPTIONS PGPASSWORD PGDATA
   as_server_user "$BINDIR/initdb" -D "$WORKSPACE/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
     >"$WORKSPACE/initdb.log" 2>&1 || {
     cat "$WORKSPACE/initdb.log" >&2

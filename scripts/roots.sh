@@ -166,9 +166,10 @@ need_root() {
 NEW_ROOT=
 remove_new_root() { [ -z "$NEW_ROOT" ] || rm -rf "$NEW_ROOT"; }
 
-# Made under another name first: a directory root-<version> or clean-<version> is always a complete one.
+# Made under another name first: a directory root-<version> or clean-<version> is always a complete one. What is bound, or written to a layer,
+# for a root of before is none of this one's.
 make_root() {
-  local major=$1 suite script
+  local major=$1 suite script LAYER='' BINDS=()
   [ -n "$NEW_ROOT" ] || at_exit remove_new_root
   NEW_ROOT=$2.new
   read -r suite script < <(suite_of "$major")

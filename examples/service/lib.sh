@@ -2,6 +2,11 @@
 # shellcheck disable=SC2034 # some is for those who source this
 # What run.sh and test.sh share; sourced, after scripts/lib.sh and settings.sh.
 
+# Neither a server that the environment names is meant, nor a proxy that it may want for others: all of this is on loopback.
+forget_servers
+no_proxy=${no_proxy:-${NO_PROXY:-}}
+export no_proxy="${no_proxy:+$no_proxy,}$ADDRESS"
+
 PORTS=(GATEWAY_PORT POSTGRES_PORT PGBOUNCER_PORT PGPOOL_PORT PCP_PORT EXPORTER_PORT GATEWAY_METRICS_PORT PROMETHEUS_PORT)
 PARTS=(postgres pgbouncer pgpool gateway exporter prometheus) # as in config/supervisord.conf.in
 if [ "$(id -u)" = 0 ] && id postgres >/dev/null 2>&1; then SERVER_USER=postgres; else SERVER_USER=$(id -un); fi

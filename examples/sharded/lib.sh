@@ -102,6 +102,6 @@ begin() {
   install_extension
   make_workspace
   at_exit stop_all
+  forget_servers
   export PGPORT=54321 PGUSER=postgres PGDATABASE=postgres PATH="$BINDIR:$PATH"
-  unset PGHOST PGSERVICE PGSSLMODE PGOPTIONS PGPASSWORD PGDATA
 }

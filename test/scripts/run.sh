@@ -152,6 +152,26 @@ find_mirror
 is 'no mirror: false, and the reason names the variable' "1 apt's sources name no mirror of Debian's archive: set DEBIAN_MIRROR" "$? $REASON"
 is 'no script names a mirror' '' "$(grep -rnE 'https?://[a-z.]*debian\.(org|net)' "$ROOT/scripts" "$ROOT/.ci" "$ROOT/README.md" "$ROOT/test/README.md" 2>/dev/null | words)"
 
+# ---- root file systems -------------------------------------------------------------------------------
+
+# A new one is made while there is a layer above another: what is done in the new one goes into the new one.
+made_root() {
+  # What it would call, in place of the real ones: debootstrap makes directories, and what is run over there is told.
+  # shellcheck disable=SC2317
+  unshare() { mkdir -p "$NEW_ROOT"/etc/apt/apt.conf.d "$NEW_ROOT"/etc/apt/preferences.d "$NEW_ROOT"/usr/sbin; }
+  # shellcheck disable=SC2317
+  in_root() { echo "${LAYER:-no layer}, ${#BINDS[@]} bound: ${*:2}" >>"$WORKSPACE/told" && [ "$*" != "$1 apt-cache show postgresql-19" ]; }
+  # shellcheck disable=SC2317,SC2034
+  at_exit() { :; }
+  LAYER=$WORKSPACE/layer BINDS=(a b) MIRROR=http://mirror.example/debian
+  make_root "$1" "$WORKSPACE/made-$1" clean >/dev/null && echo "$LAYER ${BINDS[*]}"
+}
+is 'a root that is made: the layer above another is for that one again' "$WORKSPACE/layer a b" "$(made_root 18)"
+is 'and had nothing of the new one' 'no layer, 0 bound' "$(sed 's/: .*//' "$WORKSPACE/told" | sort -u)"
+made_root 19 >"$WORKSPACE/said"
+is 'a server that no suite has: false, and all were asked' '3 3' \
+  "$(grep -c 'apt-cache show postgresql-19' "$WORKSPACE/told") $(grep -c . "$WORKSPACE/made-19.new/etc/apt/sources.list")"
+
 # ---- totals --------------------------------------------------------------------------------------
 
 is 'the last line' '3 passed, 0 failed, 2 skipped' "$(totals 3 0 2)"
@@ -166,6 +186,20 @@ is 'totals are read from the last line' '3 0 2' "$(read_totals "$WORKSPACE/log")
 echo 'Segmentation fault' >>"$WORKSPACE/log"
 read_totals "$WORKSPACE/log"
 is 'and from no other' 1 "$?"
+
+# ---- what the environment says of other servers ------------------------------------------------------
+
+is 'a throw-away server is not mistaken for another one' 'PG_CONFIG=x' "$(
+  for name in PGHOST PGHOSTADDR PGPORT PGSERVICE PGSERVICEFILE PGSSLMODE PGTARGETSESSIONATTRS PGCHANNELBINDING PGREQUIREAUTH PGCLIENTENCODING PGTZ PGOPTIONS; do
+    export "$name=there"
+  done
+  export PG_CONFIG=x
+  forget_servers
+  env | grep '^PG'
+)"
+# shellcheck disable=SC2016 # expanded there
+is 'nor the service asked by way of a proxy' 'proxied.example,127.0.0.1' \
+  "$(NO_PROXY=proxied.example no_proxy='' ADDRESS=127.0.0.1 bash -c '. "$0/scripts/lib.sh"; . "$0/examples/service/lib.sh"; echo "$no_proxy"' "$ROOT")"
 
 # ---- the release's zip ---------------------------------------------------------------------------
 
