@@ -26,7 +26,7 @@ check_settings() {
   [[ $SERVICE_DIR =~ ^/[A-Za-z0-9._/-]+$ ]] || fail "SERVICE_DIR is an absolute path of letters, digits and . _ - /: $SERVICE_DIR"
   [ ${#SERVICE_DIR} -le 80 ] || fail "SERVICE_DIR is longer than 80 characters: $SERVICE_DIR"
   for name in "${PORTS[@]}"; do
-    if ! [[ ${!name} =~ ^[0-9]{4,5}$ ]] || [ "${!name}" -lt 1024 ] || [ "${!name}" -gt 65535 ]; then
+    if ! [[ ${!name} =~ ^[1-9][0-9]{3,4}$ ]] || [ "${!name}" -lt 1024 ] || [ "${!name}" -gt 65535 ]; then
       fail "$name is a port from 1024 to 65535: ${!name}"
     fi
   done
@@ -44,6 +44,8 @@ check_place() {
   fi
   [ -d "$(dirname "$SERVICE_DIR")" ] || fail "there is no directory $(dirname "$SERVICE_DIR")"
   [ -w "$(dirname "$SERVICE_DIR")" ] || fail "no right to make $SERVICE_DIR; choose another SERVICE_DIR"
+  as_server_user test -x "$(dirname "$SERVICE_DIR")" ||
+    fail "the user $SERVER_USER, who runs the parts, has no right to enter $(dirname "$SERVICE_DIR"); choose another SERVICE_DIR"
 }
 
 check_ports() {
@@ -60,6 +62,8 @@ check_node() {
   done
   version=$(node --version | sed 's/^v//; s/\..*//')
   [ "$version" -ge "$NODE_MAJOR" ] || fail "node $NODE_MAJOR or later is needed, and $(command -v node) is $(node --version)"
+  # (Of one in root's home, as nvm has it, that user knows nothing.)
+  as_server_user "$(command -v node)" --version >/dev/null 2>&1 || fail "the user $SERVER_USER, who runs the parts, has no right to $(command -v node)"
 }
 
 # What these packages would start is stopped from starting: now by a policy, at the next boot by disabling what is new.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # used by those who source this
-# All that may be chosen, in one place; sourced by run.sh and test.sh. The environment wins over what is here.
+# All that may be chosen, in one place; sourced by run.sh and test.sh, after scripts/lib.sh. The environment wins over what is here.
 
 # Where everything is while the service runs: data, sockets, logs, passwords. It must not exist before, and is gone afterwards.
 SERVICE_DIR=${SERVICE_DIR:-${TMPDIR:-/tmp}/learned-service.$(id -u)}
@@ -8,6 +8,7 @@ SERVICE_DIR=${SERVICE_DIR:-${TMPDIR:-/tmp}/learned-service.$(id -u)}
 # All parts listen on this address, and on nothing else.
 ADDRESS=127.0.0.1
 PORT_BASE=${PORT_BASE:-17030}
+[[ $PORT_BASE =~ ^[1-9][0-9]{3,4}$ ]] || fail "PORT_BASE is the first of eight ports from 1024 to 65535: $PORT_BASE" # (sums follow)
 GATEWAY_PORT=${GATEWAY_PORT:-$PORT_BASE}                # REST, JSON, OpenAPI, health, management, the demo
 POSTGRES_PORT=${POSTGRES_PORT:-$((PORT_BASE + 1))}      # the server itself: COPY, cursors, prepared statements
 PGBOUNCER_PORT=${PGBOUNCER_PORT:-$((PORT_BASE + 2))}    # pooled, transaction mode

@@ -96,6 +96,9 @@ refused_starts() {
   refuses "a directory that is no path" 1 'absolute path' env SERVICE_DIR='x y' "$HERE/run.sh" start
   refuses "a directory in none" 1 'no directory /nowhere' env SERVICE_DIR=/nowhere/x "$HERE/run.sh" start
   refuses "a port that is none" 1 'PGPOOL_PORT is a port' env PGPOOL_PORT=80 "$HERE/run.sh" start
+  refuses "a first port that is none" 1 'PORT_BASE is the first of eight ports' env PORT_BASE=seventeen "$HERE/run.sh" start
+  refuses "ports that are none, of the first one" 1 'EXPORTER_PORT is a port' env PORT_BASE=65531 "$HERE/run.sh" start
+  refuses "a port in another way of writing" 1 'PCP_PORT is a port' env PCP_PORT=017205 "$HERE/run.sh" start
   refuses "one port for two" 1 'cannot have one port: 17200' env PGPOOL_PORT=17200 PCP_PORT=17200 "$HERE/run.sh" start
   refuses "a number that is none" 1 'ROWS is a number' env ROWS=many "$HERE/run.sh" start
   node -e 'require("net").createServer().listen(+process.argv[1], process.argv[2], () => console.log("listening"))' \
@@ -129,6 +132,12 @@ refused_starts() {
   is "a directory of somebody else's is not removed" "1 yes" "$? $([ -d "$SERVICE_DIR" ] && echo yes)"
   rmdir "$SERVICE_DIR"
   if [ "$(id -u)" = 0 ]; then
+    bin=$(mktemp -d) # which only root may enter, as /root
+    printf '#!/bin/sh\necho v20.1.0\n' >"$bin/node"
+    chmod +x "$bin/node"
+    refuses "a node that the server's user cannot run" 1 "the user $SERVER_USER, who runs the parts, has no right to $bin/node" env PATH="$bin:$PATH" "$HERE/run.sh" start
+    refuses "a directory that the server's user cannot enter" 1 "the user $SERVER_USER, who runs the parts, has no right to enter $bin;" env SERVICE_DIR="$bin/service" "$HERE/run.sh" start
+    rm -r "$bin"
     # As somebody without rights, who can read neither root's files nor make a directory there.
     bin=$(mktemp -d)
     mkdir -p "$bin/examples"
@@ -284,6 +293,12 @@ rest() {
   answers "more rows than one may have" 400 'Max accepted value 100'
   http '/readings?fields=password'
   answers "a column that is not there" 400 'allowed values'
+  http '/readings?where.tss.gte=2026-01-01T00:00:00Z'
+  answers "a slip in a condition" 400 'no property ."where.tss.gte'
+  http '/readings?orderby.tss=asc'
+  answers "and in an order" 400 'no property ."orderby.tss'
+  http '/demo/compare/addresses?question=count&from=1.0.0.0&to=2.0.0.0&device=7'
+  answers "a parameter that there is not" 400 'no property ."device'
   http '/readings/999999999'
   answers "a reading that is not there" 404 .
   http '/thresholds'
@@ -295,7 +310,7 @@ rest() {
 }
 
 writing() {
-  local body='{"device": 7, "ts": "2026-01-01T12:00:00.5Z", "value": 21.5}' before
+  local body='{"device": 7, "ts": "2026-01-01T12:00:00.5Z", "value": 21.5}' before value
   section "writing, and management, with a token"
   before=$(sql "SELECT count(*) FROM readings WHERE ts = '2026-01-01 12:00:00.5+00'")
   http /readings -H 'content-type: application/json' -d "$body"
@@ -313,6 +328,19 @@ writing() {
   answers "no JSON at all" 400 'must be object'
   managed /readings -H 'content-type: application/json' -d '{"device": "seven", "ts": "2026-01-01T12:00:00Z", "value": 1}'
   answers "a device that is none" 400 'must be integer'
+  for value in null true '"7"' 7.5 '[7]'; do
+    managed /readings -H 'content-type: application/json' -d "{\"device\": $value, \"ts\": \"2026-01-01T12:00:00.5Z\", \"value\": 1}"
+    answers "a device that is $value" 400 'body/device must be integer'
+  done
+  managed /readings -H 'content-type: application/json' -d '{"device": 7, "ts": "2026-01-01T12:00:00.5Z", "value": 1, "valeu": 2}'
+  answers "a slip in what is written" 400 'no property ."valeu'
+  for value in infinity 292277-01-01T00:00:00Z 0001-01-01T00:00:00Z; do
+    managed /readings -H 'content-type: application/json' -d "{\"device\": 7, \"ts\": \"$value\", \"value\": 1}"
+    answers "a time that no reading has, $value" 409 'readings_ts_check'
+  done
+  managed /readings -H 'content-type: application/json' -d '{"id": "5", "device": 7, "ts": "2026-01-01T12:00:00.5Z", "value": 1}'
+  answers "a number for the reading, which the database gives" 400 '"id'
+  is "of all that, nothing was written" $((before + 1)) "$(sql "SELECT count(*) FROM readings WHERE ts = '2026-01-01 12:00:00.5+00'")"
   managed /readings -H 'content-type: application/json' -d '{"device": 100000, "ts": "2026-01-01T12:00:00Z", "value": 1}'
   answers "a device that there cannot be" 409 'readings_device_check'
   managed /readings -H 'content-type: application/json' -d "{\"device\": 1, \"x\": \"$(printf '%070000d' 0)\"}"
@@ -338,8 +366,16 @@ writing() {
   answers "what is not there" 404 'does not exist'
   check "{\"index\": \"x'; DROP TABLE ranges; --\"}"
   answers "what would be more than a name" 400 'invalid name syntax'
+  check '{"index": "a.b.c.d"}'
+  answers "a name of too many parts" 400 'too many dotted names'
+  check '{"index": "elsewhere.public.readings_ts"}'
+  answers "one in another database" 400 'cross-database references'
   check '{"indexes": 1}'
-  answers "the wrong key" 400 "required property 'index'"
+  answers "the wrong key" 400 'no property ."indexes'
+  check '{}'
+  answers "no key" 400 "required property 'index'"
+  check '{"index": 7}'
+  answers "a name that is none" 400 'body/index must be string'
   check '{"index": "readings_ts"'
   answers "malformed JSON" 400 'not valid JSON'
   damaged_check
@@ -477,7 +513,8 @@ page() {
 
 ending() {
   section "the end"
-  "$HERE/run.sh" status >"$OUTPUT" 2>&1
+  # (What the environment has of other servers, and of proxies on the way to them, is about others.)
+  PGHOSTADDR=192.0.2.1 PGSSLMODE=require PGTARGETSESSIONATTRS=standby http_proxy=http://192.0.2.1:9 "$HERE/run.sh" status >"$OUTPUT" 2>&1
   is "status: all work" "0 6" "$? $(grep -c ' works$' "$OUTPUT")"
   like "and hits are told" 'num_cache_hits' "$(cat "$OUTPUT")"
   "$HERE/run.sh" start >"$OUTPUT" 2>&1

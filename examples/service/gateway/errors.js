@@ -6,6 +6,7 @@ const STATUS = {
   '3F000': [404], // no such schema
   42809: [422], // "..." is not a learned index
   42602: [400], // not a name
+  '428C9': [400], // a value for a column that the database fills in
   42501: [403], // permission denied
   55000: [409], // not in the state for it: an index that is invalid
   57014: [503, 'the database took too long; ask for less'],

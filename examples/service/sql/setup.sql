@@ -39,7 +39,7 @@ IMMUTABLE PARALLEL SAFE LANGUAGE sql RETURN (hashint8extended(i, seed) & 9223372
 CREATE TABLE readings (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   device int NOT NULL CHECK (device BETWEEN 0 AND 999),
-  ts timestamptz NOT NULL,
+  ts timestamptz NOT NULL CHECK (ts >= '2000-01-01 00:00:00+00' AND ts < '2100-01-01 00:00:00+00'), -- neither infinite nor what JSON cannot tell
   value float8 NOT NULL
 );
 INSERT INTO readings (device, ts, value)

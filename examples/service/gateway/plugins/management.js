@@ -36,8 +36,13 @@ module.exports = async function management (app) {
     const { index, heapallindexed } = request.body
     const started = performance.now()
     const result = (sound, more) => ({ index, heapallindexed, sound, milliseconds: Math.round(performance.now() - started), ...more })
+    // What is no name of an index is the person's fault, whatever the server calls it: too many dots are a syntax error to it.
+    const { rows: [{ oid }] } = await pool.query('SELECT $1::text::regclass::oid AS oid', [index]).catch((error) => {
+      if (/^(42601|0A000)$/.test(error.code)) error.code = '42602'
+      throw error
+    })
     try {
-      await pool.query('SELECT learned_index_check($1::text::regclass, $2)', [index, heapallindexed])
+      await pool.query('SELECT learned_index_check($1::oid, $2)', [oid, heapallindexed])
       return result(true)
     } catch (error) {
       // Damage is an answer to the question, and not a failure to answer it.
