@@ -77,7 +77,7 @@ sql() {
 
 # "refused TEXT", or the facts with a sign between them that no name has (its number is 31).
 read_facts() {
-  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -v "index=$INDEX" -v "to=$TO" -v "dry=$DRY_RUN" <<'SQL'
+  "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -v "index=$INDEX" -v "to=$TO" -v "dry=$DRY_RUN" -c "$NO_TIMEOUTS" -f - <<'SQL'
 SELECT coalesce(to_regclass(:'index')::oid, 0) AS oid \gset
 WITH facts AS (
   SELECT i.*, c.relname, c.relkind, c.relpersistence, c.reloptions, c.relispartition, a.amname, n.nspname, t.relname AS table_name,
@@ -248,7 +248,7 @@ sql -c "$SIZES"
 # Both are there now: the planner says which it takes.
 prefers_old=0
 for query in "${QUERY_LINES[@]}"; do
-  plan=$("$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -c "EXPLAIN (COSTS OFF) ${query%;}") || fail "this query fails: $query"
+  plan=$("$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -c "$NO_TIMEOUTS" -c "EXPLAIN (COSTS OFF) ${query%;}") || fail "this query fails: $query"
   case $plan in
     *" using $NAME on "* | *"Bitmap Index Scan on $NAME"*)
       prefers_old=$((prefers_old + 1))

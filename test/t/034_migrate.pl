@@ -273,7 +273,7 @@ ALTER TABLE heir VALIDATE CONSTRAINT heir_parent_fkey;
 # ---- limits that the role has for its queries: a build takes longer, and waits longer -------------------------------
 
 {
-	my $limits = join '', map { "ALTER ROLE CURRENT_USER SET $_ = '300ms'; " } qw(statement_timeout lock_timeout), $server >= 170000 ? 'transaction_timeout' : ();
+	my $limits = join '', map { "ALTER ROLE CURRENT_USER SET $_ = '1s'; " } qw(statement_timeout lock_timeout), $server >= 170000 ? 'transaction_timeout' : ();
 	$node->safe_psql('postgres', "$limits CREATE TABLE slow (k int8); INSERT INTO slow VALUES (1); CREATE INDEX slow_k ON slow (k)");
 	my $holder = $node->background_psql('postgres');
 	$holder->query_safe("SET statement_timeout = 0; SET lock_timeout = 0;" . ($server >= 170000 ? ' SET transaction_timeout = 0;' : '') . ' BEGIN; INSERT INTO slow VALUES (2); SELECT 1');
@@ -282,8 +282,9 @@ ALTER TABLE heir VALIDATE CONSTRAINT heir_parent_fkey;
 	local $ENV{PGPORT} = $node->port;
 	local $ENV{PGDATABASE} = 'postgres';
 	my $waiting = IPC::Run::start([ 'bash', $script, 'learned', 'slow_k' ], '>', \$out, '2>', \$err);
+	local $ENV{PGOPTIONS} = '-c statement_timeout=0';
 	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'});
-	sleep 1;
+	sleep 2;
 	$holder->query_safe('COMMIT');
 	$waiting->finish;
 	is(($waiting->full_result(0) >> 8) . " $err", '0 ', 'limits of the role do not end the build');
