@@ -6,6 +6,8 @@
 #   bench/cold.sh
 #   ROWS=2000000 ROUNDS=5 IO=64    rows of each table; runs of each query, medians are shown; effective_io_concurrency
 #   ONLY=range                     lines whose name matches
+#   DELAY=1000                     the tables on a disk that takes so many microseconds for a read, any number at a time, as
+#                                  one behind a network (device/slow_disk.c; packages fuse3, libfuse3-dev)
 #
 # The rows have 200 bytes, in an order that has nothing to do with the key, or (timestamps) nearly the key's. Plans are asserted, and that all
 # three ways give one answer.
@@ -16,12 +18,39 @@ set -uo pipefail
 ROWS=${ROWS:-2000000}
 ROUNDS=${ROUNDS:-5}
 IO=${IO:-64}
+DELAY=${DELAY:-0}
 if [ "$(id -u)" != 0 ] || [ ! -w /proc/sys/vm/drop_caches ]; then fail "this needs root, to drop the operating system's caches"; fi
 find_server
 install_extension
 start_server shared_buffers=256MB max_wal_size=8GB autovacuum=off jit=off max_parallel_workers_per_gather=0 "effective_io_concurrency=$IO"
 
+# A tablespace on a disk that takes its time.
+slow_disk() {
+  local space=$WORKSPACE/slow/space
+  pkg-config --exists fuse3 2>/dev/null || require_packages gcc pkg-config fuse3 libfuse3-dev
+  # shellcheck disable=SC2046 # a list of words
+  gcc -O2 -Wall -Wextra "$ROOT/bench/device/slow_disk.c" -o "$WORKSPACE/slow_disk" $(pkg-config --cflags --libs fuse3) -lpthread ||
+    fail "device/slow_disk.c does not compile"
+  mkdir "$WORKSPACE/behind" "$WORKSPACE/slow"
+  at_exit slow_disk_away
+  "$WORKSPACE/slow_disk" "$WORKSPACE/behind" "$WORKSPACE/slow" "$DELAY" &
+  SLOW_DISK=$!
+  until mountpoint -q "$WORKSPACE/slow"; do
+    kill -0 "$SLOW_DISK" 2>/dev/null || fail "the slow disk is not mounted"
+    sleep 0.1
+  done
+  mkdir "$space"
+  chown "$SERVER_USER" "$space"
+  run -c "CREATE TABLESPACE slow LOCATION '$space'"
+  export PGOPTIONS="-c default_tablespace=slow"
+}
+slow_disk_away() {
+  stop_server 2>/dev/null
+  fusermount3 -u "$WORKSPACE/slow"
+}
+
 run() { psql -XqAt -v ON_ERROR_STOP=1 "$@" || fail "psql"; }
+[ "$DELAY" = 0 ] || slow_disk
 say "making two tables of $ROWS rows"
 run >/dev/null <<END
 CREATE EXTENSION learned_index;
@@ -34,6 +63,7 @@ for table in anywhere nearly; do
   for method in learned btree; do run -c "SET maintenance_work_mem = '512MB'; CREATE INDEX ${table}_$method ON $table USING $method (k)"; done
 done
 run -c CHECKPOINT
+[ "$DELAY" = 0 ] || kill -USR1 "$SLOW_DISK" # from here on
 
 # name, table, condition
 LINES=(
