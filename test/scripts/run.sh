@@ -193,6 +193,7 @@ is 'a throw-away server is not mistaken for another one' 'PG_CONFIG=x' "$(
   for name in PGHOST PGHOSTADDR PGPORT PGSERVICE PGSERVICEFILE PGSSLMODE PGTARGETSESSIONATTRS PGCHANNELBINDING PGREQUIREAUTH PGCLIENTENCODING PGTZ PGOPTIONS; do
     export "$name=there"
   done
+  unset PG_MAJOR
   export PG_CONFIG=x
   forget_servers
   env | grep '^PG'
