@@ -1,9 +1,9 @@
 -- What applications see: partitioned tables of which each partition lies on a shard; and, for the test only, the same in local tables.
 -- psql variables: shard1, shard2, shard3 are directories of sockets.
 CREATE EXTENSION postgres_fdw;
-CREATE SERVER shard1 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard1', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000');
-CREATE SERVER shard2 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard2', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000');
-CREATE SERVER shard3 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard3', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000');
+CREATE SERVER shard1 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard1', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000', connect_timeout '5');
+CREATE SERVER shard2 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard2', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000', connect_timeout '5');
+CREATE SERVER shard3 FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'shard3', port '54321', dbname 'postgres', async_capable 'true', use_remote_estimate 'true', batch_size '1000', connect_timeout '5');
 CREATE USER MAPPING FOR CURRENT_USER SERVER shard1;
 CREATE USER MAPPING FOR CURRENT_USER SERVER shard2;
 CREATE USER MAPPING FOR CURRENT_USER SERVER shard3;

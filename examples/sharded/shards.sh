@@ -102,7 +102,7 @@ settle() {
 # In one session of the coordinator, which has connections to all shards: one is killed, and comes back.
 lose_one() {
   local output query="SELECT sum(n) FROM (SELECT device, count(*) AS n FROM readings GROUP BY device) d"
-  local before one_shard
+  local before one_shard began
   before=$(on_local "$query")
   one_shard=$(on_local "SELECT count(*) FROM readings WHERE device < 20")
   mkfifo "$WORKSPACE/statements"
@@ -137,6 +137,13 @@ lose_one() {
   is "the shard is back: the same session counts on all of them" "$ANSWER" "$before"
   exec {TO}>&-
   wait $!
+  # It does not answer, though nobody says that it is gone: new sessions give up after a while.
+  as_server_user kill -STOP "$(head -n 1 "$WORKSPACE/shard2/data/postmaster.pid")"
+  began=$SECONDS
+  output=$(OPTIONS='-c statement_timeout=60s' on coordinator "\set VERBOSITY verbose
+$query")
+  as_server_user kill -CONT "$(head -n 1 "$WORKSPACE/shard2/data/postmaster.pid")"
+  check "a shard that does not answer: the same error, after $((SECONDS - began)) seconds" "$output" contains "$output" '08001: could not connect to server "shard2"'
   agree "after the loss"
   output=$(sound shard2)
   is "every learned index of it is sound and has every row" "$output" t
