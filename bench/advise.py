@@ -282,6 +282,7 @@ def advise(session, args):
                 "SET LOCAL max_parallel_maintenance_workers = 0;")
     if session.value("SELECT count(*) FROM pg_extension WHERE extname = 'learned_index'") == "0":
         session.run("CREATE EXTENSION learned_index;")
+    session.find_extension()
     subject = find_subject(session, args.table, args.columns, args.include)
     refuse_the_impossible(session, subject)
     sample = copy_rows(session, subject, args.rows)

@@ -339,9 +339,10 @@ def main():
     arguments = parser.parse_args()
     if arguments.leaves < 1:
         parser.error("--leaves must be 1 at least")
-    session = Session("psql", ["-d", arguments.dbname])
+    session = Session("psql", ["-d", arguments.dbname], dict(os.environ))
     try:
-        session.run("SET TimeZone = 'UTC'; SET extra_float_digits = 1; SET intervalstyle = 'iso_8601';")
+        session.run("SET TimeZone = 'UTC'; SET datestyle = 'ISO'; SET extra_float_digits = 1; SET intervalstyle = 'iso_8601';")
+        session.find_extension()
         # One file, one moment each: writers go on, and what they change between two looks is drawn as it is then.
         index = Index(session, arguments.index, arguments.column)
         leaves = [leaf for leaf in index.leaves() if leaf.entries + leaf.dead > 0]

@@ -135,6 +135,11 @@ class Session:
             raise BenchError(f"expected one value from: {sql}\ngot: {lines}")
         return lines[0]
 
+    def find_extension(self):
+        """Its functions are found by their names, whatever schema it is in. (Behind those that search_path has.)"""
+        self.run("""SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), quote_ident(nspname)), false)
+                      FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'learned_index'""")
+
     def timed(self, statement):
         """Runs one statement; returns (seconds, output lines without the time)."""
         lines = self.run(f"\\timing on\n{statement};\n\\timing off")

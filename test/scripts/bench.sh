@@ -95,6 +95,15 @@ ok 'an included one' refuses_with 'error: reports (device) INCLUDE (note): acces
   --include note postgres reports device
 ok 'no such column' refuses 'error: reports has no column x' postgres reports device,x
 ok 'only NULLs' refuses 'error: nothing (a, b): no row has a value in each of a, b' postgres nothing a,b
+psql -X -q -d postgres -c 'CREATE DATABASE elsewhere'
+psql -X -q -d elsewhere -v ON_ERROR_STOP=1 <<'S' || fail "no test data"
+CREATE SCHEMA ext;
+CREATE EXTENSION learned_index SCHEMA ext;
+CREATE TABLE reports AS SELECT timestamptz '2026-01-01' + i * interval '1 second' AS ts FROM generate_series(1, 50000) i;
+CREATE INDEX reports_ts ON reports USING learned (ts);
+ANALYZE reports;
+S
+PGOPTIONS='-c search_path=' ok 'an extension that search_path does not lead to' advises 'use learned: ' elsewhere public.reports ts
 ok 'nothing is left' test "$(relations)" = "$before"
 
 # ---- a picture of an index -------------------------------------------------------------------------
@@ -150,6 +159,8 @@ S
   ok 'floats of four bytes' draws drawn_r 'column r (real)' postgres drawn_r
   ok 'uuids' draws drawn_r 'column u (uuid)' --column 2 postgres drawn_r
   ok 'two values' draws drawn_b 'column b (boolean)' postgres drawn_b
+  PGOPTIONS='-c search_path= -c datestyle=German -c timezone=Asia/Tokyo' ok 'an extension that search_path does not lead to, and what the environment tells psql' \
+    draws public.reports_ts 'column ts (timestamp with time zone)' elsewhere public.reports_ts
   ok 'no such column of an index' refuses_to_draw 'error: index drawn_id has no key column 2' --column 2 postgres drawn_id
   ok 'a btree' refuses_to_draw 'error: "drawn_btree" is not a learned index' postgres drawn_btree
   ok 'no such index' refuses_to_draw 'error: relation "drawn_nowhere" does not exist' postgres drawn_nowhere
