@@ -1,4 +1,4 @@
-// Bytes as operations on an index in memory, against std::set: inserts in patterns, removals, joins, walks, look-ups
+// Bytes as operations on an index in memory, against std::set: inserts in patterns, removals, joins, divisions of inner pages, walks, look-ups
 // with wrong predictions, kill marks. Each page is checked at the end. The first byte chooses the type of keys; those of several
 // words are made from the numbers that are keys of one.
 #include <algorithm>
@@ -76,7 +76,7 @@ class Fuzzer {
 
   void run(Input in) {
     while (!in.empty()) {
-      switch (in.number(1) % 14) {
+      switch (in.number(1) % 15) {
         case 0:
         case 1:
           insert_run(in, 1);
@@ -115,6 +115,9 @@ class Fuzzer {
         case 12:
         case 13:
           kill(in.number(1));
+          break;
+        case 14:
+          divide_inner(in);
           break;
       }
       if (expected_.size() > kMostEntries) break;
@@ -195,7 +198,27 @@ class Fuzzer {
     store_.release(h);
   }
 
-  // Removes what hashes to `seed`, or a range, merges and packs, as VACUUM does.
+  // Inner pages of few children, and more levels, as else only many more entries make them.
+  void divide_inner(Input& in) {
+    const unsigned root_level = tree_.read_meta().level[static_cast<int>(TreeId::keys)];
+    if (root_level == 0 || root_level > 5) return;
+    const auto level = static_cast<unsigned>(1 + in.number(1) % root_level);
+    const auto it = expected_.lower_bound({key_of<K>(in.number(8)), 0});
+    const Entry at = it == expected_.end() ? lowest_entry<K>() : *it;
+    for (std::uint64_t n = in.number(1) % 8 + 1; n > 0; n--) {
+      const auto h = tree_.locate(at, LockMode::exclusive, level);
+      const unsigned children = tree_.view(h).live();
+      if (children < 2) {
+        store_.release(h);
+        return;
+      }
+      Entry border{};
+      tree_.divide(h, static_cast<std::uint32_t>(1 + in.number(1) % (children - 1)), &border);
+    }
+    require(store_.all_released(), "a division keeps a lock");
+  }
+
+  // Removes what hashes to `seed`, or a range, merges and packs, as VACUUM does, and joins inner pages.
   void vacuum(std::uint64_t seed) {
     const Entry lo = expected_.empty()
                          ? lowest_entry<K>()
@@ -208,7 +231,7 @@ class Fuzzer {
     for (;;) {
       const unsigned removed = remove(h, doomed);
       const PageView page = tree_.view(h);
-      const VisitedLeaf<K> here(store_.block(h), page, removed);
+      const VisitedPage<K> here(store_.block(h), page, removed);
       const Block right = page.right();
       store_.release(h);
       packer.add(here, [this](Block block) { store_.recycle(block); });
@@ -219,6 +242,8 @@ class Fuzzer {
       it = doomed(*it) ? expected_.erase(it) : std::next(it);
     for (auto it = killed_.begin(); it != killed_.end();)
       it = doomed(*it) ? killed_.erase(it) : std::next(it);
+    join_inner_pages(
+        &store_, TreeId::keys, scratch_, [] {}, [this](Block block) { store_.recycle(block); });
     require(store_.all_released(), "a join keeps a lock");
   }
   // Returns how many.
@@ -353,8 +378,12 @@ class Fuzzer {
       found.insert(found.end(), entries.begin(), entries.end());
       const bool last = page.rightmost();
       const Block right = page.right();
+      const Entry low = page.low();
       const Entry high = page.high();
       store_.release(h);
+      const auto by_descent = tree_.locate(low, LockMode::share);
+      require(by_descent == h, "downlinks lead to another leaf than links");
+      store_.release(by_descent);
       if (last) break;
       h = tree_.step_right(right, high, LockMode::share);
     }

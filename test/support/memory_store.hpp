@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/tree/bulk_loader.hpp"
@@ -51,6 +53,7 @@ class BasicMemoryStore {
 
   // --- the store interface of tree.hpp ---
   Handle read(Block block, LockMode mode) {
+    work_of_others();
     if (block >= pages_.size()) corrupt(block, "link leads beyond the end of the index");
     if (locked_.size() <= block) locked_.resize(pages_.size(), 0);
     if (locked_[block] != 0) fail("page is locked already");
@@ -179,6 +182,10 @@ class BasicMemoryStore {
   void on_corrupt(void (*raise)(Block, Fault)) { on_corrupt_ = raise; }
   // What a cancelled statement does.
   void on_interrupt(void (*raise)(BasicMemoryStore*)) { on_interrupt_ = raise; }
+  // What another process does before each read of this one's, with a workspace of its own. Nobody waits here: it must not ask for what is
+  // locked. Nothing: no other process.
+  void before_reads(std::function<void()> work) { others_ = std::move(work); }
+  bool locked(Block b) const { return b < locked_.size() && locked_[b] != 0; }
   // What the server does after an error: locks are released, what was not committed is forgotten.
   void abort_change() {
     locked_.assign(locked_.size(), 0);
@@ -248,6 +255,15 @@ class BasicMemoryStore {
   }
 
  private:
+  void work_of_others() {
+    if (others_ == nullptr) return;
+    const std::function<void()> work = std::exchange(others_, nullptr);
+    if (workspace_of_others_ == nullptr) workspace_of_others_.reset(new Workspace);
+    std::swap(workspace_, workspace_of_others_);
+    work();
+    std::swap(workspace_, workspace_of_others_);
+    if (others_ == nullptr) others_ = work;
+  }
   void verify_strictly(Block b) {
     if (const Fault fault = find_fault(b)) corrupt(b, fault);
   }
@@ -271,6 +287,8 @@ class BasicMemoryStore {
   std::vector<Block> free_;
   std::vector<Item> separators_;
   std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Workspace> workspace_of_others_;
+  std::function<void()> others_;
   void (*on_corrupt_)(Block, Fault) = nullptr;
   void (*on_interrupt_)(BasicMemoryStore*) = nullptr;
   std::size_t reads_ = 0;

@@ -113,10 +113,10 @@ class WideTree {
     tree_.insert_ascending(items, &done);
   }
 
-  // Removes what `doomed` says, as VACUUM does, and packs what is left.
+  // Removes what `doomed` says, as VACUUM does, and packs what is left; joins inner pages, too.
   template <class Doomed>
-  void vacuum(const Doomed& doomed) {
-    std::vector<VisitedLeaf<K>> visited;
+  void vacuum(const Doomed& doomed, bool inner = true) {
+    std::vector<VisitedPage<K>> visited;
     for (const Block block : leaves()) {
       const PageView page(store_.page(block));
       const unsigned before = page.live();
@@ -139,13 +139,45 @@ class WideTree {
     for (auto it = expected_.begin(); it != expected_.end();)
       it = doomed(*it) ? expected_.erase(it) : std::next(it);
     LeafPacker packer(&store_, TreeId::keys, scratch_);
-    for (const VisitedLeaf<K>& leaf : visited) {
+    for (const VisitedPage<K>& leaf : visited) {
       packer.add(leaf, [this](Block block) {
         store_.recycle(block);
         joined_++;
       });
     }
+    if (inner) join_inner([] {});
   }
+  // Calls each() when a page has gone. Returns how many inner ones did.
+  template <class Each>
+  std::size_t join_inner(const Each& each) {
+    std::size_t gone = 0;
+    const auto deleted = [&](Block block) {
+      const PageView page(store_.page(block));
+      EXPECT_TRUE(page.deleted());
+      gone += page.level() > 0 ? 1 : 0;
+      store_.recycle(block);
+      each();
+    };
+    join_inner_pages(
+        &store_, TreeId::keys, scratch_, [] {}, deleted);
+    return gone;
+  }
+
+  // Blocks of a level from left to right.
+  std::vector<Block> level(unsigned level) {
+    std::vector<Block> chain;
+    BasicEntry<K> low = lowest_entry<K>();
+    for (;;) {
+      const Block h = tree_.locate(low, LockMode::share, level);
+      chain.push_back(h);
+      const PageView page = tree_.view(h);
+      const bool last = page.rightmost();
+      low = page.high();
+      store_.release(h);
+      if (last) return chain;
+    }
+  }
+  unsigned root_level() { return tree_.read_meta().level[0]; }
 
   // Blocks of the leaves from left to right.
   std::vector<Block> leaves() {

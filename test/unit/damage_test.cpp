@@ -74,7 +74,7 @@ class Trial {
         const unsigned before = tree_.view(h).live();
         remove_doomed(h);
         const PageView page = tree_.view(h);
-        const VisitedLeaf<Code> here(h, page, before - page.live());
+        const VisitedPage<Code> here(h, page, before - page.live());
         const Block right = page.right();
         const Entry high = here.high;
         store_.release(h);

@@ -78,7 +78,7 @@ class DamagedTree {
       }
       if (removed > 0) remove_entries(&store(), h, encoded.data(), deltas.data(), scratch_);
       const PageView after = tree.tree().view(h);
-      const VisitedLeaf<Code> here(h, after, removed);
+      const VisitedPage<Code> here(h, after, removed);
       low = here.high;
       guess = after.right();
       store().release(h);

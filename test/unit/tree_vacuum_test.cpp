@@ -20,7 +20,7 @@ class TreeVacuumTest : public ::testing::Test {
   std::size_t vacuum(const Predicate& doomed, bool join = true) {
     MemoryStore& store = tree_.store();
     auto h = tree_.tree().locate({0, 0}, LockMode::exclusive);
-    std::vector<VisitedLeaf<Code>> visited;
+    std::vector<VisitedPage<Code>> visited;
     for (;;) {
       const unsigned removed = remove(h, doomed);
       const PageView page = tree_.tree().view(h);

@@ -29,7 +29,7 @@
 // where the index is logged.
 //
 // *Pins, where it is not* (unlogged; temporary ones have no concurrency): the fields looked at may have changed and
-// changed back. But a pinned leaf is not deleted (join_left() needs a cleanup lock), inner pages never are, a
+// changed back. But a pinned page is not deleted (a join needs a cleanup lock), a
 // page's low fence never changes while it lives, and pages of a level keep their order. With Y pinned from before X is
 // read:
 //   right link   X led to Y when it was read: so Y was alive and began at X's high fence, and still does

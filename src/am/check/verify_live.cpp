@@ -256,7 +256,7 @@ class LiveCheck : PageChecker<K> {
         !before.unfinished()) {
       fault(right.block, "page has no downlink");
     }
-    // Nothing of a level without parents is ever deleted but leaves, and those are found again.
+    // (Nothing of a level without parents is deleted; what has parents by now is found again.)
     *at = find(at->t.low_fence(), at->t.level);
     return false;
   }

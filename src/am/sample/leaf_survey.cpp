@@ -5,6 +5,9 @@
 namespace learned {
 
 // Calls f(stretch) for those of the level below that the range meets. There is always one, if it meets the parent.
+//
+// The page that the parent begins with may have been joined with its left neighbour since, or with its right one, and its first child, too: children, and the parts of
+// children, that lie outside the parent's stretch belong to other stretches.
 template <class K>
 template <class F>
 void LeafSurvey<K>::each_child(const Stretch& parent, const F& f) {
@@ -33,6 +36,13 @@ void LeafSurvey<K>::each_child(const Stretch& parent, const F& f) {
       child.block = ws->children[i];
       child.low = {ws->codes[i], ws->tids[i]};
       child.high = i + 1 < n ? Entry{ws->codes[i + 1], ws->tids[i + 1]} : high;
+      if (!child.last && child.high <= parent.low) continue;
+      if (!parent.last && child.low >= parent.high) break;
+      child.low = std::max(child.low, parent.low);
+      if (!parent.last && (child.last || child.high > parent.high)) {
+        child.last = false;
+        child.high = parent.high;
+      }
       if (child.low <= range.last() && (child.last || child.high > range.first())) f(child);
     }
     // (The page has been divided, and the right part may have no downlink yet.)

@@ -1,7 +1,7 @@
 // VACUUM: walks the leaves of both trees in logical order, along right links.
 //
 // Entries move only to the right (splits), so a walk from left to right sees each of them; the one operation that
-// moves them left, join_left(), is VACUUM's own, and one table has one VACUUM at a time.
+// moves them left, a join, is VACUUM's own, and one table has one VACUUM at a time. When the leaves of a tree are done, inner pages are joined.
 #include "am/store/buffer_store.hpp"
 #include "am/callbacks.hpp"
 #include "am/key/key_columns.hpp"
@@ -112,14 +112,16 @@ void vacuum_tree(VacuumState<K>* v, TreeId tree_id) {
     }
     const unsigned removed = visit_leaf(v, buffer);
     const BasicPageView<K> page(buffer_bytes(buffer));
-    const VisitedLeaf<K> here(BufferGetBlockNumber(buffer), page, removed);
+    const VisitedPage<K> here(BufferGetBlockNumber(buffer), page, removed);
     const Block right = page.right();
     UnlockReleaseBuffer(buffer);
     packer.add(here, deleted);
-    if (here.rightmost) return;
+    if (here.rightmost) break;
     low = here.high;
     guess = right;
   }
+  const auto pause = [] { compat::vacuum_delay(); };
+  join_inner_pages(&v->store, tree_id, v->scratch, pause, deleted);
 }
 
 // Looks at every block for pages that may be used again: deleted ones, and blocks that a crash left without
