@@ -150,7 +150,7 @@ offer_packages() {
     return 1
   fi
   if ! output=$( (require_packages "$@") 2>&1); then
-    REASON=$(tail -n 1 <<<"$output" | sed 's/^error: //')
+    REASON=$(tail -n 1 <<<"$output" | sed 's/^error: //; s/ *$//')
     return 1
   fi
   APT_UPDATED=yes

@@ -26,11 +26,23 @@ done
 
 # ---- what is needed, and how each is run; REASON says why it cannot be had ----------------------------
 
+# needs COMMAND...: where packages are not Debian's nobody installs what is missing
+needs() {
+  local command
+  for command in "$@"; do
+    command -v "$command" >/dev/null || {
+      REASON="$command is not installed"
+      return 1
+    }
+  done
+}
+
 prepare_psql() { :; }
 run_psql() { limited "$HERE/psql_driver.sh" "$FILES"; }
 
 prepare_libpqxx() {
   offer_packages g++ libpqxx-dev || return 1
+  needs g++ || return 1
   g++ -std=c++17 -O1 -o "$FILES/libpqxx" "$HERE/libpqxx_driver.cpp" -lpqxx -lpq
 }
 run_libpqxx() {
@@ -44,6 +56,7 @@ run_libpqxx() {
 prepare_psycopg() {
   offer_packages python3-psycopg || return 1
   PYTHON=/usr/bin/python3
+  needs "$PYTHON" || return 1
   "$PYTHON" -c 'import psycopg' 2>/dev/null || {
     REASON="$PYTHON has no module psycopg"
     return 1
@@ -53,6 +66,7 @@ run_psycopg() { limited "$PYTHON" -B "$HERE/psycopg_driver.py"; }
 
 prepare_jdbc() {
   command -v javac >/dev/null || offer_packages default-jdk-headless || return 1
+  needs java javac || return 1
   offer_packages libpostgresql-jdbc-java || return 1
   JAR=/usr/share/java/postgresql.jar
   [ -e "$JAR" ] || {
@@ -66,6 +80,7 @@ run_jdbc() { limited java -cp "$JAR" "$HERE/JdbcDriver.java"; }
 prepare_node_postgres() {
   command -v node >/dev/null || offer_packages nodejs || return 1
   command -v npm >/dev/null || offer_packages npm || return 1
+  needs node npm || return 1
   mkdir -p "$FILES/node_postgres"
   cp "$HERE"/node_postgres/* "$FILES/node_postgres"
   (cd "$FILES/node_postgres" && npm ci --ignore-scripts --no-audit --no-fund) >"$FILES/npm.log" 2>&1 || {
@@ -169,8 +184,35 @@ limited() {
 stop_program() { [ -z "$PROGRAM" ] || { kill "$PROGRAM" && wait "$PROGRAM"; } 2>/dev/null; }
 at_exit stop_program
 
+# A driver for which something is missing is skipped, and the reason says what: each is prepared where no command is to be found, and
+# nobody installs any.
+missing_is_told() {
+  local driver found
+  say "what is missing"
+  for driver in libpqxx:g++ jdbc:java node_postgres:node; do
+    found=$(
+      # shellcheck disable=SC2317 # for prepare_*
+      offer_packages() { :; }
+      REASON=
+      # shellcheck disable=SC2123 # no command is to be found
+      PATH=$FILES/nowhere
+      "prepare_${driver%:*}" >/dev/null 2>&1
+      echo "$? $REASON"
+    )
+    if [ "$found" = "1 ${driver#*:} is not installed" ]; then
+      echo "ok - ${driver%:*} without ${driver#*:}: it is told"
+      PASSED=$((PASSED + 1))
+    else
+      echo "not ok - ${driver%:*} without ${driver#*:}: it is told"
+      echo "#     $found"
+      FAILED=$((FAILED + 1))
+    fi
+  done
+}
+
 find_server
 install_extension
 begin
+missing_is_told
 for driver in "$@"; do run "$driver"; done
 totals "$PASSED" "$FAILED" "$SKIPPED"
