@@ -122,3 +122,20 @@ fetch_modules() {
   }
   mv "$MODULES.new" "$MODULES"
 }
+
+# ---- for those that test ----------------------------------------------------------------------------
+
+# By the socket, as the superuser.
+admin() { psql -X -At -h "$SERVICE_DIR/socket" -p "$POSTGRES_PORT" -U postgres -d service -c "$1" 2>&1; }
+
+# Lines are printed, and kept in the file RESULTS.
+ok() { echo "ok - $1" | tee -a "$RESULTS"; }
+not_ok() {
+  echo "not ok - $1" | tee -a "$RESULTS"
+  [ -z "${2:-}" ] || printf '%s\n' "$2" | tail -n 15 | sed 's/^/#   /'
+}
+
+# is NAME EXPECTED FOUND
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected: $2"$'\n'"found:    $3"; fi; }
+# like NAME REGEX FOUND
+like() { if grep -qE -- "$2" <<<"$3"; then ok "$1"; else not_ok "$1" "expected: $2"$'\n'"found:    $3"; fi; }

@@ -134,6 +134,7 @@ make_configuration() {
   for file in pgbouncer.ini pgpool.conf supervisord.conf; do fill "config/$file.in" "config/$file"; done
   fill monitoring/prometheus.yml.in config/prometheus.yml
   put config/pool_hba.conf <"$HERE/config/pool_hba.conf"
+  put config/pgpool.sh <"$HERE/config/pgpool.sh"
   put config/queries.yml <"$HERE/monitoring/queries.yml"
   put config/alerts.yml <"$HERE/monitoring/alerts.yml"
 }

@@ -25,7 +25,7 @@ CACHE_SECONDS=${CACHE_SECONDS:-10} # after which pgpool asks again
 SCRAPE_SECONDS=${SCRAPE_SECONDS:-5}
 
 # Debian 12's packages. apt takes "1.18.*" for the newest of Debian's builds of 1.18: security updates keep the number.
-PACKAGES=(pgbouncer=1.18.* pgpool2=4.3.* prometheus=2.42.* prometheus-postgres-exporter=0.11.* supervisor=4.2.* curl jq openssl)
+PACKAGES=(pgbouncer=1.18.* pgpool2=4.3.* prometheus=2.42.* prometheus-postgres-exporter=0.11.* supervisor=4.2.* curl jq openssl procps)
 SERVICES=(pgbouncer pgpool2 prometheus prometheus-node-exporter prometheus-postgres-exporter supervisor) # that these packages would start
 TEST_PACKAGES=(chromium-headless-shell)
 NODE_MAJOR=20                    # at least; the packages from npm are pinned by gateway/package-lock.json

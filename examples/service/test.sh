@@ -2,8 +2,8 @@
 # The service end to end: what is wrongly asked for, each part by its own clients, the page in a browser, the alerts; and that
 # nothing is left.
 #
-#   examples/service/test.sh [PART...]    all by default, or some of refused_starts, interrupted_start, closed_to_others, pooling,
-#                                         caching, rest, writing, limits, outage, monitoring, compared, page
+#   examples/service/test.sh [PART...]    all by default, or some of refused_starts, interrupted_start, closed_to_others,
+#                                         pooling, caching, rest, writing, limits, outage, monitoring, compared, page
 #   TEST_LOGS=...                         screenshots, and the parts' logs if something failed (build/service)
 #
 # Needs what run.sh needs, and Chromium; takes ten minutes where two cores are busy. Uses other ports and another directory
@@ -30,17 +30,6 @@ end_test() {
 }
 
 # ---- results -------------------------------------------------------------------------------------
-
-ok() { echo "ok - $1" | tee -a "$RESULTS"; }
-not_ok() {
-  echo "not ok - $1" | tee -a "$RESULTS"
-  [ -z "${2:-}" ] || printf '%s\n' "$2" | tail -n 15 | sed 's/^/#   /'
-}
-
-# is NAME EXPECTED FOUND
-is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected: $2"$'\n'"found:    $3"; fi; }
-# like NAME REGEX FOUND
-like() { if grep -qE -- "$2" <<<"$3"; then ok "$1"; else not_ok "$1" "expected: $2"$'\n'"found:    $3"; fi; }
 
 # refuses NAME STATUS REGEX COMMAND...: it ends with this status, says so, and leaves nothing
 refuses() {
@@ -82,7 +71,6 @@ answers() {
   if [ "$STATUS" = "$2" ] && grep -qE -- "$3" <<<"$BODY"; then ok "$1"; else not_ok "$1" "expected $2 and: $3"$'\n'"found $STATUS: $BODY"; fi
 }
 sql() { ask gateway "$POSTGRES_PORT" service -At -c "$1" 2>&1; }
-admin() { psql -X -At -h "$SERVICE_DIR/socket" -p "$POSTGRES_PORT" -U postgres -d service -c "$1" 2>&1; }
 
 # ---- what is wrongly asked for -----------------------------------------------------------------------
 
@@ -404,7 +392,7 @@ until_works() {
       ! part_works "$part" || break
       sleep 0.2
     done
-    part_works "$part" || not_ok "$part came back"
+    part_works "$part" || not_ok "$part came back" "$(curl -s -m 20 "http://$ADDRESS:$GATEWAY_PORT/status" 2>&1)"
   done
 }
 
@@ -448,6 +436,39 @@ outage() {
   http '/ranges/1'
   answers "it is served again" 200 '"country"'
   is "what was written is there" 1 "$(sql "SELECT count(*) FROM readings WHERE ts = '2026-01-01 13:00:00.5+00'")"
+  pgpool_killed
+  database_busy
+}
+
+# All connections of the gateway wait for a lock: who comes then is told to come back, and not that something is broken.
+database_busy() {
+  local found i
+  admin "BEGIN; LOCK TABLE readings; SELECT pg_sleep(9); COMMIT" >/dev/null &
+  for i in $(seq 50); do
+    [ "$(admin "SELECT count(*) FROM pg_locks WHERE relation = 'readings'::regclass AND mode = 'AccessExclusiveLock' AND granted")" != 1 ] || break
+    sleep 0.1
+  done
+  found=$(curl -s -Z --parallel-max 20 --interface "$CLIENT" -o /dev/null -w '%{http_code} %header{retry-after}\n' "http://$ADDRESS:$GATEWAY_PORT/readings/[1-20]" | sort | uniq -c | words)
+  wait $!
+  like "when all connections are busy, the answer is 503 and when to ask again" '^ ?([0-9]+ 200 )?[0-9]+ 503 [0-9]+$' "$found"
+  until_works gateway
+}
+
+# Without its first process pgpool goes on to serve, so that it is not enough that it does.
+pgpool_killed() {
+  local before now i
+  before=$(cat "$SERVICE_DIR/pgpool/group")
+  kill -9 "$before"
+  for i in $(seq 150); do
+    now=$(cat "$SERVICE_DIR/pgpool/group")
+    [ "$now" = "$before" ] || ! part_works pgpool || break
+    sleep 0.2
+  done
+  sleep 3
+  is "pgpool is killed: another one serves, and goes on to" "another, $now, yes" \
+    "$([ "$now" = "$before" ] || echo another), $(cat "$SERVICE_DIR/pgpool/group"), $(part_works pgpool && echo yes)"
+  is "and nothing is left of the one before" "no process, no memory" \
+    "$(pgrep -g "$before" -l || echo no process), $(ipcs -m -p | awk -v pid="$before" '$3 == pid' | grep . || echo no memory)"
 }
 
 # query PROMQL: how many series
@@ -513,6 +534,8 @@ page() {
 
 ending() {
   section "the end"
+  # (What the page asked last may still keep a slow machine busy.)
+  until_works "${PARTS[@]}"
   # (What the environment has of other servers, and of proxies on the way to them, is about others.)
   PGHOSTADDR=192.0.2.1 PGSSLMODE=require PGTARGETSESSIONATTRS=standby http_proxy=http://192.0.2.1:9 "$HERE/run.sh" status >"$OUTPUT" 2>&1
   is "status: all work" "0 6" "$? $(grep -c ' works$' "$OUTPUT")"

@@ -11,7 +11,9 @@ const STATUS = {
   55000: [409], // not in the state for it: an index that is invalid
   57014: [503, 'the database took too long; ask for less'],
   '57P01': [503, 'the database is being restarted'],
-  53300: [503, 'the database has too many clients']
+  53300: [503, 'the database has too many clients'],
+  'CONNECTION_POOL:QUEUE_TIMEOUT': [503, 'the database is busy'], // the gateway's own pool: all of its connections are in use
+  'CONNECTION_POOL:OPEN_TIMEOUT': [503, 'the database cannot be reached']
 }
 
 // [status, message] for an error of the database or on the way to it; nothing for any other.
