@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # some is for those who source this
-# What run.sh and test.sh share; sourced, after scripts/lib.sh and settings.sh.
+# What run.sh, test.sh and load.sh share; sourced, after scripts/lib.sh and settings.sh.
 
 # Neither a server that the environment names is meant, nor a proxy that it may want for others: all of this is on loopback.
 forget_servers

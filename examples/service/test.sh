@@ -2,7 +2,7 @@
 # The service end to end: what is wrongly asked for, each part by its own clients, the page in a browser, the alerts; and that
 # nothing is left.
 #
-#   examples/service/test.sh [PART...]    all by default, or some of refused_starts, interrupted_start, closed_to_others,
+#   examples/service/test.sh [PART...]    all by default, or some of refused_starts, interrupted_start, loaded, closed_to_others,
 #                                         pooling, caching, rest, writing, limits, outage, monitoring, compared, page
 #   TEST_LOGS=...                         screenshots, and the parts' logs if something failed (build/service)
 #
@@ -152,6 +152,18 @@ interrupted_start() {
   wait "$starter"
   is "ends with the signal's status, and leaves nothing" "143, no directory, no process" \
     "$?, $([ -e "$SERVICE_DIR" ] || echo no directory), $(running || echo no process)"
+}
+
+# The short form of load.sh, which starts a service of its own.
+loaded() {
+  section "load, and each part killed"
+  refuses "a time that is none" 1 'SECONDS is a number' "$HERE/load.sh" ten
+  refuses "two of them" 2 '^usage: ' "$HERE/load.sh" 60 60
+  refuses "readings that are none" 1 'ROWS is a number' env ROWS=many "$HERE/load.sh"
+  refuses "a share that is none" 1 'PERCENT is a number' env PERCENT=all "$HERE/load.sh"
+  PERCENT="${PERCENT:-30}" TEST_LOGS="$TEST_LOGS/load" "$HERE/load.sh" 60 | tee "$OUTPUT"
+  sed -nE 's/^(not ok|ok) - /&load: /p' "$OUTPUT" >>"$RESULTS"
+  like "the load's last line" '^[1-9][0-9]* passed, 0 failed, 0 skipped$' "$(tail -n 1 "$OUTPUT")"
 }
 
 # ---- what is open ------------------------------------------------------------------------------------
@@ -549,7 +561,7 @@ ending() {
 }
 
 POLICY_BEFORE=$(policy)
-BEFORE=(refused_starts interrupted_start)
+BEFORE=(refused_starts interrupted_start loaded)
 RUNNING=(closed_to_others pooling caching rest writing limits outage monitoring compared page)
 CHOSEN=" ${*:-${BEFORE[*]} ${RUNNING[*]}} "
 for part in "$@"; do
