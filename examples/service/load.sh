@@ -5,6 +5,7 @@
 #   examples/service/load.sh [SECONDS]    600 by default, 60 at least
 #   ROWS=..., PORT_BASE=...               as for run.sh; other ports and another directory than it has by itself
 #   PERCENT=100                           of the load, for a machine that is slow or busy
+#   BACK_SECONDS=60                       within which each part, and all that needs it, must be back; more for such a machine
 #   TEST_LOGS=...                         what there was to see, and the parts' logs, if something failed (build/service-load)
 #
 # Asked are: REST by twenty clients and one that asks too often (load/client.js), with readings that are written; PgBouncer, the server
@@ -18,6 +19,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export SERVICE_DIR=${SERVICE_DIR:-${TMPDIR:-/tmp}/learned-service-load.$$}
 export PORT_BASE=${PORT_BASE:-17230}
 PERCENT=${PERCENT:-100}
+BACK_SECONDS=${BACK_SECONDS:-60}
+[[ $BACK_SECONDS =~ ^[1-9][0-9]{0,3}$ ]] || fail "BACK_SECONDS is a number from 1 to 9999: $BACK_SECONDS"
 [[ $PERCENT =~ ^[1-9][0-9]{1,3}$ ]] || fail "PERCENT is a number from 10 to 9999: $PERCENT"
 # More than anybody needs but the one who asks too often.
 export RATE_LIMIT=$((PERCENT * 6 / 10)) RATE_SECONDS=10
@@ -61,7 +64,7 @@ sql_client() {
       -f "$HERE/load/$name.sql" -D seconds=$((ROWS / 10)) -D hours=$((ROWS / 36000)) -D client="$number" -D nothing=0 \
       -l --log-prefix="$LOAD/sql/$name.$number.$run" -h "$ADDRESS" -p "$port" -U "$user" service 2>&1 >/dev/null); then
       printf '%s\n' "$output" >>"$LOAD/pgbench.log"
-      began=$(cat "$LOAD/sql/$name.$number.$run".* 2>/dev/null | tail -n 1 | awk -v began="$began" '{ began = int($5 * 1000 + $6 / 1000) } END { print began }')
+      began=$(cat "$LOAD/sql/$name.$number.$run".* 2>/dev/null | tail -n 1 | awk -v began="$began" '{ began = $5 * 1000 + $6 / 1000 } END { printf "%.0f", began }')
       printf '%s\t%s\t%s\n' "$began" $(($(milliseconds) - began)) "$(what_failed <<<"$output")" >>"$LOAD/sql/$name.$number.errors"
       sleep 0.2
     fi
@@ -130,8 +133,8 @@ all_work() {
   for part in "${PARTS[@]}"; do part_works "$part" || return 1; done
 }
 
-# late SINCE: for what should be back, after a minute (report.js has the same)
-late() { [ $(($(milliseconds) - $1)) -gt 60000 ]; }
+# late SINCE: for what should be back by now
+late() { [ $(($(milliseconds) - $1)) -gt $((BACK_SECONDS * 1000)) ]; }
 
 # kill_one NAME: a part, or one of the server's processes that answers clients; leaves a line in kills.tsv
 kill_one() {
@@ -259,7 +262,7 @@ is "the clients had no trouble of their own" "" "$(cat "$LOAD/client.log")"
 echo "# load average after: $(cut -d' ' -f1-3 /proc/loadavg)"
 
 sql_results >"$LOAD/sql.tsv"
-node "$HERE/load/report.js" "$LOAD" "$RATE_LIMIT" "$RATE_SECONDS" | tee -a "$RESULTS"
+node "$HERE/load/report.js" "$LOAD" "$RATE_LIMIT" "$RATE_SECONDS" "$BACK_SECONDS" | tee -a "$RESULTS"
 is "all parts work" yes "$(all_work && echo yes)"
 nothing_lost
 indexes_are_right

@@ -161,7 +161,7 @@ loaded() {
   refuses "two of them" 2 '^usage: ' "$HERE/load.sh" 60 60
   refuses "readings that are none" 1 'ROWS is a number' env ROWS=many "$HERE/load.sh"
   refuses "a share that is none" 1 'PERCENT is a number' env PERCENT=all "$HERE/load.sh"
-  PERCENT="${PERCENT:-30}" TEST_LOGS="$TEST_LOGS/load" "$HERE/load.sh" 60 | tee "$OUTPUT"
+  PERCENT="${PERCENT:-30}" BACK_SECONDS="${BACK_SECONDS:-60}" TEST_LOGS="$TEST_LOGS/load" "$HERE/load.sh" 60 | tee "$OUTPUT"
   sed -nE 's/^(not ok|ok) - /&load: /p' "$OUTPUT" >>"$RESULTS"
   like "the load's last line" '^[1-9][0-9]* passed, 0 failed, 0 skipped$' "$(tail -n 1 "$OUTPUT")"
 }

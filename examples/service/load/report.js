@@ -1,6 +1,6 @@
 // What became of a load: tables in Markdown, and lines "ok - ..." and "not ok - ...".
 //
-//   node report.js DIRECTORY RATE-LIMIT RATE-SECONDS
+//   node report.js DIRECTORY RATE-LIMIT RATE-SECONDS BACK-SECONDS
 //
 // DIRECTORY has http.tsv (client.js); sql.tsv, of the same kind; kills.tsv: what was killed, when (ms), after how many ms that part worked again,
 // and after how many all did; memory.tsv: when (ms), part, resident kB, proportional kB.
@@ -10,12 +10,11 @@ const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { httpStreams, SQL_STREAMS, VIA_GATEWAY } = require('./streams')
 
-const [directory, rateLimit, rateSeconds] = process.argv.slice(2)
+const [directory, rateLimit, rateSeconds, backSeconds] = process.argv.slice(2)
 // After all parts work again: who waited for a connection is told so up to a second later.
 const AFTERMATH = 1000
 // What a part may grow by in the last third, when all has been warm for long: a leak shows there.
 const GROWTH = { share: 0.25, kB: 32768 }
-const BACK_WITHIN = 60000
 
 const lines = (file) => readFileSync(join(directory, file), 'utf8').split('\n').filter(Boolean).map((line) => line.split('\t'))
 const streams = httpStreams({ rows: 1e6, token: '', ports: {} })
@@ -80,8 +79,8 @@ ok(wrong.length === 0, 'no answer was wrong', wrong.map(({ stream, how }) => `${
 const unexplained = requests.filter(({ stream, good, kill }) => !good && !(kill && (streams[stream].by ?? VIA_GATEWAY).includes(kill.part)))
 ok(unexplained.length === 0, 'errors came after a kill only, and only by way of what was killed',
   tally(unexplained, ({ stream, how, kill }) => `${stream}: ${how} ${kill ? `after the kill of ${kill.name}` : 'while nothing was killed'}`).map(([text, n]) => `${n} x ${text}`))
-const slow = kills.filter(({ back, all }) => back > BACK_WITHIN || all > BACK_WITHIN)
-ok(slow.length === 0, `all came back within ${BACK_WITHIN / 1000} s`, slow.map(({ name }) => name))
+const slow = kills.filter(({ back, all }) => Math.max(back, all) > backSeconds * 1000)
+ok(slow.length === 0, `all came back within ${backSeconds} s`, slow.map(({ name }) => name))
 
 // Of the one client that asks more than it may, in as many windows as can have begun.
 const often = requests.filter(({ stream }) => streams[stream].limited)
