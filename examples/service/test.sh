@@ -432,10 +432,13 @@ limits() {
 
 # The server is killed: clients hear of it, and it comes back by itself.
 outage() {
-  local i
+  local i supervisor
   section "the server is killed"
+  supervisor=$(cat "$SERVICE_DIR/supervisord.pid")
   managed /readings -H 'content-type: application/json' -d '{"device": 9, "ts": "2026-01-01T13:00:00.5Z", "value": 1}'
   answers "a reading is written" 200 '"device":9'
+  # (Who starts it again is held until it has been seen that it is gone.)
+  kill -STOP "$supervisor"
   kill -9 "$(head -n 1 "$SERVICE_DIR/data/postmaster.pid")"
   for i in $(seq 100); do
     http /status
@@ -444,6 +447,7 @@ outage() {
   done
   answers "health says so" 503 .
   like "and when to ask again" '^retry-after: [0-9]+' "$HEADERS"
+  kill -CONT "$supervisor"
   until_works "${PARTS[@]}"
   http '/ranges/1'
   answers "it is served again" 200 '"country"'
