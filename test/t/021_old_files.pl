@@ -23,7 +23,7 @@ my @wide_indexes = qw(wide_u wide_pair wide_code);
 sub is_wide { my ($version) = @_; return $version ge '0.4.0' }
 sub indexes_of { my ($version) = @_; return (@plain_indexes, is_wide($version) ? @wide_indexes : ()) }
 
-my $node = new_node('old_files');
+my $node = new_node('old_files', lasting => 1);
 # (From 18 on a new server has checksums.)
 my ($control) = PostgreSQL::Test::Utils::run_command([ 'pg_controldata', '-D', $node->data_dir ]);
 PostgreSQL::Test::Utils::system_or_bail('pg_checksums', '--disable', '-D', $node->data_dir) if $control =~ /checksum version: *[1-9]/;
@@ -118,11 +118,12 @@ sub stats
 	return decode_json(query($node, "SELECT row_to_json(s) FROM learned_index_stats('$index') s", $name));
 }
 
+# (By a new backend, which knows nothing of the index.)
 sub pages
 {
 	my ($name, $sql) = @_;
 	my $plan = decode_json(query($node,
-		"SET learned_index.read_ahead = off; $forced{'index scans'} EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql", $name))->[0]{Plan};
+		"SET learned_index.read_ahead = off; $forced{'index scans'} EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql", $name, fresh => 1))->[0]{Plan};
 	return $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'};
 }
 

@@ -37,9 +37,12 @@ BEGIN
 		require File::Temp;
 		$ENV{TESTDIR} = our $own_directory = File::Temp::tempdir('learned-tap-XXXXXX', TMPDIR => 1);
 	}
+	# Recovery takes its time where the machine has much else to do.
+	$ENV{PGCTLTIMEOUT} //= 300;
 	die "run these tests as a user other than root: initdb refuses root\n" if $> == 0;
 }
 
+use LearnedNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -82,11 +85,12 @@ lock_timeout = 60s
 learned_index.enable_aggregates = off
 };
 
-# A new initialized node; not started, so that the caller may add settings.
+# A new initialized node; not started, so that the caller may add settings. With lasting => 1 its psql() is that of LearnedNode.
 sub new_node
 {
 	my ($name, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $lasting = delete $init{lasting};
+	my $node = ($lasting ? 'LearnedNode' : 'PostgreSQL::Test::Cluster')->new($name);
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', $NODE_SETTINGS);
 	return $node;
@@ -98,7 +102,7 @@ sub standby_of
 	my ($primary, $settings, $name) = @_;
 	$name //= 'standby';
 	$primary->backup($name);
-	my $standby = PostgreSQL::Test::Cluster->new($name);
+	my $standby = (ref $primary)->new($name);
 	$standby->init_from_backup($primary, $name, has_streaming => 1);
 	$standby->append_conf('postgresql.conf', $settings) if defined $settings;
 	$standby->start;
@@ -149,10 +153,11 @@ SELECT count(*) FROM (
 	return;
 }
 
+# (With fresh => 1 in a new backend, whatever the node.)
 sub query
 {
-	my ($node, $sql, $database) = @_;
-	return $node->safe_psql($database // 'postgres', $sql);
+	my ($node, $sql, $database, %how) = @_;
+	return $node->safe_psql($database // 'postgres', $sql, %how);
 }
 
 # Runs a statement that must fail and returns "SQLSTATE: message" with detail and hint lines.
