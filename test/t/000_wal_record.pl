@@ -15,7 +15,7 @@ use Test::More;
 plan skip_all => 'the record is learned\'s' unless $IS_LEARNED;
 
 my $BLOCK = 8192;
-my $node = new_node('record');
+my $node = new_node('record', lasting => 1);
 # Without full page images every record is replayed as it is.
 $node->append_conf('postgresql.conf', "full_page_writes = off\nwal_level = replica\ncheckpoint_timeout = 1h\n");
 $node->start;

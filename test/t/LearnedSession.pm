@@ -14,8 +14,9 @@ use PostgreSQL::Test::Utils ();
 use Symbol qw(gensym);
 use Time::HiRes qw(time);
 
-# What ends a transaction that a script left open, and forgets what is of the session. (BEGIN, as there may be no transaction to end.)
-my $FORGET = "SET client_min_messages = error\\; BEGIN\\; ROLLBACK;\nDISCARD ALL;\n";
+# What ends a transaction that a script left open, and forgets what is of the session, without a word. (BEGIN, as there may be none to end.)
+my $QUIET = 'SET client_min_messages = error';
+my $FORGET = "$QUIET\\; BEGIN\\; ROLLBACK\\; $QUIET;\nDISCARD ALL;\n";
 
 # A session of a node, which must run; with stop => 1 psql ends at the first error, as that of safe_psql() does.
 sub new
