@@ -78,6 +78,14 @@ query($node, "SELECT pg_terminate_backend($second)");
 like(run_in($session, 'SELECT 1'), qr/FATAL|lost/, 'one that is ended');
 $session->quit;
 
+$session = $node->session('template1');
+is($session->query('SELECT 1'), 1, 'in another database');
+$session->quit;
+query($node, 'CREATE DATABASE brief');
+is(query($node, 'SELECT current_database()', 'brief'), 'brief', 'a new database');
+query($node, 'DROP DATABASE brief');
+is(query($node, q{SELECT count(*) FROM pg_database WHERE datname = 'brief'}), 0, 'is dropped');
+
 # ---- the server goes and comes --------------------------------------------------------------------------------------
 
 $session = open_session($node, 'SELECT 1');

@@ -1,7 +1,7 @@
 # A server whose psql() and safe_psql() use one session for each database (LearnedSession) in place of a new process for each call.
 # They return what they always do; errors are those of psql, which ends at the first one. A new backend, where caches are what is
-# looked at, is asked for by fresh => 1. Sessions are closed before the server stops. Where something else than this class ends it,
-# close_sessions() comes first.
+# looked at, is asked for by fresh => 1. Sessions are closed before the server stops or a database is made, changed
+# or dropped. Where something else than this class does so, close_sessions() comes first.
 
 package LearnedNode;
 
@@ -27,6 +27,8 @@ sub psql
 		delete $params{fresh};
 		return $self->SUPER::psql($database, $sql, %params);
 	}
+	# (Which want nobody in them, or in their template.)
+	$self->close_sessions if $sql =~ /\b(?:CREATE|ALTER|DROP)\s+DATABASE\b/i;
 	my $session = $self->{lasting}{$database} //= LearnedSession->new($self, $database, stop => 1);
 	my ($status, $out, $err) = $session->script($sql, fresh => $params{fresh});
 	delete $self->{lasting}{$database} if defined $session->{status};
