@@ -64,6 +64,12 @@ sub level_1
 	return @blocks;
 }
 
+sub first_leaf
+{
+	my ($index) = @_;
+	return query($node, qq{SELECT block FROM learned_index_pages('$index') WHERE kind = 'leaf' AND tree = 'keys' AND left_block IS NULL});
+}
+
 # A session that does something in the background.
 sub in_background
 {
@@ -109,9 +115,9 @@ sub vacuum_waits
 }
 sub keep
 {
-	my ($number) = @_;
-	query($node, qq{INSERT INTO state SELECT $number, array_agg(substr(read_page('wide_k', b), 11) ORDER BY b)
-FROM generate_series(1, (pg_relation_size('wide_k') / 8192)::int - 1) b});
+	my ($number, $index) = @_;
+	query($node, qq{INSERT INTO state SELECT $number, array_agg(substr(read_page('$index', b), 11) ORDER BY b)
+FROM generate_series(1, (pg_relation_size('$index') / 8192)::int - 1) b});
 	return;
 }
 
@@ -138,7 +144,7 @@ $vacuum->{handle}->finish;
 is($vacuum->{err}, '', 'VACUUM ends');
 is((level_1())[1], $gone, 'nothing was joined');
 check_indexes($node, 'before');
-keep(1);
+keep(1, 'wide_k');
 
 # The next VACUUM joins them, and is killed before it comes to the end.
 # (A row of its first leaves: nothing is to be done at the end of the index.)
@@ -166,32 +172,52 @@ $also_remembers = $node->background_psql('postgres');
 $also_remembers->set_query_timer_restart();
 is($also_remembers->query_safe($look_up), 't|t', 'after recovery: rows are found one by one');
 query($node, 'VACUUM (INDEX_CLEANUP ON) wide');
-keep(2);
+keep(2, 'wide_k');
 my @joined = level_1();
 my $entries = query($node, q{SELECT count(*) FROM wide});
 is(query($node, q{SELECT sum(entries), bool_and(exact) FROM learned_index_histogram('wide_k', 200)}), "$entries|t", 'a histogram counts all rows');
 is(query($node, q{SELECT count(DISTINCT cardinality(pages)) FROM state}), 1, 'no block was added');
 
-# They have read the root as it was before, and wait for the first page; when they get it, it has become one with the second.
-for my $work ([ q{SELECT sum(entries), bool_and(exact) FROM learned_index_histogram('wide_k', 200)}, "$entries|t", 'a histogram' ],
-	[ q{SELECT learned_index_check('wide_k') IS NOT NULL}, 't', 'a check' ])
+# Leaves only.
+query($node, q{CREATE TABLE few AS SELECT hashint8extended(i, 1) AS a FROM generate_series(1, 5000) i;
+CREATE INDEX few_k ON few USING learned (a);
+DELETE FROM few WHERE a & 3 <> 0});
+my $leaves = q{SELECT count(*) FILTER (WHERE kind = 'leaf') FROM learned_index_pages('few_k')};
+my $leaves_before = query($node, $leaves);
+keep(4, 'few_k');
+query($node, 'VACUUM (INDEX_CLEANUP ON) few');
+keep(5, 'few_k');
+cmp_ok(query($node, $leaves), '<', $leaves_before - 3, 'leaves were joined');
+my $few_entries = query($node, 'SELECT count(*) FROM few');
+
+# Others have read the root as it was before, and wait for the first page; when they get it, it has become one with the second. Or the first one was divided, the root
+# does not know of the second yet, and they wait for that: when they get it, both are one again.
+query($node, qq{INSERT INTO state
+SELECT 3, before.pages[:$root - 1] || after.pages[$root] || before.pages[$root + 1:] FROM state before, state after WHERE (before.number, after.number) = (1, 2)});
+my $histogram = q{SELECT sum(entries), bool_and(exact) FROM learned_index_histogram('%s', 200)};
+sub meets
 {
-	my ($sql, $right_answer, $what) = @$work;
-	my $write = "write_pages_before('wide_k', $left, %s, (SELECT pages FROM state WHERE number = %d))";
+	my ($index, $sql, $right_answer, $what, $first, $second, $awaited) = @_;
+	my $write = "write_pages_before('$index', $awaited, %s, (SELECT pages FROM state WHERE number = %d))";
 	my $reader = $node->background_psql('postgres', on_error_die => 0, on_error_stop => 0);
 	my $pid = $reader->query_safe('SELECT pg_backend_pid()');
 	my $writer = $node->background_psql('postgres', on_error_die => 1);
-	is($writer->query_safe('SELECT ' . sprintf($write, -1, 1)), 't', "$what: the first state is back");
-	is((level_1())[1], $gone, "$what: with the second page");
-	$writer->{stdin} .= 'SELECT pg_advisory_lock(1), ' . sprintf($write, $pid, 2) . ";\n\\echo over\n";
+	is($writer->query_safe('SELECT ' . sprintf($write, -1, $first)), 't', "$what: the first state is back");
+	is((level_1())[1], $gone, "$what: with the second page") if $first == 1;
+	$writer->{stdin} .= 'SELECT pg_advisory_lock(1), ' . sprintf($write, $pid, $second) . ";\n\\echo over\n";
 	$writer->{run}->pump_nb();
 	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND granted});
-	is($reader->query("SET statement_timeout = '60s'; $sql;"), $right_answer, "$what: goes on from what is there now") or diag($reader->{stderr});
+	is($reader->query("SET statement_timeout = '60s'; " . sprintf($sql, $index) . ';'), $right_answer, "$what: goes on from what is there now") or diag($reader->{stderr});
 	$writer->{run}->pump() until $writer->{stdout} =~ /over/;
 	like($writer->{stdout}, qr/\|t\n/, "$what: was waiting for that page");
-	is(join(' ', level_1()), join(' ', @joined), "$what: the second state is there");
+	is(join(' ', level_1()), join(' ', @joined), "$what: the second state is there") if $second == 2;
 	$_->quit for $reader, $writer;
+	return;
 }
+meets('wide_k', $histogram, "$entries|t", 'a histogram', 1, 2, $left);
+meets('wide_k', q{SELECT learned_index_check('%s') IS NOT NULL}, 't', 'a check', 1, 2, $left);
+meets('wide_k', $histogram, "$entries|t", 'a histogram between two halves', 3, 2, $gone);
+meets('few_k', $histogram, "$few_entries|t", 'a histogram of leaves', 4, 5, first_leaf('few_k'));
 check_indexes($node, 'after the states');
 
 # What was freed becomes leaves and inner pages again, under sessions that remember what it was.
@@ -206,6 +232,15 @@ is($remembers->query_safe($look_up), 't|t', 'standby: rows are found by who has 
 answers_are_right($standby, 'standby');
 is(query($standby, q{SELECT learned_index_check('wide_k', heapallindexed => true)}), '', 'standby: the check finds no fault');
 $_->quit for $remembers, $also_remembers;
+
+# A page above has fewer leaves, when it is read again, than numbers were given out.
+keep(6, 'wide_k');
+query($node, 'DELETE FROM wide WHERE id % 4 <> 0');
+query($node, 'VACUUM (INDEX_CLEANUP ON) wide');
+keep(7, 'wide_k');
+$entries = query($node, 'SELECT count(*) FROM wide');
+meets('wide_k', $histogram, "$entries|t", 'a histogram of fewer leaves', 6, 7, first_leaf('wide_k'));
+check_indexes($node, 'after more states');
 
 # A queue, with readers, checks and VACUUM: each transaction moves as many rows as it takes away.
 query($node, q{CREATE SEQUENCE behind START 400001; DELETE FROM wide; CALL fill(398001, 400000)});

@@ -7,7 +7,8 @@ namespace learned {
 // Calls f(stretch) for those of the level below that the range meets. There is always one, if it meets the parent.
 //
 // The page that the parent begins with may have been joined with its left neighbour since, or with its right one, and its first child, too: children, and the parts of
-// children, that lie outside the parent's stretch belong to other stretches.
+// children, that lie outside the parent's stretch belong to other stretches. The page that a link leads to may have been joined with the one that led there: what lies
+// before the position that the way has come to was called for then.
 template <class K>
 template <class F>
 void LeafSurvey<K>::each_child(const Stretch& parent, const F& f) {
@@ -36,9 +37,9 @@ void LeafSurvey<K>::each_child(const Stretch& parent, const F& f) {
       child.block = ws->children[i];
       child.low = {ws->codes[i], ws->tids[i]};
       child.high = i + 1 < n ? Entry{ws->codes[i + 1], ws->tids[i + 1]} : high;
-      if (!child.last && child.high <= parent.low) continue;
+      if (!child.last && child.high <= position) continue;
       if (!parent.last && child.low >= parent.high) break;
-      child.low = std::max(child.low, parent.low);
+      child.low = std::max(child.low, position);
       if (!parent.last && (child.last || child.high > parent.high)) {
         child.last = false;
         child.high = parent.high;
@@ -109,7 +110,14 @@ typename LeafSurvey<K>::Stretch LeafSurvey<K>::at(uint64 leaf) {
   const auto parent =
       static_cast<Size>(std::upper_bound(first_.begin(), first_.end(), leaf) - first_.begin() - 1);
   if (parent != loaded_) load_children(parent);
-  Stretch stretch = children_[std::min<uint64>(leaf - first_[parent], children_.size() - 1)];
+  const uint64 number = leaf - first_[parent];
+  Stretch stretch = children_[std::min<uint64>(number, children_.size() - 1)];
+  if (number >= children_.size()) {
+    // There were more, which were joined with those that are there now.
+    (stretch.last ? stretch.high : stretch.low) = stretch.last ? stretch.low : stretch.high;
+    stretch.last = false;
+    return stretch;
+  }
   const bool last = leaf + 1 == (parent + 1 < first_.size() ? first_[parent + 1] : size_);
   if (last) {
     stretch.last = above_[parent].last;

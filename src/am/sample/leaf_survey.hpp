@@ -9,7 +9,8 @@
 //   read(n, f)         reads one of them (and the page above it, if the last one read has another)
 //
 // Beside writers: numbers are given out once, and a page above a leaf that was divided since has more children than numbers; so
-// the last of these stands for all that are left. Entries are read as they are at the moment of the read.
+// the last of these stands for all that are left; of one whose leaves were joined since, the last numbers stand for nothing. Of a page, what
+// lies within the stretch is read. Entries are read as they are at the moment of the read.
 #pragma once
 
 #include "am/scan/leaf_entries.hpp"
@@ -77,7 +78,7 @@ class LeafSurvey {
  private:
   using PageView = BasicPageView<K>;
 
-  // Where a way leads, and to which position (nullptr: the end of the range).
+  // Where a way leads, and, forward, to which position (nullptr: the end of the range).
   struct Way {
     const TreeRange& range;
     bool forward;
@@ -99,6 +100,7 @@ class LeafSurvey {
   Stretch at(uint64 leaf);
   template <class F>
   void read(const Stretch& stretch, const F& f) {
+    if (!stretch.last && stretch.low == stretch.high) return;
     const Buffer leaf = walk_.take_over(stretch.tree, stretch.low, stretch.block, true, read_leaf_);
     read_on(leaf, {ranges_[static_cast<int>(stretch.tree)], true, stretch.last ? nullptr : &stretch.high}, f,
             Nothing{});
@@ -127,6 +129,8 @@ template <class K>
 template <class F, class After>
 void LeafSurvey<K>::read_on(Buffer leaf, const Way& way, const F& f, const After& after) {
   for (;;) {
+    // (It may have been joined with the leaf of the next stretch since.)
+    if (way.end != nullptr) walk_.end_at(*way.end);
     entries_.open(PageView(buffer_bytes(leaf)), false);
     BasicLeafRanks<K> ranks;
     if (!entries_.select(walk_.leaf(), way.range, &ranks)) corrupt("page does not decode");

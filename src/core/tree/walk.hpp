@@ -157,6 +157,10 @@ class LeafWalk {
     leaf_.clip(fence, forward);
     return h;
   }
+  // Leaves out what the leaf has from `end` on: a walk forward is over there. REQUIRES: the leaf does not begin behind it.
+  void end_at(const Entry& end) {
+    if (leaf_.rightmost_ || leaf_.high_ > end) leaf_.clip(end, false);
+  }
   // Goes on to the next leaf. REQUIRES: on_leaf(), and there is one: see LeafVisit::goes_on().
   template <class OnLeaf>
   Handle next(bool forward, const OnLeaf& on_leaf) {
