@@ -351,7 +351,11 @@ Block BasicBufferStore<K>::predict(TreeId tree, const Entry& key, Entry* low) {
     const InnerCopy* inner = model_cache_find(copy, block);
     if (inner != nullptr) {
       K next;
-      if (!find_child(inner->template view<K>(), key, &child, &next)) return kNoBlock;
+      if (!find_child(inner->template view<K>(), key, &child, &next)) {
+        // A copy from before its page was joined with another, and the block made a page of again.
+        mispredicted(tree, key);
+        return kNoBlock;
+      }
       if (level == 1) fraction_ = fraction_between(child.code, key.code, next);
     } else {
       const Buffer buffer = read(block, LockMode::share);
