@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 
 start_seed();
 my $rows = $ENV{LEARNED_TEST_ROWS} || 150_000;
-my $node = new_node('parallel', lasting => 1);
+my $node = new_node('parallel');
 $node->append_conf('postgresql.conf', "max_worker_processes = 8\nmax_parallel_workers = 8\nsynchronize_seqscans = on\nautovacuum = on\nautovacuum_naptime = 1d\n");
 $node->start;
 prepare_database($node);

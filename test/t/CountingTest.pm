@@ -75,14 +75,9 @@ END \$\$;
 sub open_session
 {
 	my ($node, @statements) = @_;
-	my $session;
-	if ($node->can('session')) { $session = $node->session('postgres') }
-	else
-	{
-		$session = $node->background_psql('postgres', on_error_stop => 0);
-		# (Time runs out for each query, not for what may take an hour.)
-		$session->set_query_timer_restart;
-	}
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	# (Time runs out for each query, not for what may take an hour.)
+	$session->set_query_timer_restart;
 	run_in($session, $_) for "\\set VERBOSITY verbose\nSET client_min_messages = error", @statements;
 	return $session;
 }
@@ -284,7 +279,7 @@ sub release_page
 	return $answer eq 't';
 }
 
-# Whether a session waits for a page, and seems to stay there: for more than a tenth of a second.
+# Whether a session waits for a page, and seems to stay there.
 sub wait_until_stopped
 {
 	my ($node, $pid) = @_;
@@ -293,7 +288,7 @@ sub wait_until_stopped
 	{
 		my $event = query($node, "SELECT wait_event_type || ' ' || wait_event FROM pg_stat_activity WHERE pid = $pid");
 		$waits = $event =~ /^(LWLock BufferContent|Buffer)/ ? $waits + 1 : 0;
-		sleep(0.06);
+		sleep(0.01);
 	}
 	return $waits >= 3;
 }
