@@ -19,8 +19,7 @@
 #   FUZZ_SECONDS=20                for each fuzzer
 #   TAP_TIMEOUT=400                seconds for each TAP file
 #   MATRIX="18 19"                 the other servers
-#   MATRIX_SHARES=yes              each TAP file runs on one of them only, but for those about what differs between servers,
-#                                  and those about pages on none
+#   MATRIX_SHARES=yes              each TAP file runs on one of them only, but for those about what differs between servers
 #   LEARNED_TEST_SHARE=0/2         every second TAP file, the first one included, and those
 #   DEADLINE=...                   seconds after which what is left of the last four counts as skipped or failed
 #   TEST_LOGS=...                  logs of what failed (build/test-logs)
@@ -321,13 +320,10 @@ suite_isolation() {
 
 # Those about what differs between servers: WAL records that the server makes, unique indexes, statistics and tools.
 TAP_EVERYWHERE='000_wal_record|012_unique|026_tools|027_estimates'
-# And those about pages, their formats and damage, of which servers know nothing: of a share they are no part.
-TAP_OF_PAGES='013_late_keys|016_damage_writes|018_check_reuse|020_columns|021_old_files'
 tap_files() {
   local share=${LEARNED_TEST_SHARE:-0/1}
   names "$ROOT/test/t" pl |
-    awk -v which="${share%/*}" -v of="${share#*/}" -v everywhere="^($TAP_EVERYWHERE)$" -v pages="^($TAP_OF_PAGES)$" \
-      'of > 1 && $0 ~ pages { next } n++ % of == which || $0 ~ everywhere'
+    awk -v which="${share%/*}" -v of="${share#*/}" -v everywhere="^($TAP_EVERYWHERE)$" '(NR - 1) % of == which || $0 ~ everywhere'
 }
 
 suite_tap() {

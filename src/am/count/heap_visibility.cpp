@@ -1,6 +1,7 @@
 #include "am/count/heap_visibility.hpp"
 
 #include "am/server/page_access.hpp"
+#include "am/server/table_tids.hpp"
 
 namespace learned {
 
@@ -20,7 +21,11 @@ uint32 open_of(uint64 bits) {
 }  // namespace
 
 uint64 HeapVisibility::map_pages() {
-  if (pages_ == 0) pages_ = RelationGetNumberOfBlocks(heap_) / kBlocksPerPage + 1;
+  if (pages_ != 0) return pages_;
+  // (About so many: copy() asks the operating system.)
+  BlockNumber blocks = is_heap(heap_) ? known_end_of_tids(heap_) : 0;
+  if (blocks == 0) blocks = RelationGetNumberOfBlocks(heap_);
+  pages_ = blocks / kBlocksPerPage + 1;
   return pages_;
 }
 

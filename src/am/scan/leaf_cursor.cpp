@@ -199,7 +199,7 @@ void BasicLeafCursor<K>::check_tids(IndexScanDesc scan) {
 }
 
 template <class K>
-[[gnu::cold]] void BasicLeafCursor<K>::look_up_table(IndexScanDesc scan) {
+[[gnu::noinline]] void BasicLeafCursor<K>::look_up_table(IndexScanDesc scan) {
   // Bitmap scans come without the table; whoever scans has it open and locked.
   const Relation given = scan->heapRelation;
   const Relation heap =
