@@ -20,6 +20,7 @@
 #include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -100,9 +101,9 @@ write_page(PG_FUNCTION_ARGS)
 }
 
 /*
- * write_pages_before(index, block, pid, pages): waits until that process waits for the page `block`; then gives pages 1 and up the
- * contents `pages` (from behind the server's LSN and checksum on), and lets it go on. Of no
- * process: at once. False: it did not come in a minute.
+ * write_pages_before(index, block, pid, pages): locks the page `block` (from then on this session has the advisory lock 1, too: others see that they
+ * may come), waits until that process waits for it; then gives pages 1 and up the contents `pages` (from behind the server's LSN and checksum on), and
+ * lets it go on. Of no process: at once. False: it did not come in a minute.
  */
 Datum
 write_pages_before(PG_FUNCTION_ARGS)
@@ -117,6 +118,8 @@ write_pages_before(PG_FUNCTION_ARGS)
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), BYTEAOID, -1, false, TYPALIGN_INT, &pages, NULL, &count);
 	LockBuffer(held, BUFFER_LOCK_EXCLUSIVE);
+	if (proc != NULL)
+		DirectFunctionCall1(pg_advisory_lock_int8, Int64GetDatum(1));
 	for (int i = 0; i < 6000 && waits < 3; i++)
 	{
 		uint32		kind = *(volatile uint32 *) &proc->wait_event_info & 0xFF000000;

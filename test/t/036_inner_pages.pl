@@ -204,12 +204,13 @@ sub meets
 	my $writer = $node->background_psql('postgres', on_error_die => 1);
 	is($writer->query_safe('SELECT ' . sprintf($write, -1, $first)), 't', "$what: the first state is back");
 	is((level_1())[1], $gone, "$what: with the second page") if $first == 1;
-	$writer->{stdin} .= 'SELECT pg_advisory_lock(1), ' . sprintf($write, $pid, $second) . ";\n\\echo over\n";
+	my $writer_pid = $writer->query_safe('SELECT pg_backend_pid()');
+	$writer->{stdin} .= 'SELECT ' . sprintf($write, $pid, $second) . ";\n\\echo over\n";
 	$writer->{run}->pump_nb();
-	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND granted});
+	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = $writer_pid});
 	is($reader->query("SET statement_timeout = '60s'; " . sprintf($sql, $index) . ';'), $right_answer, "$what: goes on from what is there now") or diag($reader->{stderr});
 	$writer->{run}->pump() until $writer->{stdout} =~ /over/;
-	like($writer->{stdout}, qr/\|t\n/, "$what: was waiting for that page");
+	like($writer->{stdout}, qr/^t\n/, "$what: was waiting for that page");
 	is(join(' ', level_1()), join(' ', @joined), "$what: the second state is there") if $second == 2;
 	$_->quit for $reader, $writer;
 	return;
