@@ -4,6 +4,7 @@
 #   make installcheck                 against the running server that PGPORT and so on name
 #   make installcheck TAP_TESTS=      of these the SQL and isolation tests only; see test/README.md
 #   make WERROR=                      warnings do not stop the build (for packagers)
+#   make PRECOMPILED=                 every file reads the server's headers itself; g++ reads them once for all by default: a third less to compute
 #   make dist                         the release zip of what is committed, learned_index-<version>.zip (no server)
 #
 # Building in another directory works as for any PGXS extension: make -f /path/to/Makefile.
@@ -51,7 +52,7 @@ TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 endif
 
-EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags
+EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags $(addprefix precompiled/server.hpp, .gch .d) precompiled/server.hpp
 
 # A release needs no server.
 ifneq ($(MAKECMDGOALS),dist)
@@ -85,7 +86,23 @@ endif
 
 $(OBJS): .build-flags
 
--include $(OBJS:.o=.d)
+# What server.hpp includes takes g++ longer than most files that want it. (clang reads it for each file, so that none relies on what is
+# included for it here.)
+ifeq ($(origin PRECOMPILED),undefined)
+PRECOMPILED := $(if $(findstring clang,$(shell $(CXX) --version)),,precompiled/server.hpp)
+endif
+ifneq ($(PRECOMPILED),)
+SERVER_OBJS := $(filter-out src/core/%,$(OBJS))
+$(SERVER_OBJS): private CXXFLAGS += -include $(PRECOMPILED)
+$(SERVER_OBJS): $(PRECOMPILED).gch
+
+$(PRECOMPILED).gch: .build-flags
+	@mkdir -p $(@D)
+	@echo '#include "am/server/server.hpp"' >$(PRECOMPILED)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -x c++-header -MF $(PRECOMPILED).d -o $@ $(PRECOMPILED)
+endif
+
+-include $(OBJS:.o=.d) $(addsuffix .d,$(PRECOMPILED))
 
 endif # of what needs a server
 
