@@ -89,7 +89,8 @@ part_works() {
     pgbouncer) [ "$(ask monitor "$PGBOUNCER_PORT" service -Atc 'SELECT 1' 2>/dev/null)" = 1 ] ;;
     pgpool) [ "$(ask cached "$PGPOOL_PORT" service -Atc 'SELECT 1' 2>/dev/null)" = 1 ] ;;
     gateway) curl -fsS -m 5 "http://$ADDRESS:$GATEWAY_PORT/status" >/dev/null 2>&1 ;;
-    exporter) curl -fsS -m 5 "http://$ADDRESS:$EXPORTER_PORT/metrics" 2>/dev/null | grep -q '^pg_up 1' ;;
+    # (Read to its end: curl would fail where grep is satisfied early.)
+    exporter) curl -fsS -m 5 "http://$ADDRESS:$EXPORTER_PORT/metrics" 2>/dev/null | grep '^pg_up 1' >/dev/null ;;
     prometheus) curl -fsS -m 5 "http://$ADDRESS:$PROMETHEUS_PORT/-/ready" >/dev/null 2>&1 ;;
   esac
 }
