@@ -81,8 +81,11 @@ read_facts() {
 SELECT coalesce(to_regclass(:'index')::oid, 0) AS oid \gset
 WITH facts AS (
   SELECT i.*, c.relname, c.relkind, c.relpersistence, c.reloptions, c.relispartition, a.amname, n.nspname, t.relname AS table_name,
-         tn.nspname AS table_schema, s.spcname, c.relowner, pg_get_indexdef(c.oid) AS definition,
-         current_setting('server_version_num')::int AS server,
+         tn.nspname AS table_schema, c.relowner,
+         -- (What names none goes to default_tablespace, if that is set.)
+         coalesce(s.spcname, CASE WHEN current_setting('default_tablespace') <> '' THEN
+           (SELECT ds.spcname FROM pg_database d JOIN pg_tablespace ds ON ds.oid = dattablespace WHERE datname = current_database()) END) AS space,
+         pg_get_indexdef(c.oid) AS definition, current_setting('server_version_num')::int AS server,
          -- (A name has 63 bytes, of which letters may take several.)
          (SELECT left(c.relname::text, n) FROM generate_series(55, 1, -1) n WHERE octet_length(left(c.relname::text, n)) <= 55 ORDER BY n DESC LIMIT 1) AS stem,
          (SELECT en.nspname FROM pg_extension JOIN pg_namespace en ON en.oid = extnamespace WHERE extname = 'learned_index') AS functions,
@@ -126,7 +129,7 @@ WITH facts AS (
   CASE WHEN table_name IS NOT NULL THEN
     substr(definition, length(format('CREATE %sINDEX %I ON %I.%I USING %s ', CASE WHEN indisunique THEN 'UNIQUE ' END, relname, table_schema, table_name, amname)) + 1) END AS rest,
   format(' WITH (%s)', all_options) AS old_with,
-  coalesce(' WITH (' || options || ')', '') || coalesce(' TABLESPACE ' || quote_ident(spcname), '') AS new_with,
+  coalesce(' WITH (' || options || ')', '') || coalesce(' TABLESPACE ' || quote_ident(space), '') AS new_with,
   coalesce(pg_get_expr(indpred, indrelid), '') AS predicate
   FROM facts
 ), cut AS (

@@ -156,6 +156,17 @@ SELECT bool_and((create_statement LIKE 'CREATE UNIQUE%') = (:'unique_indexes' = 
        bool_or(create_statement LIKE '% NULLS NOT DISTINCT') = (:'unique_indexes' = 't') AS nulls FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'only unique', 'identity');
 ALTER TABLE "Other Schema".parent REPLICA IDENTITY USING INDEX identity;
 SELECT indexname, lost LIKE '%replica identity%' AS identity FROM learned_index_advisor('"Other Schema"') WHERE indexname IN ('parent_pkey', 'identity') ORDER BY 1;
+-- What was said of an index after it was made, and what its statement cannot say.
+CREATE TABLE "Other Schema".told (a int4, b int4);
+CREATE INDEX told_a ON "Other Schema".told (a, (b / 2), (b / 3), (b / 4)) WITH (fillfactor = 49);
+COMMENT ON INDEX "Other Schema".told_a IS 'a note';
+ALTER INDEX "Other Schema".told_a ALTER COLUMN 2 SET STATISTICS 0, ALTER COLUMN 3 SET STATISTICS 10000, ALTER COLUMN 4 SET STATISTICS 5;
+ALTER INDEX "Other Schema".told_a ALTER COLUMN 4 SET STATISTICS -1;
+ALTER INDEX "Other Schema".told_a DEPENDS ON EXTENSION plpgsql;
+ALTER INDEX "Other Schema".told_a DEPENDS ON EXTENSION learned_index;
+CREATE INDEX told_b ON "Other Schema".told (b) WITH (fillfactor = 50);
+SELECT indexname, l AS lost FROM learned_index_advisor('"Other Schema"') LEFT JOIN LATERAL regexp_split_to_table(lost, '; ') l ON true WHERE tablename = 'told' ORDER BY 1, l COLLATE "C";
+DROP TABLE "Other Schema".told;
 -- A view that groups by a primary key: the constraint is not to be dropped without it.
 CREATE TABLE grouped (id int8 PRIMARY KEY, name text, a int4);
 CREATE VIEW by_id AS SELECT id, name, count(*) FROM grouped GROUP BY id;
@@ -242,6 +253,12 @@ SET allow_in_place_tablespaces = on;
 CREATE TABLESPACE advised_space LOCATION '';
 CREATE INDEX t_space ON t (a) TABLESPACE advised_space;
 SELECT create_statement FROM learned_index_advisor('refused') WHERE indexname = 't_space';
+-- And the database's own one, where a statement that names none would take another.
+SET default_tablespace = advised_space;
+SELECT replace(create_statement, ' CONCURRENTLY', '') FROM learned_index_advisor('refused') WHERE indexname IN ('t_space', 't_domain') ORDER BY indexname \gexec
+SELECT c.relname, spcname FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = reltablespace WHERE c.relname IN ('t_space_learned', 't_domain_learned') ORDER BY 1;
+DROP INDEX t_space_learned, t_domain_learned;
+RESET default_tablespace;
 DROP INDEX t_space;
 DROP TABLESPACE advised_space;
 

@@ -180,6 +180,22 @@ $node->safe_psql('postgres', q{CREATE TABLE bound (k int8); CREATE INDEX bound_k
 	is("$status $err", '0 ', 'an index that depends on an extension');
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_depend WHERE objid = 'bound_k'::regclass AND deptype = 'x'}), '1', 'still does');
 }
+# What names no tablespace would go where the session puts what is new.
+{
+	$node->safe_psql('postgres', q{SET allow_in_place_tablespaces = on; CREATE TABLESPACE fast LOCATION ''});
+	$node->safe_psql('postgres', q{CREATE TABLE spaces (k int8); CREATE INDEX spaces_here ON spaces (k); CREATE INDEX spaces_fast ON spaces (k) TABLESPACE fast});
+	local $ENV{PGOPTIONS} = '-c default_tablespace=fast';
+	for my $to ('learned', 'btree')
+	{
+		for my $index ('spaces_here', 'spaces_fast')
+		{
+			my ($status, $out, $err) = migrate($to, $index);
+			is("$status $err", '0 ', "$index becomes $to");
+		}
+		is($node->safe_psql('postgres', q{SELECT string_agg(c.relname || ' ' || coalesce(spcname, '-'), ', ' ORDER BY c.relname) FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = reltablespace WHERE c.relname LIKE 'spaces_%'}),
+			'spaces_fast fast, spaces_here -', 'each is in its tablespace');
+	}
+}
 # The extension is where search_path does not lead, and so is all else; strings are of the old kind.
 {
 	$node->safe_psql('postgres', q{

@@ -78,8 +78,8 @@ const char* judge_included(const Candidate& candidate, int column, unsigned* wor
                   format_type_be(column_type));
 }
 
-// The fillfactor that was given to a btree, if it can be that of a learned index; 0: none.
-int given_fillfactor(Relation index) {
+// The fillfactor that was given to a btree; 0: none.
+int stated_fillfactor(Relation index) {
   HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(index)));
   if (!HeapTupleIsValid(tuple)) return 0;
   int fillfactor = 0;
@@ -93,6 +93,12 @@ int given_fillfactor(Relation index) {
     }
   }
   ReleaseSysCache(tuple);
+  return fillfactor;
+}
+
+// The same, if it can be that of a learned index.
+int given_fillfactor(Relation index) {
+  const int fillfactor = stated_fillfactor(index);
   return fillfactor >= kMinFillfactor ? fillfactor : 0;
 }
 
@@ -189,6 +195,44 @@ void add_dependents(Relation index, Sentences* losses) {
     if (name != nullptr && dependents++ < kNamed) losses->add("needed by %s", name);
   });
   if (dependents > kNamed) losses->add("and of %d more", dependents - kNamed);
+}
+
+// The target that a column of an index (only an expression's can have one) was given for its statistics; negative: none.
+int statistics_target(Relation index, int column) {
+  HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(index)),
+                                    Int16GetDatum(static_cast<int16>(column + 1)));
+  if (!HeapTupleIsValid(tuple)) return -1;
+  bool isnull;
+  const Datum target = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attstattarget, &isnull);
+  // (Of four bytes before 17, and 10,000 at most.)
+  const int given = isnull ? -1 : DatumGetInt16(target);
+  ReleaseSysCache(tuple);
+  return given;
+}
+
+// What was said of the index after it was made, and goes with it.
+void add_settings(Relation index, Sentences* losses) {
+  const Oid oid = RelationGetRelid(index);
+  if (GetComment(oid, RelationRelationId, 0) != nullptr) losses->add("comment, to be set again");
+  for (int c = 0; c < IndexRelationGetNumberOfKeyAttributes(index); c++) {
+    if (statistics_target(index, c) >= 0)
+      losses->add("statistics target of column %d, to be set again", c + 1);
+  }
+  ListCell* cell;
+  foreach (cell, getAutoExtensionsOfObject(RelationRelationId, oid)) {
+    losses->add("dependence on extension \"%s\", to be set again", get_extension_name(lfirst_oid(cell)));
+  }
+  const int fillfactor = stated_fillfactor(index);
+  if (fillfactor > 0 && fillfactor < kMinFillfactor)
+    losses->add("fillfactor %d, which is %d at least for learned", fillfactor, kMinFillfactor);
+}
+
+// The tablespace that CREATE INDEX has to be told of for an index to be where the other is; InvalidOid: none. (Where it is told of none, default_tablespace says it.)
+Oid tablespace_to_name(Relation index) {
+  const Oid space = index->rd_rel->reltablespace;
+  if (OidIsValid(space)) return space;
+  return OidIsValid(GetDefaultTablespace(index->rd_rel->relpersistence, false)) ? MyDatabaseTableSpace
+                                                                                : InvalidOid;
 }
 
 void append_columns(StringInfo out, Relation index, int first, int end) {
@@ -307,6 +351,7 @@ const char* what_is_lost(const Candidate& candidate) {
     losses.add("replica identity, which is the primary key");
   }
   if (row->indisclustered) losses.add("CLUSTER mark, to be set again");
+  add_settings(candidate.index, &losses);
   for (int c = 0; c < row->indnkeyatts; c++) {
     if (key_column_merged(candidate.index, static_cast<unsigned>(c)))
       losses.add("index-only scans of column \"%s\", a float before other columns",
@@ -363,9 +408,8 @@ const char* create_statement(const Candidate& candidate, const GivenName& name) 
   if (unique && index->rd_index->indnullsnotdistinct) appendStringInfoString(&text, " NULLS NOT DISTINCT");
   if (const int fillfactor = given_fillfactor(index); fillfactor > 0)
     appendStringInfo(&text, " WITH (fillfactor=%d)", fillfactor);
-  if (OidIsValid(index->rd_rel->reltablespace))
-    appendStringInfo(&text, " TABLESPACE %s",
-                     quote_identifier(get_tablespace_name(index->rd_rel->reltablespace)));
+  if (const Oid space = tablespace_to_name(index); OidIsValid(space))
+    appendStringInfo(&text, " TABLESPACE %s", quote_identifier(get_tablespace_name(space)));
   if (const char* predicate = predicate_of(index); predicate != nullptr)
     appendStringInfo(&text, " WHERE %s", predicate);
   return text.data;

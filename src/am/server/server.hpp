@@ -80,6 +80,7 @@ extern "C" {
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "catalog/storage.h"
+#include "commands/comment.h"
 #include "commands/defrem.h"
 #include "commands/explain.h"
 #include "commands/extension.h"
