@@ -12,8 +12,9 @@ constexpr char kName[] = "LearnedOffset";
 struct OffsetChild {
   PlanState* scan;
   ScanDirection direction;
-  unsigned words;  // of a key
-  void* finder;    // RowFinder<K>, made when it is first needed
+  unsigned words;        // of a key
+  void* finder;          // RowFinder<K>, made when it is first needed
+  VisitedRows* visited;  // made when rows are counted again: a rescan leaves out mostly the same
 };
 
 struct OffsetScanState {
@@ -66,6 +67,11 @@ Found go_to_row(EState* estate, OffsetChild* child, uint64* n) {
         RowFinder<K>(scan.heap, scan.index, key_columns_of(scan.index, context), context);
   }
   auto* finder = static_cast<RowFinder<K>*>(child->finder);
+  if (!first && child->visited == nullptr) {
+    child->visited =
+        new (MemoryContextAlloc(estate->es_query_cxt, sizeof(VisitedRows))) VisitedRows(estate->es_query_cxt);
+    finder->remember(child->visited);
+  }
   finder->begin(scan.keys, scan.nkeys, estate->es_snapshot, !first, child->direction);
   if (!finder->may_count(static_cast<double>(*n))) return Found::unknown;
   FoundRow<K> row;
