@@ -14,6 +14,12 @@ class VisitedRows {
   explicit VisitedRows(MemoryContext context)
       : context_(context), most_(static_cast<Size>(work_mem) * 1024) {}
 
+  // How much of what is to be remembered of a table of so many blocks there is room for.
+  static double share_remembered(BlockNumber blocks) {
+    const double bytes = static_cast<double>(blocks) / kBlocks * sizeof(Chunk);
+    return std::min(1.0, work_mem * 1024.0 / std::max(bytes, 1.0));
+  }
+
   Seen seen(Tid tid) const {
     const BlockNumber chunk = tid_block(tid) / kBlocks;
     if (chunk >= count_ || chunks_[chunk] == nullptr || tid_offset(tid) >= kOffsets) return Seen::unknown;

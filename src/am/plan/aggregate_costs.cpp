@@ -2,6 +2,7 @@
 
 #include "am/callbacks.hpp"
 #include "am/count/percentiles.hpp"
+#include "am/count/visited_rows.hpp"
 #include "am/plan/path_parts.hpp"
 #include "am/plan/values_left.hpp"
 #include "am/server/compat.hpp"
@@ -209,11 +210,15 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
   double operations = kDescent + leaves * kLeaf + stretches * kStretch;
+  double visits = 0.0;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
     const double decoded = rows * (open * ordered + (1.0 - ordered));
-    operations += decoded * kDecoded + rows * open * kVisited;
+    operations += decoded * kDecoded;
+    // What was seen of a row is remembered, if there is room.
+    visits =
+        rows * open * kVisited * (1.0 + (passes - 1.0) * (1.0 - VisitedRows::share_remembered(table->pages)));
     get_tablespace_page_costs(table->reltablespace, &random, &sequential);
     const double spread =
         std::min<double>(rows, selectivity * ordered * table->pages + (1.0 - ordered) * table->pages);
@@ -222,7 +227,7 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
     const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
     cost += visited * (random - (random - sequential) * share);
   }
-  cost += (operations * passes + groups * border) * cpu_operator_cost;
+  cost += (operations * passes + visits + groups * border) * cpu_operator_cost;
   return {startup, cost + startup};
 }
 

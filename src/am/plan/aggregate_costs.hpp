@@ -14,6 +14,7 @@ struct Question {
   List* having;           // conditions on them
   bool distinct;          // there are aggregates with DISTINCT: groups are finer than the query's
   bool percentiles;       // there are some among the aggregates
+  bool several_tables;    // it is of one of these
 };
 
 // How many of the groups are the query's.
@@ -55,6 +56,10 @@ double cost_of_border(const Answer& answer);
 Cost cost_of_halving(PlannerInfo* root, const Question& question, double groups, double rows);
 // What no count by an index can cost less than: a look at one leaf.
 Cost least_cost(const IndexOptInfo* index);
+// How often entries are gone over: once where they are counted, and where percentiles are looked for once more; in several tables, by halving, some three times more.
+inline double passes_of(const Question& question) {
+  return !question.percentiles ? 1.0 : question.several_tables ? 4.0 : 2.0;
+}
 // Of all, with so many groups of which each costs `border`. What is read again is in memory.
 CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double border, double passes = 1.0);
 

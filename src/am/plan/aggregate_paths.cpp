@@ -57,7 +57,7 @@ bool understand_distinct(PlannerInfo* root, const RelOptInfo* input, Question* q
       parse->hasWindowFuncs) {
     return false;
   }
-  *question = {NIL, NIL, NIL, input->reltarget, NIL, false, false};
+  *question = {NIL, NIL, NIL, input->reltarget, NIL, false, false, false};
   note_groups(root, parse->distinctClause, question);
   return !has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question);
 }
@@ -81,8 +81,8 @@ bool note_distinct(const Aggref* aggregate, Question* question) {
 bool understand(PlannerInfo* root, Question* question) {
   const Query* parse = root->parse;
   *question = {
-      NIL,   NIL,  NIL, root->upper_targets[UPPERREL_GROUP_AGG], reinterpret_cast<List*>(parse->havingQual),
-      false, false};
+      NIL,   NIL,   NIL,  root->upper_targets[UPPERREL_GROUP_AGG], reinterpret_cast<List*>(parse->havingQual),
+      false, false, false};
   note_groups(root, parse->groupClause, question);
   if (has_other_pieces(reinterpret_cast<Node*>(question->target->exprs), question) ||
       has_other_pieces(parse->havingQual, question)) {
@@ -373,7 +373,7 @@ CountingScan count_table(PlannerInfo* root, const Question& question, const Answ
           direction,
           told,
           groups,
-          cost_of(root, child, groups, cost_of_border(answer), question.percentiles ? 2.0 : 1.0),
+          cost_of(root, child, groups, cost_of_border(answer), passes_of(question)),
           answer.percentile < 0 ? InvalidOid : index->opcintype[answer.percentile]};
 }
 
@@ -482,6 +482,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     Question child = question;
     child.groups = leaf->groups;
     child.aggregates = leaf->aggregates;
+    child.several_tables = list_length(leaves) > 1;
     CountingScan counted{};
     if (!count_child(root, child, leaf->rel, output, &bucket_group, &counted)) return;
     paths = lappend(paths, counted.path);
@@ -501,7 +502,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
     if (question.percentiles) {
       const double asked =
           question.distinct ? rows_of_groups(root, question, input, input->rows, output) : groups;
-      cost.total += cost.total + cost_of_halving(root, question, asked, input->rows) * list_length(paths);
+      cost.total += cost_of_halving(root, question, asked, input->rows) * list_length(paths);
     }
     if (question.groups != NIL &&
         groups * size_of_merged_group(list_length(question.groups), list_length(question.aggregates)) >
