@@ -311,4 +311,9 @@ class BasicMemoryStore {
 using MemoryStore = BasicMemoryStore<Code>;
 static_assert(VacuumStore<MemoryStore> && VacuumStore<BasicMemoryStore<Words<2>>>);
 
+// Joins a leaf with the one left of it, as VACUUM does with a pair. `scratch` is a page of the caller's.
+inline bool join_leaves(MemoryStore* store, TreeId tree, Block left, Block block, std::uint8_t* scratch) {
+  return PageJoiner<MemoryStore>(store, tree, scratch).join(0, {left, block});
+}
+
 }  // namespace learned

@@ -87,6 +87,10 @@ bool write_entries(std::uint8_t* page, const PageIdentity& id, const Entries& en
 // Writes as many of the entries as a full page takes; returns their number.
 std::size_t fill_page(std::uint8_t* page, const PageIdentity& id, const Items& items, Workspace* ws);
 Items as_items(const Entries& entries);
+// Whether the last line of a leaf predicts this very entry.
+inline bool continues_exactly(const PageView& page, const Item& item) {
+  return continued_exactly(page, {&item, 1}) == 1;
+}
 
 // What a page holds, read bit by bit, straight from the layout in core/page/format.hpp.
 struct Decoded {

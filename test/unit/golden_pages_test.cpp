@@ -89,7 +89,7 @@ void thin_out(MemoryStore& store, Numbers& numbers) {
     if (page.level() == 0 && !page.deleted() && page.tree() == TreeId::keys && page.left() != kNoBlock)
       pairs.emplace_back(page.left(), b);
   }
-  for (const auto& [left, b] : pairs) join_left(&store, TreeId::keys, left, b, scratch);
+  for (const auto& [left, b] : pairs) join_leaves(&store, TreeId::keys, left, b, scratch);
 }
 
 std::uint64_t life_of(const Shape& shape) {

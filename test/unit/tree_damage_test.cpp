@@ -51,7 +51,7 @@ class DamagedTree {
     return Tree<MemoryStore>(&store(), tree.id()).read_meta().root[static_cast<int>(tree.id())];
   }
   void insert(const Entry& e) { tree.tree().insert({e.code, e.tid, kNoBlock}); }
-  bool join(Block left, Block block) { return join_left(&store(), tree.id(), left, block, scratch_); }
+  bool join(Block left, Block block) { return join_leaves(&store(), tree.id(), left, block, scratch_); }
   // As VACUUM: every leaf verified, the doomed entries removed, small neighbours joined.
   void vacuum(const std::function<bool(const Entry&)>& doomed) {
     Entry low{0, 0};

@@ -389,20 +389,20 @@ TEST_F(TreeVacuumTest, JoinKeepsOffWhatItMayNotTouch) {
   const Block third = PageView(store.page(second)).right();
   store.release(first);
   // Not neighbours.
-  EXPECT_FALSE(join_left(&store, TreeId::keys, first, third, scratch_));
+  EXPECT_FALSE(join_leaves(&store, TreeId::keys, first, third, scratch_));
   // Of another tree.
-  EXPECT_FALSE(join_left(&store, TreeId::nulls, first, second, scratch_));
+  EXPECT_FALSE(join_leaves(&store, TreeId::nulls, first, second, scratch_));
   // Somebody is on the page, or on the one behind it.
   for (const Block busy : {second, third}) {
     const auto h = store.read(busy, LockMode::share);
-    EXPECT_FALSE(join_left(&store, TreeId::keys, first, second, scratch_));
+    EXPECT_FALSE(join_leaves(&store, TreeId::keys, first, second, scratch_));
     store.release(h);
     EXPECT_TRUE(store.all_released());
   }
-  EXPECT_TRUE(join_left(&store, TreeId::keys, first, second, scratch_));
+  EXPECT_TRUE(join_leaves(&store, TreeId::keys, first, second, scratch_));
   tree_.expect_sound();
   // Deleted already.
-  EXPECT_FALSE(join_left(&store, TreeId::keys, first, second, scratch_));
+  EXPECT_FALSE(join_leaves(&store, TreeId::keys, first, second, scratch_));
   tree_.expect_sound();
 }
 

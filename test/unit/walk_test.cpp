@@ -98,7 +98,7 @@ class WalkTest : public ::testing::Test {
     for (const Block b : {block, left}) {
       if (b != kNoBlock) thin(b);
     }
-    if (left != kNoBlock && join_left(&store, model_->id(), left, block, scratch_)) {
+    if (left != kNoBlock && join_leaves(&store, model_->id(), left, block, scratch_)) {
       joins_++;
       if (random_() % 2 == 0) store.recycle(block);
     }

@@ -56,8 +56,6 @@ enum class KeyKind : std::uint8_t {
   timetz = 20,
 };
 
-constexpr bool key_kind_valid(std::uint8_t kind) { return kind >= 1 && kind <= 20; }
-
 // How many codes a value is, one behind the other.
 constexpr unsigned key_words(KeyKind kind) {
   return kind == KeyKind::uuid || kind == KeyKind::timetz ? 2 : 1;
@@ -176,15 +174,10 @@ constexpr std::uint32_t float4_bits_from_code(Code code) {
   return key_code_detail::Float4Code::decode(static_cast<std::uint32_t>(code));
 }
 
-// The same for values.
+// The same for a value.
 constexpr Code code_from_float8(double value) {
   return code_from_float8_bits(std::bit_cast<std::uint64_t>(value));
 }
-constexpr double float8_from_code(Code code) { return std::bit_cast<double>(float8_bits_from_code(code)); }
-constexpr Code code_from_float4(float value) {
-  return code_from_float4_bits(std::bit_cast<std::uint32_t>(value));
-}
-constexpr float float4_from_code(Code code) { return std::bit_cast<float>(float4_bits_from_code(code)); }
 
 // Codes of every key that SQL's `=` calls equal to the key of this code: {-0.0, +0.0}, all NaNs, else itself.
 constexpr CodeRange equal_codes(KeyKind kind, Code code) {

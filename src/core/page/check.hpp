@@ -37,7 +37,6 @@ struct BasicCheckedEntries {
   Block* children;
   BasicItem<K>* delta;  // sorted: room for kMaxDelta
 };
-using CheckedEntries = BasicCheckedEntries<Code>;
 
 // Returns nullptr or what is wrong. Works on any bytes, kPageSize of them, 8-aligned, that nobody changes meanwhile: a copy
 // (copy_page()), or a page locked exclusively. On success (and unless the page is deleted) leaves its content in `out`;

@@ -65,7 +65,6 @@ class BasicPageView {
   // Delta entry j, 0 the oldest. REQUIRES: j < deltas().
   const std::uint8_t* delta_at(unsigned j) const { return hi_ + dir() - (j + 1) * delta_size<K>(level()); }
   Item delta_item(unsigned j) const { return DeltaFormat<K>::item(delta_at(j), level()); }
-  static Tid delta_tid(const std::uint8_t* p) { return DeltaFormat<K>::tid(p); }
   static Entry delta_entry(const std::uint8_t* p) { return {DeltaFormat<K>::key(p), DeltaFormat<K>::tid(p)}; }
   static bool delta_sound(const std::uint8_t* p, unsigned level) {
     const Item item = DeltaFormat<K>::item(p, level);

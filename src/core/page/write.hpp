@@ -41,7 +41,6 @@ struct BasicNewSegment : BasicSegmentModels<K> {
   std::uint32_t bytes;           // of its residuals
   const std::uint8_t* verbatim;  // residuals to copy instead of encoding the columns; null: encode
 };
-using NewSegment = BasicNewSegment<Code>;
 
 // Writes a whole page, segment by segment, with no delta entries. REQUIRES: they fit, with room for dead marks.
 template <class K>
@@ -95,11 +94,6 @@ unsigned continued_exactly(const BasicPageView<K>& page,
                            std::span<const std::type_identity_t<BasicItem<K>>> items);
 // The place of one delta entry is room for their dead marks.
 inline constexpr unsigned kMostContinued = 64;
-// The same of one item.
-template <class K>
-bool continues_exactly(const BasicPageView<K>& page, const std::type_identity_t<BasicItem<K>>& item) {
-  return continued_exactly(page, {&item, 1}) == 1;
-}
 // The checksum that the page has when it counts n entries more. *sound: whether the one it has now matches.
 template <class K = Code>
 std::uint32_t extended_checksum(const std::uint8_t* page, bool* sound, unsigned n = 1);

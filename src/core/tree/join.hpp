@@ -210,13 +210,6 @@ class PageJoiner {
   int held_count_ = 0;
 };
 
-// Joins two leaves.
-template <VacuumStore Store>
-bool join_left(Store* store, TreeId tree_id, Block left, Block block, std::uint8_t* scratch,
-               std::size_t most = kPackedBytes) {
-  return PageJoiner<Store>(store, tree_id, scratch).join(0, {left, block}, most);
-}
-
 // A page that VACUUM has visited and let go.
 template <class K>
 struct VisitedPage {
