@@ -11,11 +11,12 @@ use JSON::PP;
 use Test::More;
 
 start_seed();
-my $primary = new_node('primary', allows_streaming => 1);
-# Replay compares every page with its image: marks must not get into the comparison. That makes much WAL, but no checkpoint
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
+# Replay compares every page of an index with its image: marks must not get into the comparison. That makes much WAL, but no checkpoint
 # shall come by chance: what is merged when an image is due lies otherwise in its page, with another number of marks.
+my $resource_manager = $IS_LEARNED ? 'generic' : 'btree';
 $primary->append_conf('postgresql.conf',
-	"wal_consistency_checking = 'all'\nautovacuum = off\nmax_wal_size = 8GB\ncheckpoint_timeout = 1h\n");
+	"wal_consistency_checking = '$resource_manager'\nautovacuum = off\nmax_wal_size = 8GB\ncheckpoint_timeout = 1h\n");
 $primary->start;
 prepare_database($primary);
 
@@ -27,9 +28,9 @@ my $plain = 'SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable
 sub pages
 {
 	my ($node, $settings, $sql, $kind) = @_;
-	# (Whoever asks ahead, where reading takes long, reads leaves more.)
+	# (Whoever asks ahead, where reading takes long, reads leaves more. By a new backend, which knows nothing of the index.)
 	my $json = $node->safe_psql('postgres',
-		"SET learned_index.read_ahead = off; $settings EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql");
+		"SET learned_index.read_ahead = off; $settings EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) $sql", fresh => 1);
 	my $plan = decode_json($json)->[0]{Plan};
 	like($json, qr/"Node Type": "$kind"/, "$kind: $sql") if defined $kind;
 	return $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'} + $plan->{'Local Hit Blocks'} +
@@ -84,12 +85,15 @@ for my $shape (
 		for my $am ($AM, 'btree')
 		{
 			my $table = "queue_${name}_$am";
-			# What is taken out is looked for as a worker does: the oldest first.
+			# What is taken out is looked for as a worker does: the oldest first. (Rows come as in the first statement of a session, each
+			# entry by itself, and gathered.)
+			my $fresh = $round % 2;
+			my $load = !$fresh && $IS_LEARNED ? q{LOAD 'learned_index';} : '';
 			$primary->safe_psql('postgres', qq{
-INSERT INTO $table SELECT i, $key FROM generate_series($next, $last) i;
+$load INSERT INTO $table SELECT i, $key FROM generate_series($next, $last) i;
 $indexed DELETE FROM $table WHERE ctid = ANY (ARRAY(SELECT ctid FROM $table ORDER BY k LIMIT 2500));
 SELECT k FROM $table ORDER BY k LIMIT 1;
-});
+}, fresh => $fresh);
 			$sum{$am} += pages($primary, $indexed, "SELECT id FROM $table ORDER BY k LIMIT 1");
 		}
 		$next = $last + 1;
@@ -118,13 +122,14 @@ INSERT INTO jobs_$am SELECT $values FROM generate_series(1, $rows) i;
 		my $p = 1 + $round % 3;
 		for my $am ($AM, 'btree')
 		{
+			# (By a new backend, whose first INSERT gathers nothing: merged otherwise, one page is too full for all the marks that are counted below.)
 			$primary->safe_psql('postgres', qq{
 INSERT INTO jobs_$am SELECT $values FROM generate_series($from, $to) i;
 $indexed DELETE FROM jobs_$am WHERE ctid = ANY (ARRAY(SELECT ctid FROM jobs_$am ORDER BY p, k LIMIT 1200));
 DELETE FROM jobs_$am WHERE ctid = ANY (ARRAY(SELECT ctid FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 700));
 SELECT k FROM jobs_$am ORDER BY p, k LIMIT 1;
 SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1;
-});
+}, fresh => 1);
 			$sum{$am} += pages($primary, $indexed, "SELECT id FROM jobs_$am ORDER BY p, k LIMIT 1", 'Index Scan')
 			  + pages($primary, $indexed, "SELECT id FROM jobs_$am WHERE p = $p ORDER BY k LIMIT 1", 'Index Scan');
 		}
