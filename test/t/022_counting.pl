@@ -10,7 +10,7 @@ use CountingTest;
 use Test::More;
 
 start_seed();
-my $node = new_node('counting');
+my $node = new_node('counting', lasting => 1);
 $node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nmax_prepared_transactions = 20\nmax_locks_per_transaction = 500\n");
 $node->start;
 prepare_database($node);

@@ -14,7 +14,7 @@ use Test::More;
 start_seed();
 # (Without the server's checksums, which would find damage first.)
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
-my $node = new_node('counting', @initdb);
+my $node = new_node('counting', lasting => 1, @initdb);
 $node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nmax_locks_per_transaction = 1000\nfull_page_writes = off\n");
 $node->start;
 prepare_database($node);
@@ -347,7 +347,7 @@ $node->stop;
 # ---- nothing logged -------------------------------------------------------------------------------------------------
 
 # Where a table is made in the transaction that fills it, the WAL may know nothing of it: the LSNs of its pages say nothing.
-$node = new_node('minimal');
+$node = new_node('minimal', lasting => 1);
 $node->append_conf('postgresql.conf', "learned_index.enable_aggregates = on\nwal_level = minimal\nmax_wal_senders = 0\nwal_skip_threshold = 0\n");
 $node->start;
 prepare_database($node);

@@ -13,7 +13,7 @@ use Test::More;
 plan skip_all => 'the pages are learned\'s' unless $IS_LEARNED;
 
 start_seed();
-my $primary = new_node('primary', allows_streaming => 1);
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
 $primary->append_conf('postgresql.conf', qq{
 learned_index.enable_aggregates = on
 wal_keep_size = 1GB

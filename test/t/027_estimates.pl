@@ -13,10 +13,11 @@ plan skip_all => 'estimates of a btree are the server\'s' unless $IS_LEARNED;
 
 my $PAGE_SIZE = 8192;
 
+# (By a new backend, which knows nothing of the index.)
 sub estimate
 {
 	my ($node, $query) = @_;
-	my ($status, $plan, $error) = $node->psql('postgres', "EXPLAIN (FORMAT JSON) $query");
+	my ($status, $plan, $error) = $node->psql('postgres', "EXPLAIN (FORMAT JSON) $query", fresh => 1);
 	return "failed: $error" if $status != 0;
 	my ($rows) = $plan =~ /"Plan Rows": (\d+)/;
 	return $rows;
@@ -49,7 +50,7 @@ my @checksums = `initdb --help` =~ /--no-data-checksums/ ? ([ 'without checksums
 for (@checksums)
 {
 	my ($name, $option) = @$_;
-	my $node = new_node($name =~ s/ /_/r, defined $option ? (extra => [$option]) : ());
+	my $node = new_node($name =~ s/ /_/r, lasting => 1, defined $option ? (extra => [$option]) : ());
 	$node->append_conf('postgresql.conf', "full_page_writes = off\n");
 	$node->start;
 	prepare_database($node);
@@ -113,7 +114,7 @@ for (@checksums)
 }
 
 # A standby, which has no statistics of its own; while it replays, too.
-my $primary = new_node('primary', allows_streaming => 1);
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
 $primary->start;
 prepare_database($primary);
 my $standby = standby_of($primary);

@@ -75,9 +75,14 @@ END \$\$;
 sub open_session
 {
 	my ($node, @statements) = @_;
-	my $session = $node->background_psql('postgres', on_error_stop => 0);
-	# (Time runs out for each query, not for what may take an hour.)
-	$session->set_query_timer_restart;
+	my $session;
+	if ($node->can('session')) { $session = $node->session('postgres') }
+	else
+	{
+		$session = $node->background_psql('postgres', on_error_stop => 0);
+		# (Time runs out for each query, not for what may take an hour.)
+		$session->set_query_timer_restart;
+	}
 	run_in($session, $_) for "\\set VERBOSITY verbose\nSET client_min_messages = error", @statements;
 	return $session;
 }
@@ -279,7 +284,7 @@ sub release_page
 	return $answer eq 't';
 }
 
-# Whether a session waits for a page, and seems to stay there.
+# Whether a session waits for a page, and seems to stay there: for more than a tenth of a second.
 sub wait_until_stopped
 {
 	my ($node, $pid) = @_;
@@ -288,7 +293,7 @@ sub wait_until_stopped
 	{
 		my $event = query($node, "SELECT wait_event_type || ' ' || wait_event FROM pg_stat_activity WHERE pid = $pid");
 		$waits = $event =~ /^(LWLock BufferContent|Buffer)/ ? $waits + 1 : 0;
-		sleep(0.01);
+		sleep(0.06);
 	}
 	return $waits >= 3;
 }
@@ -298,8 +303,10 @@ sub wait_until_stopped
 sub while_stopped
 {
 	my ($node, $label, $q, $index, $block, $code, %more) = @_;
-	my $session = open_session($node, 'BEGIN ISOLATION LEVEL REPEATABLE READ', $BY_TABLE, "DECLARE truth CURSOR FOR $q", $BY_COUNT,
-		"PREPARE counts AS $q");
+	my $session = open_session($node, 'BEGIN ISOLATION LEVEL REPEATABLE READ', $BY_TABLE, "DECLARE truth CURSOR FOR $q");
+	# (What may cancel the count may cancel the cursor behind it.)
+	my $before = $more{either} ? run_in($session, $q) : undef;
+	run_in($session, $_) for $BY_COUNT, "PREPARE counts AS $q";
 	my $pid = run_in($session, 'SELECT pg_backend_pid()');
 	# (Planned before it stops: the planner, too, looks into indexes.)
 	my $plan = run_in($session, 'EXPLAIN (COSTS OFF) EXECUTE counts');
@@ -313,6 +320,7 @@ sub while_stopped
 	$more{then}->($pid) if $more{then};
 	my $answer = finish_in($session);
 	my $truth = run_in($session, 'FETCH ALL FROM truth');
+	$truth = $before if $more{either} && $truth =~ $more{either};
 	is($answer, $truth, "$label: it counts what the table has") unless $more{either} && $answer =~ $more{either};
 	run_in($session, 'COMMIT');
 	$session->quit;
