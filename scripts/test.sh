@@ -327,8 +327,11 @@ tap_files() {
 }
 
 suite_tap() {
-  local name log directory ok bad left_out reason passed=0 failed=0 skipped=0 status
+  local name log directory templates ok bad left_out reason passed=0 failed=0 skipped=0 status
   copy_tests
+  templates="$WORKSPACE/tap_templates"
+  mkdir "$templates"
+  [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$templates"
   for name in $(tap_files); do
     log="$WORKSPACE/tap_$name.log"
     directory="$WORKSPACE/tap_$name"
@@ -336,6 +339,7 @@ suite_tap() {
     [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$directory"
     as_server_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE PATH="$BINDIR:$PATH" LC_ALL=C \
       TESTDIR="$directory" TESTDATADIR="$directory/tmp_check" TESTLOGDIR="$directory/tmp_check/log" \
+      LEARNED_TEST_TEMPLATES="$templates" \
       PG_REGRESS="$PGXS_TEST/regress/pg_regress" PERL5LIB="$PERL_MODULES:$TESTS/test/t" \
       timeout "$TAP_TIMEOUT" prove -v "$TESTS/test/t/$name.pl" >"$log" 2>&1
     status=$?
@@ -367,6 +371,7 @@ suite_tap() {
     skipped=$((skipped + left_out))
     rm -rf "$directory"
   done
+  rm -rf "$templates"
   result tap "$passed" "$failed" "$skipped"
 }
 

@@ -48,8 +48,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
+use Digest::MD5 qw(md5_hex);
 use File::Copy qw(copy);
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 
 use Exporter 'import';
 our @EXPORT = qw($AM $IS_LEARNED new_node standby_of prepare_database check_indexes query
@@ -61,8 +62,7 @@ END
 	our $own_directory;
 	if (defined $own_directory && $? == 0 && Test::More->builder->is_passing)
 	{
-		require File::Path;
-		File::Path::remove_tree($own_directory);
+		remove_tree($own_directory);
 	}
 }
 
@@ -91,9 +91,35 @@ sub new_node
 	my ($name, %init) = @_;
 	my $lasting = delete $init{lasting};
 	my $node = ($lasting ? 'LearnedNode' : 'PostgreSQL::Test::Cluster')->new($name);
-	$node->init(%init);
+	init_node($node, %init);
 	$node->append_conf('postgresql.conf', $NODE_SETTINGS);
 	return $node;
+}
+
+# initdb takes two seconds, a copy of what it made a tenth of one. What is copied lies in a directory that whoever runs many tests with one
+# server names (LEARNED_TEST_TEMPLATES): for each list of options what the first test that had them made.
+sub init_node
+{
+	my ($node, %init) = @_;
+	my $templates = $ENV{LEARNED_TEST_TEMPLATES};
+	return $node->init(%init) unless defined $templates;
+	my $run = \&PostgreSQL::Test::Utils::system_or_bail;
+	no warnings 'redefine';
+	local *PostgreSQL::Test::Utils::system_or_bail = sub {
+		my @command = @_;
+		my ($place) = grep { $command[$_] eq $node->data_dir } 0 .. $#command;
+		return $run->(@command) unless $command[0] eq 'initdb' && defined $place;
+		my $template = "$templates/" . md5_hex(join "\0", map { $_ == $place ? () : $command[$_] } 0 .. $#command);
+		if (!-d $template)
+		{
+			my $made = $command[$place] = "$template.$$";
+			$run->(@command);
+			# (Another test may have been faster.)
+			rename $made, $template or remove_tree($made);
+		}
+		return $run->('cp', '-RPp', $template, $node->data_dir);
+	};
+	return $node->init(%init);
 }
 
 # A standby of a node as it is now, started, with settings of its own. The backup has the standby's name.
