@@ -12,7 +12,7 @@ use Time::HiRes qw(time sleep);
 
 start_seed();
 my $seconds = seconds_setting(12);
-my $primary = new_node('primary', allows_streaming => 1);
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
 # Without full page writes nothing but the index's own full images brings a new page to the standby, where
 # no block is there beforehand.
 my $resource_manager = $IS_LEARNED ? 'generic' : 'btree';
@@ -153,7 +153,7 @@ if ($IS_LEARNED)
 }
 
 # The planner looks up the end of a column in the index, on a standby as well.
-my @rows = map { query($_, 'EXPLAIN SELECT FROM grown WHERE k > 25000') =~ /rows=(\d+)/ ? $1 : -1 } ($primary, $standby);
+my @rows = map { query($_, 'EXPLAIN SELECT FROM grown WHERE k > 25000', 'postgres', fresh => 1) =~ /rows=(\d+)/ ? $1 : -1 } ($primary, $standby);
 is($rows[1], $rows[0], 'rows expected beyond the statistics on the standby and on the primary');
 cmp_ok($rows[1], '>', 50, 'more than nothing is expected there');
 

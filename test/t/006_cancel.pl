@@ -17,7 +17,7 @@ my $rows = $ENV{LEARNED_TEST_ROWS} || 1_200_000;
 # How long a statement may go on after it was asked to stop; generous to a loaded machine.
 my $patience = 1.5;
 
-my $node = new_node('cancel', extra => ['--wal-segsize=1']);
+my $node = new_node('cancel', lasting => 1, extra => ['--wal-segsize=1']);
 $node->append_conf('postgresql.conf', "shared_buffers = 256MB\nmax_wal_size = 4GB\nautovacuum = off\n");
 $node->start;
 prepare_database($node);
@@ -152,6 +152,7 @@ $node->stop;
 	like($err, qr/ERROR:  \w{5}: could not (extend|write)/, 'with the error of the server');
 	is(indexes_of_large(), '0', 'full disk: no index remains');
 	is(query($node, 'SELECT 1'), '1', 'full disk: the server is up');
+	$node->close_sessions;
 	is(system_log('pg_ctl', '-w', '-D', $node->data_dir, '-m', 'fast', 'stop'), 0, 'full disk: the server stops');
 }
 $node->start;

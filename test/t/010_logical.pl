@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 start_seed();
-my $publisher = new_node('publisher', allows_streaming => 'logical');
+my $publisher = new_node('publisher', lasting => 1, allows_streaming => 'logical');
 $publisher->start;
 prepare_database($publisher);
 my $version = query($publisher, 'SHOW server_version_num');
@@ -108,7 +108,7 @@ for my $format (qw(plain custom directory))
 }
 
 # A subscriber whose tables have such indexes applies inserts, updates and deletes, single and many, by primary key and by whole row.
-my $subscriber = new_node('subscriber', allows_streaming => 'logical');
+my $subscriber = new_node('subscriber', lasting => 1, allows_streaming => 'logical');
 $subscriber->start;
 $subscriber->safe_psql('postgres', $dump_of->('postgres'));
 is(query($subscriber, $definitions), $expected, 'definitions on the subscriber');

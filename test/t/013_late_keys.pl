@@ -15,7 +15,7 @@ start_seed();
 # The module, for the server under test.
 my $library = build_module('late_keys');
 
-my $node = new_node('main');
+my $node = new_node('main', lasting => 1);
 $node->start;
 prepare_database($node);
 $node->safe_psql('postgres', qq{
