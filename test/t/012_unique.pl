@@ -22,7 +22,7 @@ plan skip_all => "indexes other than btree can be unique from PostgreSQL 18 on, 
 
 start_seed();
 my $seconds = seconds_setting(15);
-my $node = new_node('unique', allows_streaming => 'logical');
+my $node = new_node('unique', lasting => 1, allows_streaming => 'logical');
 # Little memory: locks are held while pages are read.
 $node->append_conf('postgresql.conf', "shared_buffers = 8MB\ndeadlock_timeout = 100ms\nmax_wal_size = 2GB\n");
 $node->start;
@@ -295,7 +295,7 @@ everything_adds_up('after a crash');
 
 # The publisher names rows by the unique index, the subscriber finds them by its own; or by any index that fits, where
 # whole rows are published.  Twins with btree indexes get the same changes.
-my $subscriber = new_node('subscriber', allows_streaming => 'logical');
+my $subscriber = new_node('subscriber', lasting => 1, allows_streaming => 'logical');
 $subscriber->start;
 prepare_database($subscriber);
 my @twins = map { [ "keyed_$_", $_ ], [ "whole_$_", $_ ] } ($AM, 'btree');

@@ -18,7 +18,7 @@ my $seconds = seconds_setting(8);
 
 # ---- beside writers -------------------------------------------------------------------------------------------------
 
-my $primary = new_node('primary', allows_streaming => 1);
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
 $primary->start;
 prepare_database($primary);
 create_load_tables($primary);
@@ -155,7 +155,7 @@ $primary->stop;
 
 # Bytes are flipped in copies of one index; what looks at each leaf must not answer.
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
-my $node = new_node('damage', @initdb);
+my $node = new_node('damage', lasting => 1, @initdb);
 $node->append_conf('postgresql.conf', "full_page_writes = off\n");
 $node->start;
 prepare_database($node);

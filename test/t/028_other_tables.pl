@@ -11,7 +11,7 @@ use Test::More;
 plan skip_all => 'what is tested is ours' unless $IS_LEARNED;
 
 my $library = build_module('far_rows');
-my $node = new_node('main');
+my $node = new_node('main', lasting => 1);
 $node->start;
 prepare_database($node);
 query($node, qq{

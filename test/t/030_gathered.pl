@@ -24,7 +24,7 @@ chomp(my $libraries = `pg_config --pkglibdir`);
 my @others = grep { -e "$libraries/$_.so" } qw(auto_explain pg_stat_statements);
 my @preloaded = chance(2) ? ('learned_index', @others) : (@others, 'learned_index');
 note("preloaded: @preloaded");
-my $node = new_node('primary', allows_streaming => 1);
+my $node = new_node('primary', lasting => 1, allows_streaming => 1);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = '" . join(', ', @preloaded) . "'\nshared_buffers = 16MB\nmax_wal_size = 2GB\n"
 	  . "deadlock_timeout = 100ms\nautovacuum = off\n");
 $node->append_conf('postgresql.conf', "auto_explain.log_min_duration = 0\nauto_explain.log_analyze = on\nauto_explain.log_wal = on\n"

@@ -29,7 +29,7 @@ sub shown
 
 # ---- beside writers, and on a standby -------------------------------------------------------------------------------
 
-my $primary = new_node('primary', allows_streaming => 1);
+my $primary = new_node('primary', lasting => 1, allows_streaming => 1);
 $primary->start;
 prepare_database($primary);
 create_load_tables($primary);
@@ -155,7 +155,7 @@ $primary->stop;
 
 # Bytes are flipped in copies of one index. What is checked by a page's own checksum must lead to an error that says where.
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
-my $node = new_node('damage', @initdb);
+my $node = new_node('damage', lasting => 1, @initdb);
 $node->append_conf('postgresql.conf', "full_page_writes = off\nmax_locks_per_transaction = 1000\n");
 $node->start;
 prepare_database($node);
