@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 
 plan skip_all => 'about going from btree to learned' unless $IS_LEARNED;
 my $script = "$FindBin::RealBin/../../scripts/migrate.sh";
-my $node = new_node('main', allows_streaming => 1);
+my $node = new_node('main', lasting => 1, allows_streaming => 1);
 $node->start;
 my $server = $node->safe_psql('postgres', 'SHOW server_version_num');
 

@@ -14,7 +14,7 @@ plan skip_all => 'about a function of the extension' unless $IS_LEARNED;
 start_seed();
 my $patience = 1.5;
 
-my $node = new_node('advisor', allows_streaming => 1);
+my $node = new_node('advisor', lasting => 1, allows_streaming => 1);
 $node->append_conf('postgresql.conf', "autovacuum = off\nmax_locks_per_transaction = 200\n");
 $node->start;
 prepare_database($node);
@@ -96,7 +96,7 @@ SET client_min_messages = error;
 CREATE TEMP TABLE said AS SELECT * FROM learned_index_advisor('many') LIMIT 1;
 CREATE TEMP TABLE before AS SELECT sum(total_bytes) AS bytes FROM pg_backend_memory_contexts WHERE name NOT LIKE 'Cache%' AND name NOT LIKE '%index info%';
 SELECT count(*) FROM learned_index_advisor();
-SELECT sum(total_bytes) - (SELECT bytes FROM before) < 4000000 FROM pg_backend_memory_contexts WHERE name NOT LIKE 'Cache%' AND name NOT LIKE '%index info%'});
+SELECT sum(total_bytes) - (SELECT bytes FROM before) < 4000000 FROM pg_backend_memory_contexts WHERE name NOT LIKE 'Cache%' AND name NOT LIKE '%index info%'}, 'postgres', fresh => 1);
 like($memory, qr/\nt$/, 'no memory is left behind');
 
 # Indexes come and go, and rows, while it looks.

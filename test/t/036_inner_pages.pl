@@ -17,7 +17,7 @@ plan skip_all => 'the pages are learned\'s' unless $IS_LEARNED;
 start_seed();
 my $seconds = seconds_setting(5);
 my $library = build_module('pages');
-my $node = new_node('inner', allows_streaming => 1);
+my $node = new_node('inner', lasting => 1, allows_streaming => 1);
 $node->append_conf('postgresql.conf', "autovacuum = off\nwal_consistency_checking = 'generic'\n");
 $node->start;
 prepare_database($node);
@@ -213,6 +213,8 @@ sub meets
 	like($writer->{stdout}, qr/^t\n/, "$what: was waiting for that page");
 	is(join(' ', level_1()), join(' ', @joined), "$what: the second state is there") if $second == 2;
 	$_->quit for $reader, $writer;
+	# (What sessions remember of pages that were written so is of no history that there could be.)
+	$node->close_sessions;
 	return;
 }
 meets('wide_k', $histogram, "$entries|t", 'a histogram', 1, 2, $left);
