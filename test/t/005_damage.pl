@@ -20,7 +20,7 @@ my $batch_size = 200;
 my $batch_of_several = 120;
 # Without the server's checksums, which version 18 turns on by default and which would find most of the damage first.
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
-my $node = new_node('damage', @initdb);
+my $node = new_node('damage', lasting => 1, @initdb);
 $node->append_conf('postgresql.conf', "shared_buffers = 64MB\nfull_page_writes = off\nmax_locks_per_transaction = 1000\n");
 $node->start;
 prepare_database($node);
