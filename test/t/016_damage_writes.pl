@@ -23,7 +23,7 @@ my $clear = qr/^(XX00[12] |0A000 .*newer format version)/;
 start_seed();
 # Without the server's own checksums, which would find most of the damage first.
 my @initdb = `initdb --help` =~ /--no-data-checksums/ ? (extra => ['--no-data-checksums']) : ();
-my $node = new_node('damage_writes', @initdb);
+my $node = new_node('damage_writes', lasting => 1, @initdb);
 $node->append_conf('postgresql.conf', "full_page_writes = off\nmax_locks_per_transaction = 1000\n");
 $node->start;
 prepare_database($node);
