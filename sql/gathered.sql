@@ -93,8 +93,8 @@ SELECT * FROM by_both('middle');
 SELECT * FROM by_both('middle', 'k > 200000 AND k < 400000');
 SELECT learned_index_check('middle_k', heapallindexed => true);
 
--- Rows of a function that no query brings while it runs, those of a COPY and of a WITH whose rows nobody asks for, have their own time: the function may do
--- with their table what it likes.
+-- Rows that come while a query runs, by a COPY of a function or a WITH whose rows nobody asks for, have their own time: the function may do with their
+-- table what it likes.
 CREATE TABLE put_in (k int, n int);
 CREATE INDEX put_in_k ON put_in USING learned (k);
 CREATE FUNCTION put_and_leave(i int) RETURNS int LANGUAGE plpgsql AS $$
@@ -178,5 +178,94 @@ INSERT INTO unlogged SELECT hashint4(i), i FROM generate_series(1, 5000) i;
 SELECT * FROM by_both('unlogged');
 SELECT learned_index_check('mine_k', heapallindexed => true), learned_index_check('unlogged_k', heapallindexed => true);
 
-DROP TABLE any_order, middle, triggers, noted, inner_rows, put_in, conflicts, excluded, chain, parted, counted, mine, unlogged;
-DROP FUNCTION by_both, seen, sound, note, within, put_and_leave;
+-- A COPY does as an INSERT of many rows: by lists of its own, and like it in any order, with NULLs, and more than work_mem takes.
+CREATE TABLE copied (k int8, n int);
+CREATE INDEX copied_k ON copied USING learned (k);
+COPY copied FROM PROGRAM $$awk 'BEGIN { for (i = 1; i <= 1000; i++) print (i % 10 > 0 ? i * 7919 % 30011 : "\\N") "\t" i }'$$;
+SET work_mem = '64kB';
+COPY copied FROM PROGRAM $$awk 'BEGIN { for (i = 1001; i <= 30000; i++) print (i % 10 > 0 ? i * 7919 % 30011 : "\\N") "\t" i }'$$;
+RESET work_mem;
+COPY copied FROM PROGRAM $$awk 'BEGIN { for (i = 30001; i <= 35000; i++) print i % 7 "\t" i }'$$ WHERE n % 2 = 0;
+SELECT * FROM by_both('copied');
+SELECT count(*) FROM copied WHERE k IS NULL;
+SELECT learned_index_check('copied_k', heapallindexed => true);
+-- Beside a record for each page of the table, one for each leaf, or for 64 entries of a run.
+CREATE FUNCTION copy_in(rows text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('COPY copied FROM PROGRAM %L', format($awk$awk 'BEGIN { for (i = 1; i <= 10000; i++) print %s "\t" i }'$awk$, rows));
+END $$;
+SELECT n BETWEEN 100 AND 1500 AS few_records FROM pg_temp.records_of($$SELECT copy_in('40000 + i')$$) n;
+SELECT n BETWEEN 100 AND 1500 AS few_records FROM pg_temp.records_of($$SELECT copy_in('50000 + i * 7919 % 10007')$$) n;
+SELECT * FROM by_both('copied');
+-- In its middle: a condition and triggers that read by the index.
+CREATE FUNCTION same(relation text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  RETURN (SELECT by_index = by_table FROM by_both(relation));
+END $$;
+TRUNCATE copied, triggers, noted;
+COPY copied FROM PROGRAM 'for i in 5 4 3 2 1; do echo "$i	$i"; done' WHERE same('copied');
+SELECT count(*) FROM copied;
+COPY triggers FROM PROGRAM 'for i in 5 4 3 2 1; do echo "$i	$i"; done';
+SELECT what, count(*), min(by_index), max(by_index), bool_and(by_index = by_table) AS equal FROM noted GROUP BY what ORDER BY what;
+-- (Without a trigger BEFORE, rows come to the table, too, many at a time.)
+DROP TRIGGER a ON triggers;
+TRUNCATE noted;
+COPY triggers FROM PROGRAM 'for i in 10 9 8 7 6; do echo "$i	$i"; done';
+SELECT what, count(*), min(by_index), max(by_index), bool_and(by_index = by_table) AS equal FROM noted GROUP BY what ORDER BY what;
+-- One within another, and within that an INSERT, and a COPY that is taken back.
+CREATE FUNCTION copy_within() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  BEGIN
+    COPY copied FROM PROGRAM 'for i in 30 20 10; do echo "$i	$i"; done';
+    IF NEW.k % 2 = 0 THEN
+      COPY middle FROM PROGRAM 'for i in 700001 700002 nothing; do echo "$i	$i"; done';
+    END IF;
+  EXCEPTION WHEN invalid_text_representation THEN
+    INSERT INTO copied SELECT -i, i FROM generate_series(1, 10) i;
+  END;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER within BEFORE INSERT ON triggers FOR EACH ROW EXECUTE FUNCTION copy_within();
+COPY triggers FROM PROGRAM 'for i in 14 13 12 11; do echo "$i	$i"; done';
+SELECT * FROM by_both('copied');
+SELECT * FROM by_both('middle');
+SELECT * FROM by_both('triggers');
+SELECT learned_index_check(i, heapallindexed => true) FROM unnest('{copied_k,middle_k,triggers_k}'::regclass[]) i;
+-- Taken back by its last row; others' rows come in its place.
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 100000 101000; echo nothing';
+BEGIN;
+SAVEPOINT s;
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 200000 201000';
+ROLLBACK TO s;
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 300000 301000';
+COMMIT;
+VACUUM copied;
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 400000 403000';
+SELECT * FROM by_both('copied');
+SELECT * FROM by_both('copied', 'k >= 100000 AND k < 300000');
+SELECT learned_index_check('copied_k', heapallindexed => true);
+-- FREEZE says all-visible of the table's pages before their entries are in: only this session can look.
+BEGIN;
+TRUNCATE copied;
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 1 3000' (FREEZE);
+SELECT count(*) FROM copied WHERE k > 1000;
+SELECT * FROM by_both('copied');
+COPY copied FROM PROGRAM 'seq -f "%.0f	1" 3001 4000' (FREEZE);
+SET LOCAL enable_seqscan = off;
+SELECT k FROM copied WHERE k > 0 ORDER BY k DESC LIMIT 2;
+COMMIT;
+SELECT count(*) FROM copied WHERE k > 1000;
+SELECT * FROM by_both('copied');
+SELECT learned_index_check('copied_k', heapallindexed => true);
+-- Of many partitions; of a session's own and an unlogged table.
+COPY parted (k, n) FROM PROGRAM $$awk 'BEGIN { for (i = 1; i <= 12000; i++) print (i % 1000 == 7 ? "\\N" : i % 1000) "\t" i }'$$;
+SELECT * FROM by_both('parted');
+SELECT count(learned_index_check(indexrelid, heapallindexed => true)) FROM pg_index WHERE indrelid::regclass::text LIKE 'parted\__%';
+COPY mine FROM PROGRAM $$awk 'BEGIN { for (i = 1; i <= 5000; i++) print i * 7919 % 5003 "\t" i }'$$;
+SELECT * FROM by_both('mine');
+COPY unlogged FROM PROGRAM $$awk 'BEGIN { for (i = 1; i <= 5000; i++) print i * 7919 % 5003 "\t" i }'$$;
+SELECT * FROM by_both('unlogged');
+SELECT learned_index_check('mine_k', heapallindexed => true), learned_index_check('unlogged_k', heapallindexed => true);
+
+DROP TABLE any_order, middle, triggers, noted, inner_rows, put_in, conflicts, excluded, chain, parted, counted, copied, mine, unlogged;
+DROP FUNCTION by_both, seen, sound, note, within, put_and_leave, copy_in, same, copy_within;

@@ -1,4 +1,4 @@
-# Entries that an INSERT of many rows holds back. One that is cancelled in the middle of inserting them, where a function catches that, has each of them in once; and
+# Entries that an INSERT of many rows, or a COPY, holds back. One that is cancelled in the middle of inserting them, where a function catches that, has each of them in once; and
 # sessions that insert many rows in any way, read in the middle of it, fail and go on, beside VACUUM, with other extensions' hooks
 # around ours: at any time a session's snapshot finds by the index what it finds in the table, on a standby, too.
 #
@@ -66,13 +66,21 @@ BEGIN
   END IF;
   RETURN 0;
 END \$\$;
+CREATE FUNCTION caught_at_row() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+  NEW.caught := caught_at(NEW.caught, (NEW.n - 1000000)::int);
+  RETURN NEW;
+END \$\$;
 });
+my $copied = PostgreSQL::Test::Utils::tempdir_short();
+chmod(0777, $copied);
 
 # ---- cancelled in the middle ---------------------------------------------------------------------------
 
-for my $columns ('k', 'k DESC, n', 'k) WHERE (k % 2 = 1')
+for my $case (map { ([ $_, 0 ], [ $_, 1 ]) } 'k', 'k DESC, n', 'k) WHERE (k % 2 = 1')
 {
-	my $label = "on ($columns)";
+	my ($columns, $is_copy) = @$case;
+	my $label = ($is_copy ? 'COPY' : 'INSERT') . " on ($columns)";
 	my $words = $columns =~ /,/ ? 2 : 1;
 	$node->safe_psql('postgres', qq{
 DROP TABLE IF EXISTS cancelled;
@@ -80,6 +88,7 @@ CREATE TABLE cancelled (k int8, n int8, caught int);
 INSERT INTO cancelled SELECT hashint4(i) & 131071 | 1, i, 0 FROM generate_series(1, 100001) i;
 CREATE INDEX cancelled_k ON cancelled USING $AM ($columns);
 });
+	$node->safe_psql('postgres', 'CREATE TRIGGER caught BEFORE INSERT ON cancelled FOR EACH ROW EXECUTE FUNCTION caught_at_row()') if $is_copy;
 	my @leaves = leaves($node, 'cancelled_k', $words);
 	cmp_ok(scalar @leaves, '>', 4, "$label: there are some leaves");
 	for my $caught (1, 0)
@@ -88,7 +97,9 @@ CREATE INDEX cancelled_k ON cancelled USING $AM ($columns);
 		my $session = open_session($node);
 		my $pid = run_in($session, 'SELECT pg_backend_pid()');
 		my $last = $caught ? 5000 : 7000;
-		start_in($session, "INSERT INTO cancelled SELECT (i * 7919 % 100000) * 2 + 1, 1000000 + i, caught_at($last, i) FROM generate_series(1, 6000) i");
+		my $rows = "SELECT (i * 7919 % 100000) * 2 + 1, 1000000 + i, %s FROM generate_series(1, 6000) i";
+		query($node, sprintf("COPY ($rows) TO '$copied/cancelled'", $last)) if $is_copy;
+		start_in($session, $is_copy ? "COPY cancelled FROM '$copied/cancelled'" : sprintf("INSERT INTO cancelled $rows", "caught_at($last, i)"));
 		ok(wait_until_stopped($node, $pid), "$label: it stops in the middle");
 		is(query($node, "SELECT pg_cancel_backend($pid)"), 't', "$label: it is asked to end");
 		ok(release_page($hold), "$label: it goes on");
@@ -107,6 +118,7 @@ CREATE INDEX cancelled_k ON cancelled USING $AM ($columns);
 		query($node, "SELECT same_rows('cancelled', 'k % 2 = 1 AND k BETWEEN ' || i * 10000 || ' AND ' || i * 10000 + 9999) FROM generate_series(0, 20) i");
 		check_indexes($node, $label);
 	}
+	$node->safe_psql('postgres', 'DROP TRIGGER caught ON cancelled') if $is_copy;
 	# What was left of the statement that ended is another's place.
 	$node->safe_psql('postgres', "VACUUM cancelled; INSERT INTO cancelled SELECT i * 2 + 1, -i, 0 FROM generate_series(1, 6000) i");
 	is(query($node, "SELECT entries FROM learned_index_stats('cancelled_k')"), '112001', "$label: and nothing else");
@@ -188,6 +200,7 @@ BEGIN
 END \$\$;
 });
 
+query($node, "COPY (SELECT " . ($_ == 8 ? 'i * 3' : '(random() * 10000)::int') . ", i, 0 FROM generate_series(1, $_ * 100) i) TO '$copied/rows_$_'") for 1 .. 8;
 my @tables = qw(load load_parts);
 my @scripts = map {
 	my $table = $_;
@@ -199,6 +212,8 @@ my @scripts = map {
 		[ "${table}_itself", 2, "\\set from random(1, 10000)\nINSERT INTO $table SELECT k + 1, -n, said FROM $table WHERE k BETWEEN :from AND :from + 50 LIMIT 300;\n" ],
 		[ "${table}_back", 3, "\\set n random(2, 400)\nBEGIN;\nSAVEPOINT a;\nINSERT INTO $table $rows, 0 FROM generate_series(1, :n) i;\nROLLBACK TO a;\n"
 			. "INSERT INTO $table $rows, meddle('$table', i, 0.01) FROM generate_series(1, :n) i;\nSELECT same_rows('$table', some_condition());\nROLLBACK;\n" ],
+		[ "${table}_copy", 3, "\\set f random(1, 8)\nBEGIN;\nSAVEPOINT a;\nCOPY $table FROM '$copied/rows_:f' WHERE meddle('$table', 1, 0.01) IS NOT NULL;\n"
+			. "SELECT same_rows('$table', some_condition());\nROLLBACK TO a;\nCOPY $table FROM '$copied/rows_:f';\nCOMMIT;\n" ],
 		[ "${table}_values", 1, "INSERT INTO $table VALUES (1, 1, 0), (5000, 2, 0), (3, 3, 0), (NULL, 4, 0);\n" ],
 		[ "${table}_thin", 3, "SELECT thin_out('$table');\n" ],
 		[ "${table}_vacuum", 1, "VACUUM (INDEX_CLEANUP on, TRUNCATE off) $table;\n" ],

@@ -27,9 +27,9 @@ struct List {
 constexpr int kMostLists = 16;
 constexpr Size kFirstCapacity = 64;
 
-// What belongs to one call of ExecutorRun.
+// What belongs to one call of ExecutorRun, or to one COPY.
 struct Gathering {
-  PlanState* plan;           // the query's uppermost node
+  PlanState* plan;           // the query's uppermost node; of a COPY null, as what follows
   ExecProcNodeMtd next_row;  // what it does
   MemoryContext context;
   ResourceOwner owner;
@@ -39,9 +39,10 @@ struct Gathering {
   List list[kMostLists];
 };
 
-// That of the query that runs now, if it gathers.
+// That of the query, or the COPY, that runs now, if it gathers.
 Gathering* current = nullptr;
-ExecutorRun_hook_type previous_hook = nullptr;
+ExecutorRun_hook_type previous_run = nullptr;
+ProcessUtility_hook_type previous_utility = nullptr;
 
 Size most_bytes() { return Size{1024} * static_cast<Size>(std::min(work_mem, 64 * 1024)); }
 
@@ -86,22 +87,28 @@ TupleTableSlot* next_row(PlanState* plan) {
   return row;
 }
 
-Gathering* begin_gathering(const QueryDesc* query) {
-  const EState* state = query->estate;
-  auto* gathering = static_cast<Gathering*>(MemoryContextAllocZero(state->es_query_cxt, sizeof(Gathering)));
-  gathering->context = state->es_query_cxt;
+// For what makes its IndexInfo in that memory.
+Gathering* begin_gathering(MemoryContext context) {
+  auto* gathering = static_cast<Gathering*>(MemoryContextAllocZero(context, sizeof(Gathering)));
+  gathering->context = context;
   gathering->owner = CurrentResourceOwner;
   gathering->subtransaction = GetCurrentSubTransactionId();
-  gathering->plan = query->planstate;
-  gathering->next_row = query->planstate->ExecProcNodeReal;
-  query->planstate->ExecProcNodeReal = next_row;
   return gathering;
 }
 
-void end_gathering(Gathering* gathering) {
+void watch(Gathering* gathering, PlanState* plan) {
+  gathering->plan = plan;
+  gathering->next_row = plan->ExecProcNodeReal;
+  plan->ExecProcNodeReal = next_row;
+}
+
+void watch_no_more(const Gathering* gathering) {
   PlanState* plan = gathering->plan;
   if (plan->ExecProcNode == next_row) plan->ExecProcNode = gathering->next_row;
   plan->ExecProcNodeReal = gathering->next_row;
+}
+
+void end_gathering(Gathering* gathering) {
   for (int i = 0; i < gathering->lists; i++) {
     const List* list = &gathering->list[i];
     RelationDecrementReferenceCount(list->index);
@@ -111,22 +118,14 @@ void end_gathering(Gathering* gathering) {
   pfree(gathering);
 }
 
-void go_on(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
-  if (previous_hook != nullptr) {
-    previous_hook(query, direction, LEARNED_RUN_ARGUMENTS);
-  } else {
-    standard_ExecutorRun(query, direction, LEARNED_RUN_ARGUMENTS);
-  }
-}
-
-// With `own` as the current one, null if the query does not gather. (Apart from what calls it: what stands in registers there is nobody's at a jump.)
-[[gnu::noinline]] void run_with(Gathering* own, QueryDesc* query, ScanDirection direction,
-                                LEARNED_RUN_PARAMETERS) {
+// Runs a statement with `own` as the current one, null if it does not gather. (Apart from what calls it: what stands in registers there is nobody's at a jump.)
+template <class Statement>
+[[gnu::noinline]] void run_with(Gathering* own, const Statement& statement) {
   Gathering* const outer = current;
   current = own;
   PG_TRY();
   {
-    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+    statement();
     insert_gathered();
   }
   PG_CATCH();
@@ -140,20 +139,48 @@ void go_on(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
 }
 
 void run(QueryDesc* query, ScanDirection direction, LEARNED_RUN_PARAMETERS) {
+  const auto go_on = [&] {
+    if (previous_run != nullptr) {
+      previous_run(query, direction, LEARNED_RUN_ARGUMENTS);
+    } else {
+      standard_ExecutorRun(query, direction, LEARNED_RUN_ARGUMENTS);
+    }
+  };
   // Another hook may run a query again that is being run.
   if (current != nullptr && current->plan == query->planstate) {
-    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+    go_on();
     return;
   }
   insert_gathered();
   if (may_gather(query)) {
-    Gathering* own = begin_gathering(query);
-    run_with(own, query, direction, LEARNED_RUN_ARGUMENTS);
+    Gathering* own = begin_gathering(query->estate->es_query_cxt);
+    watch(own, query->planstate);
+    run_with(own, go_on);
+    watch_no_more(own);
     end_gathering(own);
   } else if (current != nullptr) {
-    run_with(nullptr, query, direction, LEARNED_RUN_ARGUMENTS);
+    run_with(nullptr, go_on);
   } else {
-    go_on(query, direction, LEARNED_RUN_ARGUMENTS);
+    go_on();
+  }
+}
+
+// A COPY opens indexes in the memory in which it is called.
+void run_utility(PlannedStmt* statement, const char* text, bool read_only, ProcessUtilityContext context,
+                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
+                 QueryCompletion* completion) {
+  const auto go_on = [&] {
+    (previous_utility != nullptr ? previous_utility : standard_ProcessUtility)(
+        statement, text, read_only, context, parameters, environment, receiver, completion);
+  };
+  insert_gathered();
+  const auto* copy = reinterpret_cast<const CopyStmt*>(statement->utilityStmt);
+  if (IsA(copy, CopyStmt) && copy->is_from) {
+    Gathering* own = begin_gathering(CurrentMemoryContext);
+    run_with(own, go_on);
+    end_gathering(own);
+  } else {
+    go_on();
   }
 }
 
@@ -189,8 +216,8 @@ bool enlarge(Gathering* gathering, List* list) {
 template <class K>
 bool gather(Relation index, TreeId tree, const BasicItem<K>& item, MemoryContext statement) {
   Gathering* gathering = current;
-  // Whoever else inserts meanwhile without being a query that runs (a COPY of a function; a WITH that is carried out at the end of
-  // a query that did not ask for its rows, and may take some back) has its own time, and lets go of the index at its own.
+  // Whoever else inserts meanwhile without being a query that runs, or a COPY (a WITH that is carried out at the end of a query that did not ask for its
+  // rows, and may take some back) has its own time, and lets go of the index at its own.
   if (gathering == nullptr || gathering->context != statement || gathering->owner != CurrentResourceOwner ||
       gathering->subtransaction != GetCurrentSubTransactionId())
     return false;
@@ -215,8 +242,10 @@ void insert_gathered() {
 }
 
 void register_gathering() {
-  previous_hook = ExecutorRun_hook;
+  previous_run = ExecutorRun_hook;
   ExecutorRun_hook = run;
+  previous_utility = ProcessUtility_hook;
+  ProcessUtility_hook = run_utility;
 }
 
 #define LEARNED_GATHER(K) template bool gather(Relation, TreeId, const BasicItem<K>&, MemoryContext);

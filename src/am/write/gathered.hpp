@@ -1,4 +1,4 @@
-// Entries of an INSERT that brings many rows: gathered, and inserted in ascending order, so that a leaf is locked, changed and logged
+// Entries of an INSERT or a COPY that brings many rows: gathered, and inserted in ascending order, so that a leaf is locked, changed and logged
 // once for all that it takes. src/README.md, "Gathered entries", says why nobody misses them.
 #pragma once
 
