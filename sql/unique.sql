@@ -317,7 +317,8 @@ SELECT twins('INSERT INTO included_@ VALUES (7, 900)');
 SELECT twins('UPDATE included_@ SET v = i, i = 0 WHERE k = 7');
 SELECT twins('SELECT k, v FROM included_@ ORDER BY k');
 -- Keys of two words, alone and not.
-SELECT twins('CREATE TABLE uuid_@ (u uuid, t timetz, k int2)');
+-- (Statistics that come meanwhile might choose another order of its rows, and of two conflicts the other one is met.)
+SELECT twins('CREATE TABLE uuid_@ (u uuid, t timetz, k int2) WITH (autovacuum_enabled = off)');
 SELECT twins('CREATE UNIQUE INDEX uuid_@_u ON uuid_@ USING @ (u)');
 SELECT twins('CREATE UNIQUE INDEX uuid_@_tk ON uuid_@ USING @ (k DESC, t)');
 SELECT twins('INSERT INTO uuid_@ SELECT md5(i::text)::uuid, ''00:00+00''::timetz + i * interval ''1 s'', i % 3 FROM generate_series(1, 5000) i');
