@@ -9,6 +9,9 @@ SET search_path = offsets, public;
 \i :counting
 \set offsets :tests '/sql/offsets.inc'
 \i :offsets
+-- Also where all rows of a leaf must be visited, which takes longer than to read a few: see the end.
+SET seq_page_cost = 0.01;
+SET random_page_cost = 0.01;
 
 -- A leaf of ids that follow one another has 49,152 of them.
 CREATE TABLE events (id int8, hash int8, device int4, ts timestamptz, day date, kind int2, amount float8, u uuid, note text) WITH (autovacuum_enabled = off);
@@ -258,5 +261,18 @@ COMMIT;
 -- By default costs decide: a short way is not counted, a long one is.
 RESET cpu_tuple_cost;
 RESET cpu_index_tuple_cost;
+RESET seq_page_cost;
+RESET random_page_cost;
 EXPLAIN (COSTS OFF) SELECT id FROM events ORDER BY id OFFSET 40 LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM events ORDER BY id OFFSET 40000 LIMIT 10;
+-- Of the leaf that has the row all rows on open blocks are visited, some four thousand here.
+CREATE TABLE serial (id int8, note text) WITH (autovacuum_enabled = off);
+INSERT INTO serial SELECT i, 'n' FROM generate_series(1, 60000) i;
+CREATE INDEX ON serial USING learned (id);
+CALL pg_temp.settle();
+VACUUM serial;
+UPDATE serial SET note = 'hot' WHERE id % 2500 = 0;
+ANALYZE serial;
+EXPLAIN (COSTS OFF) SELECT id FROM serial ORDER BY id OFFSET 500 LIMIT 1;
+EXPLAIN (COSTS OFF) SELECT id FROM serial ORDER BY id DESC OFFSET 2000 LIMIT 1;
+EXPLAIN (COSTS OFF) SELECT id FROM serial ORDER BY id OFFSET 55000 LIMIT 1;

@@ -209,26 +209,27 @@ CountCost cost_of(PlannerInfo* root, IndexPath* child, double groups, double bor
   double sequential;
   get_tablespace_page_costs(index->reltablespace, &random, &sequential);
   Cost cost = leaves * (sequential + (leaves < 2.0 ? random - sequential : kHalf * (random - sequential)));
-  double operations = kDescent + leaves * kLeaf + stretches * kStretch;
-  double visits = 0.0;
+  const double operations = kDescent + leaves * kLeaf + stretches * kStretch;
+  Cost of_rows = 0.0;
+  Cost of_blocks = 0.0;
   if (open > 0.0) {
     // Where the table is in the order of the index, most segments have no open block.
     const double ordered = correlation * correlation;
     const double decoded = rows * (open * ordered + (1.0 - ordered));
-    operations += decoded * kDecoded;
     // What was seen of a row is remembered, if there is room.
-    visits =
+    const double visits =
         rows * open * kVisited * (1.0 + (passes - 1.0) * (1.0 - VisitedRows::share_remembered(table->pages)));
+    of_rows = (decoded * kDecoded * passes + visits) * cpu_operator_cost;
     get_tablespace_page_costs(table->reltablespace, &random, &sequential);
     const double spread =
         std::min<double>(rows, selectivity * ordered * table->pages + (1.0 - ordered) * table->pages);
     const double visited = std::ceil(spread * open);
     // In order, but for the gaps: as a bitmap scan's.
     const double share = table->pages > 0 ? std::sqrt(std::min(1.0, visited / table->pages)) : 1.0;
-    cost += visited * (random - (random - sequential) * share);
+    of_blocks = visited * (random - (random - sequential) * share);
   }
-  cost += (operations * passes + visits + groups * border) * cpu_operator_cost;
-  return {startup, cost + startup};
+  cost += of_rows + of_blocks + (operations * passes + groups * border) * cpu_operator_cost;
+  return {startup, cost + startup, (2.0 * of_rows + of_blocks) / leaves};
 }
 
 }  // namespace learned

@@ -38,6 +38,7 @@ struct Answer {
 struct CountCost {
   Cost startup;
   Cost total;
+  Cost open_leaf;  // of a leaf's rows on open blocks, if they are gone over twice
 };
 
 // How many rows of groups the query gives, of so many of the table that fulfil its conditions: as the planner expects, but that columns have only so many values as the conditions

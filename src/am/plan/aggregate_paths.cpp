@@ -474,7 +474,7 @@ void add_children(PlannerInfo* root, const Question& question, const RelOptInfo*
   int bucket_group = kAnyBucket;
   List* paths = NIL;
   List* told = NIL;
-  CountCost cost = {0.0, 0.0};
+  CountCost cost{};
   double groups = 0.0;
   Oid ranked = InvalidOid;
   for (int i = 0; i < list_length(leaves); i++) {

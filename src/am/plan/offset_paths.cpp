@@ -136,6 +136,8 @@ void add_scan(const OrderedScan& scan, OffsetCost* cost) {
   cost->left_out -= out;
   cost->rows += left;
   cost->startup += scan.count.startup + (scan.count.total - scan.count.startup) * out / rows;
+  // Of the leaf that has the row all is visited, however few rows lie before it, and once more in pieces.
+  if (out > 0.0 && left > 0.0) cost->startup += scan.count.open_leaf;
   cost->run += (path.total_cost - path.startup_cost) * left / rows;
 }
 
