@@ -17,6 +17,7 @@
 #   scripts/test.sh [SUITE...]     all of them by default, but release
 #   PG_CONFIG=...                  use this server instead of Debian's PostgreSQL 15
 #   FUZZ_SECONDS=20                for each fuzzer
+#   REGRESS="scan vacuum"          only these of pg_regress's tests
 #   TAP_TIMEOUT=400                seconds for each TAP file
 #   MATRIX="18 19"                 the other servers
 #   MATRIX_SHARES=yes              each TAP file runs on one of them only, but for those about what differs between servers
@@ -302,7 +303,7 @@ names() { find "$1" -maxdepth 1 -name "*.$2" -exec basename {} ".$2" \; 2>/dev/n
 
 suite_regress() {
   local tests
-  tests=$(names "$ROOT/sql" sql)
+  tests=${REGRESS:-$(names "$ROOT/sql" sql)}
   # shellcheck disable=SC2086 # a list of words
   run_regress regress "$PGXS_TEST/regress/pg_regress" "$WORKSPACE/tests" $tests
 }
@@ -434,7 +435,7 @@ suite_bench() {
 
 # Scripts that have servers, root file systems or build directories of their own run in a second lane: a process that
 # takes one after the other while this one is busy with the rest, and then takes its share. (More would disturb the
-# tests that measure time; a root file system that is being made mostly waits for the network.)
+# tests that measure time. Root file systems, which mostly wait for the network while they are made, are made beside both.)
 run_job() {
   local left=${DEADLINE:+$((DEADLINE - SECONDS))}
   if [ -n "$left" ] && [ "$left" -lt 60 ]; then
@@ -453,6 +454,19 @@ run_job() {
         regress isolation tap
       ;;
   esac
+}
+
+# Whoever needs one waits for its lock; if it cannot be made, he tries again, and says why.
+ROOTS=
+make_roots() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  setsid bash -c '. "$1/scripts/lib.sh" && . "$1/scripts/roots.sh" || exit
+    for major in $3; do
+      need_root "$major" "$2/root-$major.log"
+      [ -z "$LOCK" ] || exec {LOCK}>&-
+    done' make_roots "$ROOT" "$WORKSPACE" "$MATRIX" >/dev/null 2>&1 &
+  ROOTS=$!
+  echo "$ROOTS" >"$WORKSPACE/job-roots"
 }
 
 # built: the extension is installed, which the first lane does meanwhile; if it does not compile, that is its one failure.
@@ -532,8 +546,8 @@ offer() {
 JOBS_BESIDE=
 SECOND_LANE=
 SUITES=" $SUITES "
-# In this order: the longest first.
-for suite in matrix assert core tsan; do
+# In this order: the longest first, but that one while the root file systems are made.
+for suite in assert matrix core tsan; do
   wants "$suite" || continue
   if [ "$suite" = matrix ]; then
     for major in $MATRIX; do JOBS_BESIDE+=" matrix-$major"; done
@@ -565,6 +579,7 @@ if needs_server; then
   [ -e "$PERL_MODULES/PostgreSQL/Test/Cluster.pm" ] ||
     PERL_MODULES=/usr/lib/postgresql/$PG_MAJOR/lib/pgxs/src/test/perl
 fi
+if wants matrix; then make_roots; fi
 lane second &
 SECOND_LANE=$!
 if needs_server; then
@@ -585,4 +600,6 @@ for suite in $SUITES; do
 done
 lane
 wait "$SECOND_LANE"
+# (Still at it, it is of no use to anybody.)
+jobs -pr | grep -qx "$ROOTS" || rm -f "$WORKSPACE/job-roots"
 finish
