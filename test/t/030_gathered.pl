@@ -101,6 +101,8 @@ CREATE INDEX cancelled_k ON cancelled USING $AM ($columns);
 		query($node, sprintf("COPY ($rows) TO '$copied/cancelled'", $last)) if $is_copy;
 		start_in($session, $is_copy ? "COPY cancelled FROM '$copied/cancelled'" : sprintf("INSERT INTO cancelled $rows", "caught_at($last, i)"));
 		ok(wait_until_stopped($node, $pid), "$label: it stops in the middle");
+		# Behind its last row, too, where a COPY has closed its indexes: ALTER INDEX ... SET TABLESPACE would lock nothing else.
+		is(query($node, "SELECT mode FROM pg_locks WHERE pid = $pid AND relation = 'cancelled_k'::regclass"), 'RowExclusiveLock', "$label: its index stays where it is");
 		is(query($node, "SELECT pg_cancel_backend($pid)"), 't', "$label: it is asked to end");
 		ok(release_page($hold), "$label: it goes on");
 		my $answer = finish_in($session);

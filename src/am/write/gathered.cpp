@@ -12,7 +12,7 @@ namespace {
 
 // One tree of an index. Items are those of the type of key that the index has.
 struct List {
-  Relation index;  // with a reference of its own
+  Relation index;  // with a reference and a lock of its own
   TreeId tree;
   unsigned words;
   Size capacity;
@@ -26,6 +26,9 @@ struct List {
 // second.
 constexpr int kMostLists = 16;
 constexpr Size kFirstCapacity = 64;
+
+// As the server locks an index for inserting.
+constexpr LOCKMODE kListLock = RowExclusiveLock;
 
 // What belongs to one call of ExecutorRun, or to one COPY.
 struct Gathering {
@@ -111,7 +114,7 @@ void watch_no_more(const Gathering* gathering) {
 void end_gathering(Gathering* gathering) {
   for (int i = 0; i < gathering->lists; i++) {
     const List* list = &gathering->list[i];
-    RelationDecrementReferenceCount(list->index);
+    index_close(list->index, kListLock);
     // Triggers that come now may want the memory.
     if (list->items != nullptr) pfree(list->items);
   }
@@ -191,6 +194,9 @@ List* list_of(Gathering* gathering, Relation index, TreeId tree) {
     if (list->index == index && list->tree == tree) return list;
   }
   if (gathering->lists == kMostLists) return nullptr;
+  // A COPY has closed its indexes, and unlocked them, when its last entries are inserted: meanwhile ALTER INDEX ... SET TABLESPACE, which does not lock the
+  // table, would take the index to another file.
+  LockRelation(index, kListLock);
   RelationIncrementReferenceCount(index);
   List* list = &gathering->list[gathering->lists++];
   *list = {index, tree, KeyTraits<K>::kWords, 0, 0, 0, true, nullptr};
