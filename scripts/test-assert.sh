@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests on a server with assertions: built from the source package of the server at hand (PG_CONFIG, PG_MAJOR as
-# for scripts/test.sh), the nearest minor version where that one cannot be had, with --enable-cassert.
+# for scripts/test.sh), the nearest minor version where that one cannot be had, with --enable-cassert; of the extension, an operation whose
+# behaviour is undefined (UBSan) ends the session, too.
 #
 #   scripts/test-assert.sh [SUITE...]   of scripts/test.sh; regress and isolation by default
 #   VALGRIND=yes            the server is told of valgrind, and runs under it: an error is, too, what reads a page without a pin, memory that
@@ -48,6 +49,14 @@ copy_server() {
   PG_CONFIG=$WORKSPACE/server/bin/pg_config
   export PG_CONFIG LD_LIBRARY_PATH="$WORKSPACE/server/lib"
   find_server
+}
+
+# UBSan in its form without a run-time library, which the server would have to load. (vptr needs type information.)
+UNDEFINED="-fsanitize=undefined -fno-sanitize=vptr -fsanitize-undefined-trap-on-error"
+undefined_traps() {
+  echo 'int main(int argc, char **) { return 1 << (argc + 40) & 1; }' >"$WORKSPACE/undefined.cpp"
+  # shellcheck disable=SC2086 # a list of words
+  g++ -O1 -w $UNDEFINED -o "$WORKSPACE/undefined" "$WORKSPACE/undefined.cpp" && ! ("$WORKSPACE/undefined") 2>/dev/null
 }
 
 # Backends are forked, so it is enough to start the first process so; not the short ones of initdb and pg_ctl.
@@ -113,6 +122,14 @@ fi
 stop_server
 if [ -z "$VALGRIND" ]; then
   suites=${*:-regress isolation}
+  export MORE_CXXFLAGS="$UNDEFINED ${MORE_CXXFLAGS:-}"
+  if undefined_traps; then
+    echo "ok: undefined behaviour ends a program"
+    passed=$((passed + 1))
+  else
+    echo "not ok: undefined behaviour does not end a program"
+    failed=$((failed + 1))
+  fi
 else
   suites=${*:-regress}
   if unset_value_is_reported && [ -n "$(ls "$WORKSPACE/valgrind")" ]; then
