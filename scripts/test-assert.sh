@@ -56,7 +56,7 @@ UNDEFINED="-fsanitize=undefined -fno-sanitize=vptr -fsanitize-undefined-trap-on-
 undefined_traps() {
   echo 'int main(int argc, char **) { return 1 << (argc + 40) & 1; }' >"$WORKSPACE/undefined.cpp"
   # shellcheck disable=SC2086 # a list of words
-  g++ -O1 -w $UNDEFINED -o "$WORKSPACE/undefined" "$WORKSPACE/undefined.cpp" && ! ("$WORKSPACE/undefined") 2>/dev/null
+  g++ -O1 -w $UNDEFINED -o "$WORKSPACE/undefined" "$WORKSPACE/undefined.cpp" && ! { "$WORKSPACE/undefined"; } 2>/dev/null
 }
 
 # Backends are forked, so it is enough to start the first process so; not the short ones of initdb and pg_ctl.
